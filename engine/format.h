@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What the engine asks of a hardware format.
+ *
+ * A format (formats/NAME.h) is a set of pure functions over one entry and one `static const struct
+ * iopt_format NAME_format`. engine/instance.c is compiled once for each format, against that very
+ * object, so that the compiler sees through every pointer here: no indirect call is left in the
+ * generated code. Functions here never touch memory, never loop over a table and know nothing of
+ * domains, RCU or atomics.
+ *
+ * Entries are carried as uint64_t whatever their size in memory. Levels count from 0, the table that
+ * holds the smallest leaves. An entry at level L translates granule_lg2 + L * index_lg2 bits.
+ */
+#ifndef ENGINE_FORMAT_H
+#define ENGINE_FORMAT_H
+
+#include "engine/errors.h"
+#include "iopt/iopt.h"
+
+/**
+ * enum iopt_kind - what an entry is to the engine
+ * @IOPT_EMPTY: all bits zero: nothing is mapped; may be taken
+ * @IOPT_LEAF:  translates, alone or as one entry of a run
+ * @IOPT_TABLE: leads to a table of the level below
+ * @IOPT_SOFT:  not present to hardware, a value of the engine's own (dead; later frozen, retiring)
+ */
+enum iopt_kind { IOPT_EMPTY, IOPT_LEAF, IOPT_TABLE, IOPT_SOFT };
+
+/**
+ * struct iopt_format - one hardware format
+ *
+ * @info:        what users are told (name, levels, sizes, abilities)
+ * @soft_dead:   the reserved software value that an owner leaves in interior tables it unlinked:
+ *               not present to hardware in any state, IOPT_SOFT for @kind
+ * @table_hw:    bits of a table entry that hardware (or later software marks) may change while it
+ *               stays the same table: a compare-and-exchange is retried when only these changed
+ * @dirty_and:   the dirty bit, if at level 0 clearing it by one atomic AND is enough: the slot's leaf
+ *               size is fixed by the level (no runs), and the bit is zero in the engine's software
+ *               values; 0: compare-and-exchange it is. The format's head works it out in writing.
+ *
+ * @kind:        what an entry is. @level matters where a bit's meaning depends on it (page size).
+ * @leaf_attr:   checks @prot and encodes it (with the flags of iopt_config that show in entries)
+ *               into @attr, for @leaf. Returns 0 or -EINVAL for what can't be expressed.
+ * @leaf:        the entry number @slot of a leaf of 2^@size_lg2 bytes at physical address @pa
+ *               (aligned to it), in a table of level @level. Entries of a run that are replicas are
+ *               the same for each @slot.
+ * @leaf_lg2:    size of the leaf (of the whole run) that this entry is of.
+ * @leaf_pa:     physical address where the leaf (the whole run) starts.
+ * @leaf_prot:   IOPT_READ and so on.
+ * @leaf_dirty:  whether hardware marked this entry dirty.
+ * @leaf_accessed: the same for accessed.
+ * @leaf_clean:  the entry with dirty cleared.
+ * @table:       the entry, at level @level, that leads to the table at @pa, one level below. Starts
+ *               with accessed set where hardware would otherwise have to write it.
+ * @table_pa:    where it leads.
+ * @table_accessed: whether hardware marked a table entry accessed; false where the format has none.
+ * @hw:          fill the format's part of struct iopt_hw for a root and a number of levels.
+ */
+struct iopt_format {
+	struct iopt_format_info info;
+	uint64_t soft_dead;
+	uint64_t table_hw;
+	uint64_t dirty_and;
+
+	enum iopt_kind (*kind)(uint64_t entry, unsigned level);
+
+	int (*leaf_attr)(unsigned prot, uint32_t config_flags, uint64_t *attr);
+	uint64_t (*leaf)(uint64_t attr, uint64_t pa, unsigned level, unsigned size_lg2,
+			 unsigned slot);
+	unsigned (*leaf_lg2)(uint64_t entry, unsigned level);
+	uint64_t (*leaf_pa)(uint64_t entry, unsigned level);
+	unsigned (*leaf_prot)(uint64_t entry);
+	bool (*leaf_dirty)(uint64_t entry);
+	bool (*leaf_accessed)(uint64_t entry);
+	uint64_t (*leaf_clean)(uint64_t entry);
+
+	uint64_t (*table)(uint64_t pa, unsigned level);
+	uint64_t (*table_pa)(uint64_t entry);
+	bool (*table_accessed)(uint64_t entry);
+
+	void (*hw)(uint64_t root, unsigned levels, uint32_t config_flags, struct iopt_hw *hw);
+};
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What the engine needs from where it runs. A host is a header, chosen at compile time
+ * (-DIOPT_HOST_HEADER="\"hosts/posix/host.h\""), and the functions declared below.
+ *
+ * The header defines, as `static inline` for these are hot:
+ *
+ *   struct iopt_table      a table's descriptor, a sub-class of the host's page descriptor, with at
+ *                          least these members for the engine:
+ *                            struct iopt_table *next   the freelist link; beside the host's RCU head,
+ *                                                      never overlaid with it, so that a table can be
+ *                                                      on a list and be waiting in turn
+ *                            uint64_t first            IOVA of the table's first entry, once unlinked
+ *                            uint8_t level             level of the table
+ *                            uint8_t collect           its dirty bits are to be read after the
+ *                                                      invalidation
+ *                            uint8_t size_lg2          its size in bytes; set by the allocator
+ *   struct iopt_host_lock  a sleeping lock
+ *
+ *   void iopt_host_read_lock(void), iopt_host_read_unlock(void)
+ *                          RCU read section; nests; wait-free
+ *   void *iopt_host_va(uint64_t pa)
+ *                          where the table at a physical address is mapped; pa came out of an entry
+ *                          or of iopt_host_table_pa()
+ *   struct iopt_table *iopt_host_table(uint64_t pa)
+ *                          the descriptor of that table
+ *   uint64_t iopt_host_table_pa(const struct iopt_table *table)
+ *                          and back
+ *   void iopt_host_publish(void)
+ *                          stores to entries before it are visible to a device before any store (a
+ *                          doorbell) after it
+ *   void iopt_host_writeback(const void *start, size_t bytes)
+ *                          write cache lines back to memory, for walkers that do not snoop
+ *   void iopt_host_lock_init/lock/unlock/fini(struct iopt_host_lock *)
+ *
+ * Memory is never allocated inside a read section, so an allocator may sleep and may wait for RCU.
+ */
+#ifndef ENGINE_HOST_H
+#define ENGINE_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef IOPT_HOST_HEADER
+#error "IOPT_HOST_HEADER names the host's header, e.g. -DIOPT_HOST_HEADER=\"hosts/posix/host.h\""
+#endif
+#include IOPT_HOST_HEADER
+
+/**
+ * iopt_host_table_alloc() - a zeroed table
+ * @size_lg2: bytes, lg2; the table is aligned to its size
+ *
+ * Return: its descriptor, with @size_lg2 set and the other members of the engine zero; NULL if there
+ * is no memory. Context: outside read sections; may sleep.
+ */
+struct iopt_table *iopt_host_table_alloc(unsigned size_lg2);
+
+/**
+ * iopt_host_table_free() - free tables that nobody can reach, now
+ * @list: chained by next, NULL-terminated
+ *
+ * Context: any.
+ */
+void iopt_host_table_free(struct iopt_table *list);
+
+/**
+ * iopt_host_table_defer() - free tables after a grace period
+ * @list: chained by next, NULL-terminated, not empty. One deferral, whatever the list's length.
+ *
+ * No hardware reaches them any more; software walkers in a read section still may.
+ * Context: outside read sections; does not wait for RCU.
+ */
+void iopt_host_table_defer(struct iopt_table *list);
+
+/**
+ * iopt_host_alloc(), iopt_host_free() - zeroed memory for the engine's own objects
+ * @bytes: how much
+ *
+ * Context: may sleep.
+ */
+void *iopt_host_alloc(size_t bytes);
+void iopt_host_free(void *memory);
+
+/**
+ * iopt_host_breach() - a checked build found that the embedder broke the contract
+ * @what: which rule, in words, static
+ * @iova: where
+ *
+ * Called by checked builds only (IOPT_CHECKED); returns; the engine goes on.
+ */
+void iopt_host_breach(const char *what, uint64_t iova);
+
+#endif
