@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+# A thin layer over Meson; what each target does is in scripts/.
+
+BUILD := build
+
+all: ## build the libraries and the command into build/ (the default)
+	@scripts/build $(BUILD)
+
+run: ## set up, build, replay a recorded NVMe workload through the engine, write build/replay.html
+	@scripts/setup build
+	@scripts/run $(BUILD)
+
+test: ## set up, then everything: sanitizers, mutants, fuzzers, aarch64 (at most 12 minutes)
+	@scripts/setup build test
+	@scripts/test $(BUILD)
+
+check: all ## the developer's loop: the tests on the normal build (at most 2 minutes)
+	@meson test -C $(BUILD) --no-rebuild --quiet --print-errorlogs --no-suite slow
+
+bench: all ## measure against the floor, one table
+	@meson compile -C $(BUILD) iopt-bench >/dev/null
+	@$(BUILD)/bench/iopt-bench
+
+lint: ## set up, then style, headers, freestanding objects, generated code
+	@scripts/setup build lint
+	@scripts/lint $(BUILD)
+
+format: ## rewrite the C files in the project's style
+	@scripts/sources c | xargs clang-format -i
+
+install: all ## install (DESTDIR and meson setup's prefix are honoured)
+	@meson install -C $(BUILD) --no-rebuild
+
+clean: ## remove build/
+	@rm -rf $(BUILD)
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | \
+		while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+
+.PHONY: all run test check bench lint format install clean help
