@@ -37,23 +37,23 @@
  *   1          W, write            W, write             W, write
  *   0          R, read             R, read              R, read
  *
- *   (1) With the "second-stage I/O read/write bits" enabled, IR and IW grant the permissions and R and
- *       W are ignored. This format is for hardware where they are not enabled.
+ *   (1) With the "second-stage I/O read/write bits" enabled, IR and IW grant the permissions and R
+ *       and W are ignored. This format is for hardware where they are not enabled.
  *   (2) Reserved where the hardware reports no snoop control (ECAP_REG.SC is 0): the embedder asks
  *       for IOPT_SNOOP only where it is 1.
  *   (3) Ignored unless SSADE is set in the PASID-table entry. Legacy context entries have no SSADE.
  *   (4) Ignored while EMTE is clear in the PASID-table entry and in legacy mode; 0 here.
  *
- * Not present: there is no present bit. An entry whose read and write permissions are both 0 is used
- * neither to reference another entry nor to map a page (section 3.7), and the list of reserved bits
- * in the same section begins each time with "if either the R or W field is 1": with both 0, every
- * other bit is the software's. Permission to write without permission to read is fine: reads and
- * writes are checked apart from each other, in every entry of the walk (section 3.7.1).
+ * Not present: there is no present bit. An entry whose read and write permissions are both 0 is
+ * used neither to reference another entry nor to map a page (section 3.7), and each reserved bit in
+ * the same section is one "if either the R or W field is 1": with both 0, every other bit is the
+ * software's. Permission to write without permission to read is fine: reads and writes are checked
+ * apart from each other, in every entry of the walk (section 3.7.1).
  *
- * Software values. Ignored in every state of an entry, present or not, table or leaf, are bits 2, 10,
- * 60:52 and 63. (61 is not among them, since (1) gives it a meaning, 62 is reserved.) Bits 53:52 are
- * the tag of a software value; R and W are 0 in all of them, and so are A (8) and D (9), which
- * hardware sets only in entries that it used for a translation (section 3.7.2):
+ * Software values. Ignored in every state of an entry, present or not, table or leaf, are bits 2,
+ * 10, 60:52 and 63. (61 is not among them, since (1) gives it a meaning; 62 is reserved.) Bits
+ * 53:52 are the tag of a software value; R and W are 0 in all of them, and so are A (8) and D (9),
+ * which hardware sets only in entries that it uses for a translation (section 3.7.2):
  *
  *   tag 1: dead.
  *   tag 2: for frozen, its generation in bits 35:12 and up; reserved bits 51:HAW are kept off.
@@ -62,11 +62,11 @@
  * What is not present and not all zero counts as a software value, whoever wrote it.
  *
  * Clearing dirty. One atomic AND with ~D is enough, at every level:
- *   - What a sweep records is known from the slot alone: a leaf at level L is always of 2^(12 + 9 L)
+ *   - What a sweep records is known from the slot alone: a leaf at level L always has 2^(12 + 9 L)
  *     bytes, there are no runs. It may record the slot's range first and clear then, even if the
  *     leaf was replaced by another in between: that one's dirty bit is about the same range.
- *   - The AND can't damage what else it may meet: D is ignored and 0 in table entries (tables 41, 42,
- *     44, 46), and 0 in empty entries and software values. It changes no other bit, so that
+ *   - The AND can't damage what else it may meet: D is ignored and 0 in table entries (tables 41,
+ *     42, 44, 46), and 0 in empty entries and software values. It changes no other bit, so that
  *     permissions, address and A that anyone wrote meanwhile stay.
  *   - The value that it returns says what it met. A table at level 1 or 2 had no dirty bit to lose.
  * Hardware sets D by an atomic operation of its own (section 3.7.2), so that either the AND comes
@@ -192,9 +192,9 @@ static inline bool vtd_ss_table_accessed(uint64_t entry)
 
 /*
  * SSPTPTR and AW: section 9.3 (bits 63:12 and 66:64 of a context entry) and section 9.6 (bits 63:12
- * and 4:2 of a PASID-table entry); AW 001b, 010b, 011b for 3, 4, 5 levels. SSADE: section 9.6, bit 9.
- * PWSNP: section 9.6, bit 87; without it hardware faults where it has to set A or D (section 3.10),
- * and indeed tracking and a walker that does not snoop exclude each other.
+ * and 4:2 of a PASID-table entry); AW 001b, 010b, 011b for 3, 4, 5 levels. SSADE: section 9.6,
+ * bit 9. PWSNP: section 9.6, bit 87; without it hardware faults where it has to set A or D (section
+ * 3.10): tracking and a walker that does not snoop exclude each other.
  */
 static inline void vtd_ss_hw(uint64_t root, unsigned levels, uint32_t config_flags,
 			     struct iopt_hw *hw)
