@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What the engine relies on and every format of formats/list.h must keep: round trips of leaves and
+ * tables, software values that are neither, and dirty and accessed bits that touch nothing else.
+ * The bit patterns themselves are in test_formats_NAME.c.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "formats/amd_v1.h"
+#include "formats/vtd_ss.h"
+#include "formats/x86_64.h"
+
+#define IOPT_FORMAT(name) &name##_format,
+static const struct iopt_format *const formats[] = {
+#include "formats/list.h"
+};
+#undef IOPT_FORMAT
+
+#define NR_FORMATS (sizeof(formats) / sizeof(formats[0]))
+#define ALL_PROTS  32u /* IOPT_READ to IOPT_SNOOP are five bits */
+
+static const uint32_t flag_sets[] = { 0, IOPT_TRACKABLE, IOPT_TRACKABLE | IOPT_TRACK,
+				      IOPT_NONCOHERENT };
+
+typedef void (*leaf_check)(const struct iopt_format *f, uint64_t entry, unsigned level,
+			   unsigned lg2, uint64_t pa, unsigned prot, uint32_t flags);
+
+static unsigned level_of(const struct iopt_format *f, unsigned lg2)
+{
+	return (lg2 - f->info.granule_lg2) / f->info.index_lg2;
+}
+
+/* Two addresses a size: the lowest that is not 0, and the highest that the entry holds. */
+static void for_each_pa(const struct iopt_format *f, unsigned lg2, uint64_t attr, unsigned prot,
+			uint32_t flags, leaf_check check)
+{
+	uint64_t top = 1ull << f->info.pa_lg2;
+	unsigned level = level_of(f, lg2);
+	uint64_t pas[] = { 0, 1ull << lg2, top - (1ull << lg2) };
+
+	for (size_t i = 0; i < 3; i++)
+		check(f, f->leaf(attr, pas[i], level, lg2, 0), level, lg2, pas[i], prot, flags);
+}
+
+/* Every size, attribute and configuration that the format takes. */
+static void for_each_leaf(const struct iopt_format *f, leaf_check check)
+{
+	unsigned taken = 0;
+
+	for (size_t i = 0; i < sizeof(flag_sets) / sizeof(flag_sets[0]); i++) {
+		for (unsigned prot = 0; prot < ALL_PROTS; prot++) {
+			uint64_t attr;
+
+			if (f->leaf_attr(prot, flag_sets[i], &attr))
+				continue;
+			taken++;
+			for (unsigned lg2 = 0; lg2 < 64; lg2++)
+				if (f->info.page_sizes >> lg2 & 1)
+					for_each_pa(f, lg2, attr, prot, flag_sets[i], check);
+		}
+	}
+	assert_true(taken >= 8); /* read, read and write, under each set of flags */
+}
+
+static void check_round_trip(const struct iopt_format *f, uint64_t entry, unsigned level,
+			     unsigned lg2, uint64_t pa, unsigned prot, uint32_t flags)
+{
+	(void)flags;
+	assert_int_equal(f->kind(entry, level), IOPT_LEAF);
+	assert_int_equal(f->leaf_lg2(entry, level), lg2);
+	assert_int_equal(f->leaf_pa(entry, level), pa);
+	assert_int_equal(f->leaf_prot(entry), prot);
+}
+
+static void leaves_come_back(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_FORMATS; i++)
+		for_each_leaf(formats[i], check_round_trip);
+}
+
+/* What hardware does to a leaf, undone by leaf_clean(), and nothing else changed. */
+static void check_dirty(const struct iopt_format *f, uint64_t entry, unsigned level, unsigned lg2,
+			uint64_t pa, unsigned prot, uint32_t flags)
+{
+	uint64_t clean = f->leaf_clean(entry), bit;
+	unsigned dirty_bits = 0;
+
+	assert_false(f->leaf_dirty(clean));
+	if (flags & (IOPT_TRACKABLE | IOPT_TRACK)) {
+		assert_false(f->leaf_dirty(entry));
+		assert_false(f->leaf_accessed(entry));
+	}
+	for (unsigned n = 0; n < 64; n++) {
+		bit = 1ull << n;
+		if (f->leaf_dirty(clean ^ bit)) {
+			dirty_bits++;
+			assert_int_equal(f->leaf_clean(clean | bit), clean);
+			check_round_trip(f, clean | bit, level, lg2, pa, prot, flags);
+			if (f->dirty_and)
+				assert_int_equal(f->dirty_and, bit);
+		}
+	}
+	assert_int_equal(dirty_bits, 1);
+}
+
+static void dirty_is_one_bit(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_FORMATS; i++)
+		for_each_leaf(formats[i], check_dirty);
+}
+
+static void replicas_are_equal(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_FORMATS; i++) {
+		const struct iopt_format *f = formats[i];
+		uint64_t attr;
+
+		assert_int_equal(f->leaf_attr(IOPT_READ | IOPT_WRITE, 0, &attr), 0);
+		for (unsigned lg2 = 0; lg2 < 64; lg2++) {
+			unsigned level = level_of(f, lg2);
+
+			if (!(f->info.page_sizes >> lg2 & 1))
+				continue;
+			for (unsigned slot = 1; slot < 1u << f->info.index_lg2; slot++)
+				assert_int_equal(f->leaf(attr, 1ull << lg2, level, lg2, slot),
+						 f->leaf(attr, 1ull << lg2, level, lg2, 0));
+		}
+	}
+}
+
+/* Abilities and what leaf_attr() takes say the same. */
+static unsigned expressible(const struct iopt_format *f)
+{
+	uint32_t a = f->info.abilities;
+
+	return IOPT_READ | IOPT_WRITE | (a & IOPT_CAN_EXEC ? IOPT_EXEC : 0) |
+	       (a & IOPT_CAN_PRIV ? IOPT_PRIV : 0) | (a & IOPT_CAN_SNOOP ? IOPT_SNOOP : 0);
+}
+
+static void attributes_follow_abilities(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_FORMATS; i++) {
+		const struct iopt_format *f = formats[i];
+
+		for (unsigned prot = 0; prot < 1u << 9; prot++) {
+			bool good = !(prot & ~expressible(f)) && prot & (IOPT_READ | IOPT_WRITE);
+			uint64_t attr;
+
+			if (!(prot & IOPT_READ) && !(f->info.abilities & IOPT_CAN_WRITE_ONLY))
+				good = false;
+			assert_int_equal(f->leaf_attr(prot, 0, &attr), good ? 0 : -IOPT_EINVAL);
+			assert_int_equal(f->leaf_attr(prot | 1u << 31, 0, &attr), -IOPT_EINVAL);
+		}
+	}
+}
+
+/* A table entry stays that entry whatever hardware or a clearing sweep's AND does to it. */
+static void check_table(const struct iopt_format *f, uint64_t entry, unsigned level, uint64_t pa)
+{
+	assert_int_equal(f->kind(entry, level), IOPT_TABLE);
+	assert_int_equal(f->table_pa(entry), pa);
+	assert_int_equal(entry & f->dirty_and, 0);
+	for (unsigned n = 0; n < 64; n++) {
+		uint64_t other = entry ^ (1ull << n);
+
+		if (!(f->table_hw >> n & 1))
+			continue;
+		assert_int_equal(f->kind(other, level), IOPT_TABLE);
+		assert_int_equal(f->table_pa(other), pa);
+	}
+}
+
+static void tables_come_back(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_FORMATS; i++) {
+		const struct iopt_format *f = formats[i];
+		uint64_t top = (1ull << f->info.pa_lg2) - 4096;
+
+		for (unsigned level = 1; level < f->info.max_levels; level++) {
+			check_table(f, f->table(0x1000, level), level, 0x1000);
+			check_table(f, f->table(0x123456789000, level), level, 0x123456789000);
+			check_table(f, f->table(top, level), level, top);
+		}
+	}
+}
+
+static void table_accessed_is_a_bit_of_hardware(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_FORMATS; i++) {
+		const struct iopt_format *f = formats[i];
+		uint64_t entry = f->table(0x1000, 1);
+
+		assert_true(f->table_accessed(entry | f->table_hw));
+		assert_false(f->table_accessed(entry & ~f->table_hw));
+		if (f->info.abilities & IOPT_CAN_ACCESSED_TABLES)
+			assert_true(f->table_accessed(entry));
+	}
+}
+
+/* A software value is no leaf, no table, not empty; hardware and sweeps leave it what it is. */
+static void dead_is_nothing_else(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_FORMATS; i++) {
+		const struct iopt_format *f = formats[i];
+
+		assert_int_equal(f->soft_dead & f->dirty_and, 0);
+		assert_int_equal(f->soft_dead & f->table_hw, 0);
+		assert_false(f->leaf_dirty(f->soft_dead));
+		for (unsigned level = 0; level < f->info.max_levels; level++) {
+			assert_int_equal(f->kind(0, level), IOPT_EMPTY);
+			assert_int_equal(f->kind(f->soft_dead, level), IOPT_SOFT);
+			assert_int_equal(f->kind(f->soft_dead | f->table_hw, level), IOPT_SOFT);
+		}
+	}
+}
+
+/* The tag of software values lies in bits that no leaf and no table uses. */
+static void check_tag_free(const struct iopt_format *f, uint64_t entry, unsigned level,
+			   unsigned lg2, uint64_t pa, unsigned prot, uint32_t flags)
+{
+	assert_int_equal(entry & f->soft_dead, 0);
+	check_round_trip(f, entry | f->soft_dead, level, lg2, pa, prot, flags);
+}
+
+static void tag_is_free_in_present_entries(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_FORMATS; i++) {
+		const struct iopt_format *f = formats[i];
+
+		for_each_leaf(f, check_tag_free);
+		for (unsigned level = 1; level < f->info.max_levels; level++) {
+			uint64_t entry = f->table(0xfffff000, level);
+
+			assert_int_equal(entry & f->soft_dead, 0);
+			check_table(f, entry | f->soft_dead, level, 0xfffff000);
+		}
+	}
+}
+
+static void descriptions_fit(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_FORMATS; i++) {
+		const struct iopt_format_info *info = &formats[i]->info;
+		bool runs = false;
+
+		assert_true(info->page_sizes >> info->granule_lg2 & 1);
+		assert_int_equal(info->page_sizes & ((1ull << info->granule_lg2) - 1), 0);
+		assert_int_equal(info->page_sizes >> info->pa_lg2, 0);
+		assert_in_range(info->default_levels, info->min_levels, info->max_levels);
+		assert_in_range(info->max_levels, 1, IOPT_MAX_LEVELS);
+		for (unsigned lg2 = info->granule_lg2; lg2 < 64; lg2++) {
+			if (!(info->page_sizes >> lg2 & 1))
+				continue;
+			assert_in_range(level_of(formats[i], lg2), 0, info->max_levels - 1u);
+			runs |= (lg2 - info->granule_lg2) % info->index_lg2 != 0;
+		}
+		assert_int_equal(runs, !!(info->abilities & IOPT_CAN_RUNS));
+		if (info->abilities & IOPT_CAN_GROW)
+			assert_true(info->min_levels < info->max_levels);
+		/* Runs have no fixed size in a slot: an AND can't be enough. */
+		if (runs)
+			assert_int_equal(formats[i]->dirty_and, 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(leaves_come_back),
+		cmocka_unit_test(dirty_is_one_bit),
+		cmocka_unit_test(replicas_are_equal),
+		cmocka_unit_test(attributes_follow_abilities),
+		cmocka_unit_test(tables_come_back),
+		cmocka_unit_test(table_accessed_is_a_bit_of_hardware),
+		cmocka_unit_test(dead_is_nothing_else),
+		cmocka_unit_test(tag_is_free_in_present_entries),
+		cmocka_unit_test(descriptions_fit),
+	};
+
+	return cmocka_run_group_tests_name("formats", tests, NULL, NULL);
+}
