@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Domains: creating and destroying them, and the public entry points, each one indirect call away
+ * from its format's instance. Nothing here knows an entry's bits.
+ */
+#include "engine/domain.h"
+#include "engine/format.h"
+#include "engine/gather.h"
+#include "engine/table.h"
+
+#define IOPT_FORMAT(name) extern const struct iopt_ops iopt_ops_##name;
+#include "formats/list.h"
+#undef IOPT_FORMAT
+
+static const struct iopt_ops *const all_ops[] = {
+#define IOPT_FORMAT(name) &iopt_ops_##name,
+#include "formats/list.h"
+#undef IOPT_FORMAT
+};
+
+#define NR_FORMATS (sizeof(all_ops) / sizeof(all_ops[0]))
+#define CONFIG_FLAGS \
+	(IOPT_TRACKABLE | IOPT_NONCOHERENT | IOPT_CACHES_EMPTY | IOPT_SIGN_EXTEND | IOPT_TRACK)
+
+const struct iopt_format_info *iopt_format_info(size_t index)
+{
+	return index < NR_FORMATS ? &all_ops[index]->format->info : NULL;
+}
+
+/* Freestanding code has no strcmp(). */
+static bool same_name(const char *a, const char *b)
+{
+	for (; *a && *a == *b; a++, b++)
+		;
+	return *a == *b;
+}
+
+static const struct iopt_ops *ops_find(const char *name)
+{
+	for (size_t i = 0; name && i < NR_FORMATS; i++)
+		if (same_name(all_ops[i]->format->info.name, name))
+			return all_ops[i];
+	return NULL;
+}
+
+const struct iopt_format_info *iopt_format_find(const char *name)
+{
+	const struct iopt_ops *ops = ops_find(name);
+
+	return ops ? &ops->format->info : NULL;
+}
+
+static uint64_t bits_mask(unsigned bits)
+{
+	return bits < 64 ? (1ull << bits) - 1 : ~0ull;
+}
+
+/* IOVA bits that a number of levels translates. */
+static unsigned levels_lg2(const struct iopt_format_info *info, unsigned levels)
+{
+	unsigned lg2 = info->granule_lg2 + levels * info->index_lg2;
+
+	return lg2 < 64 ? lg2 : 64;
+}
+
+/**
+ * struct geometry - what a configuration comes to, defaults filled in
+ */
+struct geometry {
+	unsigned levels;
+	unsigned max_levels;
+	unsigned iova_lg2;
+	unsigned pa_lg2;
+	uint64_t page_sizes;
+};
+
+static int geometry_levels(const struct iopt_config *config, const struct iopt_format_info *info,
+			   struct geometry *g)
+{
+	bool grows = info->abilities & IOPT_CAN_GROW;
+
+	g->levels = config->levels ? config->levels : info->default_levels;
+	g->max_levels = config->max_levels ? config->max_levels : grows ? info->max_levels : g->levels;
+	if (!config->max_levels && grows && config->iova_lg2) {
+		g->max_levels = g->levels;
+		while (g->max_levels < info->max_levels &&
+		       levels_lg2(info, g->max_levels) < config->iova_lg2)
+			g->max_levels++;
+	}
+	if (g->levels < info->min_levels || g->max_levels > info->max_levels ||
+	    g->levels > g->max_levels || (!grows && g->levels != g->max_levels))
+		return -IOPT_EINVAL;
+	return 0;
+}
+
+static int geometry_widths(const struct iopt_config *config, const struct iopt_format_info *info,
+			   struct geometry *g)
+{
+	unsigned most = levels_lg2(info, g->max_levels);
+	uint64_t sizes = info->page_sizes & bits_mask(most);
+
+	g->iova_lg2 = config->iova_lg2 ? config->iova_lg2 : most;
+	g->pa_lg2 = config->pa_lg2 ? config->pa_lg2 : info->pa_lg2;
+	g->page_sizes = config->page_sizes ? config->page_sizes : sizes;
+	if (g->iova_lg2 > most || g->iova_lg2 <= info->granule_lg2 || g->pa_lg2 > info->pa_lg2 ||
+	    g->pa_lg2 <= info->granule_lg2)
+		return -IOPT_EINVAL;
+	if ((g->page_sizes & ~sizes) || !(g->page_sizes >> info->granule_lg2 & 1))
+		return -IOPT_EINVAL;
+	/* A leaf can't be larger than what either address can name. */
+	g->page_sizes &= bits_mask(g->pa_lg2) & bits_mask(g->iova_lg2);
+	return 0;
+}
+
+static int check_flags(const struct iopt_config *config, const struct iopt_format_info *info)
+{
+	bool track = config->flags & (IOPT_TRACKABLE | IOPT_TRACK);
+
+	if (config->flags & ~CONFIG_FLAGS)
+		return -IOPT_EINVAL;
+	if ((track && !(info->abilities & IOPT_CAN_TRACK_DIRTY)) ||
+	    ((config->flags & IOPT_SIGN_EXTEND) && !(info->abilities & IOPT_CAN_SIGN_EXTEND)))
+		return -IOPT_EOPNOTSUPP;
+	/* Hardware sets dirty bits in memory while the engine's are in a cache: never both. */
+	if (track && (config->flags & IOPT_NONCOHERENT))
+		return -IOPT_EINVAL;
+	if (!config->callbacks.invalidate ||
+	    ((info->abilities & IOPT_CAN_GROW) && !config->callbacks.top_changed))
+		return -IOPT_EINVAL;
+	return 0;
+}
+
+static void domain_init(struct iopt_domain *domain, const struct iopt_config *config,
+			const struct iopt_ops *ops, const struct geometry *g)
+{
+	domain->ops = ops;
+	domain->low_last = bits_mask(g->iova_lg2);
+	domain->high_after = ~0ull;
+	domain->index_mask = bits_mask(g->iova_lg2);
+	if (config->flags & IOPT_SIGN_EXTEND) {
+		domain->low_last = bits_mask(g->iova_lg2 - 1);
+		domain->high_after = ~domain->low_last - 1;
+	}
+	domain->pa_last = bits_mask(g->pa_lg2);
+	domain->page_sizes = g->page_sizes;
+	domain->flags = config->flags;
+	if (config->flags & IOPT_TRACK)
+		domain->flags |= IOPT_TRACKABLE;
+	domain->tracking = config->flags & IOPT_TRACK;
+	domain->max_levels = (uint8_t)g->max_levels;
+	domain->callbacks = config->callbacks;
+	domain->ctx = config->ctx;
+}
+
+/* The root has an entry for every place of the top level that the width reaches, at least a table's. */
+static struct iopt_table *root_alloc(const struct iopt_format_info *info, const struct geometry *g)
+{
+	unsigned top_lg2 = levels_lg2(info, g->levels - 1);
+	unsigned index_lg2 = g->iova_lg2 > top_lg2 ? g->iova_lg2 - top_lg2 : 0;
+
+	if ((info->abilities & IOPT_CAN_GROW) || index_lg2 < info->index_lg2)
+		index_lg2 = info->index_lg2;
+	return iopt_host_table_alloc(index_lg2 + info->entry_lg2);
+}
+
+int iopt_create(const struct iopt_config *config, struct iopt_domain **result)
+{
+	const struct iopt_ops *ops = ops_find(config->format);
+	const struct iopt_format_info *info;
+	struct iopt_domain *domain;
+	struct iopt_table *root;
+	struct geometry g;
+	int error;
+
+	if (!ops)
+		return -IOPT_ENOENT;
+	info = &ops->format->info;
+	error = geometry_levels(config, info, &g);
+	if (!error)
+		error = geometry_widths(config, info, &g);
+	if (!error)
+		error = check_flags(config, info);
+	if (error)
+		return error;
+
+	domain = iopt_host_alloc(sizeof(*domain));
+	if (!domain)
+		return -IOPT_ENOMEM;
+	root = root_alloc(info, &g);
+	if (!root) {
+		iopt_host_free(domain);
+		return -IOPT_ENOMEM;
+	}
+	domain_init(domain, config, ops, &g);
+	root->level = (uint8_t)(g.levels - 1);
+	domain->newest = top_make(iopt_host_table_pa(root), g.levels);
+	domain->top = domain->newest;
+	count_linked(domain, root);
+	if (domain->flags & IOPT_NONCOHERENT)
+		iopt_host_writeback(iopt_host_va(top_pa(domain->top)), 1ul << root->size_lg2);
+	iopt_host_publish();
+	iopt_host_lock_init(&domain->sweep_lock);
+	*result = domain;
+	return 0;
+}
+
+void iopt_destroy(struct iopt_domain *domain)
+{
+	if (!domain)
+		return;
+	domain->ops->free_tables(domain);
+	iopt_host_lock_fini(&domain->sweep_lock);
+	iopt_host_free(domain);
+}
+
+void iopt_hw(const struct iopt_domain *domain, struct iopt_hw *hw)
+{
+	uint64_t newest = __atomic_load_n(&domain->newest, __ATOMIC_ACQUIRE);
+
+	hw->root = top_pa(newest);
+	hw->levels = (uint8_t)top_levels(newest);
+	domain->ops->format->hw(hw->root, hw->levels, domain->flags, hw);
+}
+
+int iopt_map(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa, unsigned prot,
+	     struct iopt_reserve *reserve)
+{
+	return domain->ops->map(domain, first, last, pa, prot, reserve);
+}
+
+int iopt_map_sg(struct iopt_domain *domain, uint64_t first, const struct iopt_segment *segments,
+		size_t nr, unsigned prot, struct iopt_reserve *reserve, uint64_t *last)
+{
+	return domain->ops->map_sg(domain, first, segments, nr, prot, reserve, last);
+}
+
+int iopt_unmap(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags,
+	       struct iopt_gather *gather, struct iopt_released *released)
+{
+	return domain->ops->unmap(domain, first, last, flags, gather, released);
+}
+
+int iopt_translate(struct iopt_domain *domain, uint64_t iova, struct iopt_translation *result)
+{
+	return domain->ops->translate(domain, iova, result);
+}
+
+void iopt_visit_init(struct iopt_visit *visit, uint64_t first, uint64_t last, unsigned flags)
+{
+	visit->first = first;
+	visit->last = last;
+	visit->flags = flags;
+	visit->below = IOPT_MAX_LEVELS;
+	visit->done = first > last;
+}
+
+size_t iopt_visit(struct iopt_domain *domain, struct iopt_visit *visit, struct iopt_item *items,
+		  size_t nr)
+{
+	return domain->ops->visit(domain, visit, items, nr);
+}
+
+int iopt_sweep(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags,
+	       const struct iopt_sink *sink, struct iopt_gather *gather, uint64_t budget,
+	       uint64_t *next)
+{
+	return domain->ops->sweep(domain, first, last, flags, sink, gather, budget, next);
+}
+
+/* A sink that forgets: for dirty bits from before tracking. */
+static int forget(void *ctx, uint64_t first, uint64_t last)
+{
+	(void)ctx;
+	(void)first;
+	(void)last;
+	return 0;
+}
+
+static void track_forget(struct iopt_domain *domain)
+{
+	const struct iopt_sink sink = { .record = forget };
+	struct iopt_gather gather;
+
+	iopt_gather_init(&gather, domain, NULL);
+	domain->ops->sweep(domain, 0, domain->low_last, IOPT_SWEEP_CLEAR, &sink, &gather, 0, NULL);
+	if (domain->high_after != ~0ull)
+		domain->ops->sweep(domain, domain->high_after + 1, ~0ull, IOPT_SWEEP_CLEAR, &sink,
+				   &gather, 0, NULL);
+	/* What was cached while nobody tracked may be marked dirty or not: all of it goes. */
+	gather.owes |= IOPT_OWES_LEAVES | IOPT_OWES_TABLES | IOPT_OWES_DIRTY |
+		       IOPT_OWES_DEVICE_TLB | IOPT_OWES_ALL;
+	iopt_sync(&gather);
+}
+
+int iopt_track(struct iopt_domain *domain, bool on)
+{
+	bool was = domain_tracks(domain);
+
+	if (!(domain->flags & IOPT_TRACKABLE))
+		return -IOPT_EOPNOTSUPP;
+	__atomic_store_n(&domain->tracking, on, __ATOMIC_SEQ_CST);
+	if (on && !was)
+		track_forget(domain);
+	return 0;
+}
+
+/* Tables that a range needs at most, whatever is there now, growth of the top included. */
+static uint64_t tables_worst(const struct iopt_domain *domain, uint64_t first, uint64_t last)
+{
+	const struct iopt_format_info *info = &domain->ops->format->info;
+	uint64_t low = first & domain->index_mask, high = last & domain->index_mask;
+	uint64_t tables = 0;
+
+	for (unsigned level = 0; level + 1 < domain->max_levels; level++) {
+		unsigned span_lg2 = levels_lg2(info, level + 1);
+
+		tables += (high >> span_lg2) - (low >> span_lg2) + 1;
+	}
+	if (info->abilities & IOPT_CAN_GROW)
+		tables += domain->max_levels - 1;
+	return tables;
+}
+
+int iopt_reserve(struct iopt_domain *domain, uint64_t first, uint64_t last,
+		 struct iopt_reserve *reserve)
+{
+	const struct iopt_format_info *info = &domain->ops->format->info;
+	struct iopt_table *list = NULL;
+	uint64_t tables;
+
+	if (((first | ~last) & bits_mask(info->granule_lg2)) || first > last)
+		return -IOPT_EINVAL;
+	if (!domain_has(domain, first, last))
+		return -IOPT_ERANGE;
+
+	tables = tables_worst(domain, first, last);
+	for (uint64_t i = 0; i < tables; i++) {
+		struct iopt_table *table = iopt_host_table_alloc(info->index_lg2 + info->entry_lg2);
+
+		if (!table) {
+			iopt_host_table_free(list);
+			return -IOPT_ENOMEM;
+		}
+		table_push(&list, table);
+	}
+	while (list)
+		table_push(&reserve->tables, table_pop(&list));
+	reserve->nr_tables += tables;
+	return 0;
+}
+
+void iopt_reserve_release(struct iopt_reserve *reserve)
+{
+	iopt_host_table_free(reserve->tables);
+	reserve->tables = NULL;
+	reserve->nr_tables = 0;
+}
+
+void iopt_stats(const struct iopt_domain *domain, struct iopt_stats *stats)
+{
+	const struct iopt_stats *now = &domain->stats;
+
+	for (unsigned i = 0; i < IOPT_MAX_LEVELS; i++)
+		stats->live[i] = __atomic_load_n(&now->live[i], __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < IOPT_NR_FREED; i++)
+		stats->freed[i] = __atomic_load_n(&now->freed[i], __ATOMIC_RELAXED);
+	stats->tables = __atomic_load_n(&now->tables, __ATOMIC_RELAXED);
+	stats->tables_peak = __atomic_load_n(&now->tables_peak, __ATOMIC_RELAXED);
+	stats->table_bytes = __atomic_load_n(&now->table_bytes, __ATOMIC_RELAXED);
+	stats->table_bytes_peak = __atomic_load_n(&now->table_bytes_peak, __ATOMIC_RELAXED);
+	stats->grown = __atomic_load_n(&now->grown, __ATOMIC_RELAXED);
+}

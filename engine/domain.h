@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The domain as the engine sees it, and the entry points that each format's instance has.
+ * Nothing here knows an entry's bits.
+ */
+#ifndef ENGINE_DOMAIN_H
+#define ENGINE_DOMAIN_H
+
+#include "engine/errors.h"
+#include "engine/host.h"
+#include "iopt/iopt.h"
+
+struct iopt_format;
+
+/**
+ * struct iopt_ops - one format's instance of the engine (engine/instance.c)
+ *
+ * One indirect call an operation: everything below these was specialised at compile time.
+ */
+struct iopt_ops {
+	const struct iopt_format *format;
+	int (*map)(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa,
+		   unsigned prot, struct iopt_reserve *reserve);
+	int (*map_sg)(struct iopt_domain *domain, uint64_t first,
+		      const struct iopt_segment *segments, size_t nr, unsigned prot,
+		      struct iopt_reserve *reserve, uint64_t *last);
+	int (*unmap)(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags,
+		     struct iopt_gather *gather, struct iopt_released *released);
+	int (*translate)(struct iopt_domain *domain, uint64_t iova,
+			 struct iopt_translation *result);
+	size_t (*visit)(struct iopt_domain *domain, struct iopt_visit *visit,
+			struct iopt_item *items, size_t nr);
+	int (*sweep)(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags,
+		     const struct iopt_sink *sink, struct iopt_gather *gather, uint64_t budget,
+		     uint64_t *next);
+	void (*collect)(const struct iopt_table *table, const struct iopt_sink *sink);
+	void (*free_tables)(struct iopt_domain *domain);
+};
+
+/*
+ * A top word is the top table's physical address with the number of levels in its low bits, so
+ * that the two change together: a reader sees one top or the other, never a mixture.
+ */
+#define TOP_LEVELS 0x7ull
+
+static inline uint64_t top_make(uint64_t pa, unsigned levels)
+{
+	return pa | levels;
+}
+
+static inline uint64_t top_pa(uint64_t top)
+{
+	return top & ~TOP_LEVELS;
+}
+
+static inline unsigned top_levels(uint64_t top)
+{
+	return top & TOP_LEVELS;
+}
+
+/**
+ * struct iopt_domain - one IOVA space and its tables
+ * @ops:        the format's instance
+ * @top:        top word that the device was told of. Everything walks from here: nothing is mapped
+ *              above it. Differs from @newest only while a new top is being announced.
+ * @low_last:   last IOVA of the (lower) half
+ * @high_after: IOVAs above this one belong to the upper half; ~0: there is none
+ * @index_mask: bits of an IOVA that the tables translate, without a sign extension
+ * @pa_last:    last physical address that may be mapped
+ * @page_sizes: bit n: leaves of 2^n bytes may be used
+ * @flags:      iopt_config::flags
+ * @tracking:   unmap reports dirty pages
+ * @newest:     top word of the newest top
+ * @sweep_lock: held by clearing sweeps, by nobody else
+ * @stats:      changed where tables come and go only
+ *
+ * The members up to @tracking are read by every operation and hardly ever written.
+ */
+struct iopt_domain {
+	const struct iopt_ops *ops;
+	uint64_t top;
+	uint64_t low_last;
+	uint64_t high_after;
+	uint64_t index_mask;
+	uint64_t pa_last;
+	uint64_t page_sizes;
+	uint32_t flags;
+	bool tracking;
+
+	uint64_t newest;
+	uint8_t max_levels;
+	struct iopt_callbacks callbacks;
+	void *ctx;
+	struct iopt_host_lock sweep_lock;
+
+	/* Away from the line above: written by mappers that add tables. */
+	struct iopt_stats stats __attribute__((aligned(64)));
+};
+
+/* Whether first..last (first <= last) lies in what the domain translates, and in one half of it. */
+static inline bool domain_has(const struct iopt_domain *domain, uint64_t first, uint64_t last)
+{
+	return last <= domain->low_last || first > domain->high_after;
+}
+
+static inline bool domain_tracks(const struct iopt_domain *domain)
+{
+	return __atomic_load_n(&domain->tracking, __ATOMIC_RELAXED);
+}
+
+#endif

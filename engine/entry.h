@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Entries in memory: where they lie, and every load and store of one. Part of an instance
+ * (instance.c): F is its format, a compile-time constant, so that the tests of its members below
+ * leave no code.
+ *
+ * All accesses are single-copy atomic: hardware and other threads read and write the same entries.
+ * Relaxed is enough unless the name says more; who needs which order, and why, is said where it is
+ * used.
+ */
+#ifndef ENGINE_ENTRY_H
+#define ENGINE_ENTRY_H
+
+#include "engine/domain.h"
+#include "engine/format.h"
+
+static const struct iopt_format *const F = &IOPT_INSTANCE_FORMAT;
+
+/* IOVA bits below the index of a table of that level: what one of its entries translates. */
+static inline unsigned entry_span_lg2(unsigned level)
+{
+	return F->info.granule_lg2 + level * F->info.index_lg2;
+}
+
+/* The IOVA offsets inside one entry of that level: its span less one, all of 64 bits if need be. */
+static inline uint64_t entry_mask(unsigned level)
+{
+	unsigned lg2 = entry_span_lg2(level);
+
+	return lg2 < 64 ? (1ull << lg2) - 1 : ~0ull;
+}
+
+/* The level whose entries make up leaves of that size, and how many of them it takes (a run). */
+static inline unsigned leaf_level(unsigned size_lg2)
+{
+	unsigned level = 0;
+
+	while (level + 1 < F->info.max_levels && entry_span_lg2(level + 1) <= size_lg2)
+		level++;
+	return level;
+}
+
+static inline unsigned run_length(unsigned size_lg2, unsigned level)
+{
+	return 1u << (size_lg2 - entry_span_lg2(level));
+}
+
+static inline bool has_runs(void)
+{
+	return F->info.abilities & IOPT_CAN_RUNS;
+}
+
+/* Entries of a table below the top. */
+static inline unsigned table_entries(void)
+{
+	return 1u << F->info.index_lg2;
+}
+
+static inline unsigned table_index(uint64_t iova, unsigned level)
+{
+	return (iova >> entry_span_lg2(level)) & (table_entries() - 1);
+}
+
+static inline void *slot_at(void *table, unsigned index)
+{
+	return (char *)table + ((size_t)index << F->info.entry_lg2);
+}
+
+static inline uint64_t entry_load(const void *slot)
+{
+	return __atomic_load_n((const uint64_t *)slot, __ATOMIC_RELAXED);
+}
+
+/* A load whose value may lead to a table: what the installer wrote there comes with it. */
+static inline uint64_t entry_load_table(const void *slot)
+{
+	return __atomic_load_n((const uint64_t *)slot, __ATOMIC_ACQUIRE);
+}
+
+static inline void entry_store(void *slot, uint64_t entry)
+{
+	__atomic_store_n((uint64_t *)slot, entry, __ATOMIC_RELAXED);
+}
+
+static inline void entry_store_release(void *slot, uint64_t entry)
+{
+	__atomic_store_n((uint64_t *)slot, entry, __ATOMIC_RELEASE);
+}
+
+/* On failure *old is what was found. */
+static inline bool entry_cas(void *slot, uint64_t *old, uint64_t entry)
+{
+	return __atomic_compare_exchange_n((uint64_t *)slot, old, entry, false, __ATOMIC_RELAXED,
+					   __ATOMIC_RELAXED);
+}
+
+/* The same, after all stores to the table that the new entry leads to. */
+static inline bool entry_cas_release(void *slot, uint64_t *old, uint64_t entry)
+{
+	return __atomic_compare_exchange_n((uint64_t *)slot, old, entry, false, __ATOMIC_RELEASE,
+					   __ATOMIC_RELAXED);
+}
+
+/* Takes what others wrote (acquire) and comes after what this thread wrote (release). */
+static inline uint64_t entry_exchange(void *slot, uint64_t entry)
+{
+	return __atomic_exchange_n((uint64_t *)slot, entry, __ATOMIC_ACQ_REL);
+}
+
+static inline void entry_and(void *slot, uint64_t mask)
+{
+	__atomic_fetch_and((uint64_t *)slot, mask, __ATOMIC_RELAXED);
+}
+
+/* For walkers that do not snoop: count entries from slot on go to memory. */
+static inline void entries_writeback(const struct iopt_domain *domain, const void *slot,
+				     unsigned count)
+{
+	if (domain->flags & IOPT_NONCOHERENT)
+		iopt_host_writeback(slot, (size_t)count << F->info.entry_lg2);
+}
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Adding to a gather, inline for the hot path. Paying and merging it is in gather.c.
+ */
+#ifndef ENGINE_GATHER_H
+#define ENGINE_GATHER_H
+
+#include "engine/domain.h"
+
+/* Returns whether the range continues or lies in this one, which then names both. */
+static inline bool range_join(struct iopt_range *range, uint64_t first, uint64_t last)
+{
+	if (first == range->last + 1)
+		range->last = last;
+	else if (last == range->first - 1)
+		range->first = first;
+	else
+		return first >= range->first && last <= range->last;
+	return true;
+}
+
+static inline void gather_range_add(struct iopt_gather *gather, uint64_t first, uint64_t last)
+{
+	uint32_t nr = gather->nr_ranges;
+	struct iopt_range *range;
+
+	/* The newest range first: a caller that goes up or down a scatter list keeps one range. */
+	if (nr && range_join(&gather->ranges[nr - 1], first, last))
+		return;
+	if (nr < IOPT_GATHER_RANGES) {
+		gather->ranges[nr].first = first;
+		gather->ranges[nr].last = last;
+		gather->nr_ranges = nr + 1;
+		return;
+	}
+	/* Full: the newest range grows over the gap. More than needed, never less. */
+	range = &gather->ranges[nr - 1];
+	if (first < range->first)
+		range->first = first;
+	if (last > range->last)
+		range->last = last;
+}
+
+/**
+ * gather_add() - a range is owed
+ * @gather:   the caller's own
+ * @first:    first IOVA
+ * @last:     last IOVA: all of every leaf that went, whole runs included (design hazard 4)
+ * @owes:     IOPT_OWES_*
+ * @leaf_lg2: smallest leaf that went
+ */
+static inline void gather_add(struct iopt_gather *gather, uint64_t first, uint64_t last,
+			      uint32_t owes, unsigned leaf_lg2)
+{
+	gather->owes |= owes;
+	if (leaf_lg2 < gather->leaf_lg2)
+		gather->leaf_lg2 = leaf_lg2;
+	gather_range_add(gather, first, last);
+}
+
+/* An unlinked table: freed through RCU once the gather is synced. */
+static inline void gather_table(struct iopt_gather *gather, struct iopt_table *table)
+{
+	table->next = gather->tables;
+	if (!gather->tables)
+		gather->last_table = table;
+	gather->tables = table;
+	gather->nr_tables++;
+}
+
+#endif

@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Map: choosing leaf sizes, installing tables, writing leaves, and rolling back. Part of an instance
+ * (instance.c).
+ *
+ * The caller owns the range. In the tables on the way others map and unmap beside it, so that a table
+ * may appear where there was none; one that leads to the range does not go away, except by an owner
+ * who breaks the contract: it leaves dead entries, which send the mapper back to the top.
+ */
+#ifndef ENGINE_MAP_H
+#define ENGINE_MAP_H
+
+#include "engine/top.h"
+#include "engine/unmap.h"
+
+/* The outcome of one step below: go on, or come again after what the name says. */
+enum step {
+	STEP_DONE,  /* some entries were written */
+	STEP_AGAIN, /* things changed: look again from the top */
+	STEP_ALLOC, /* tables are needed: leave the read section for them */
+	STEP_CHECK, /* a leaf meets a table: see first that the rest of the range is free */
+	STEP_EXIST, /* something is mapped here */
+};
+
+/**
+ * struct mapping - one call of map() or map_sg()
+ * @domain:  the domain
+ * @attr:    the leaves' attributes, encoded
+ * @reserve: the embedder's tables, or NULL
+ * @spare:   tables at hand that nobody saw yet
+ * @nr_spare: how many
+ * @need:    with STEP_ALLOC: how many are to be at hand
+ * @first:   first IOVA of the call
+ * @next:    first IOVA that is not mapped yet
+ * @last:    last IOVA of the call
+ * @owes:    something is owed to the hardware before the call returns
+ * @checked: what was left of the range was found free when a leaf met a table
+ * @gather:  what is owed; only once @owes
+ */
+struct mapping {
+	struct iopt_domain *domain;
+	uint64_t attr;
+	struct iopt_reserve *reserve;
+	struct iopt_table *spare;
+	unsigned nr_spare;
+	unsigned need;
+	uint64_t first;
+	uint64_t next;
+	uint64_t last;
+	bool owes;
+	bool checked;
+	struct iopt_gather gather;
+};
+
+static struct iopt_gather *mapping_gather(struct mapping *m)
+{
+	if (!m->owes)
+		iopt_gather_init(&m->gather, m->domain, NULL);
+	m->owes = true;
+	return &m->gather;
+}
+
+/**
+ * struct piece - leaves of one size, one behind the other
+ * @pa:       physical address of the first one
+ * @size_lg2: their size
+ * @level:    where their entries are
+ * @run:      entries of each
+ * @entries:  entries of all of them
+ * @done:     entries written
+ */
+struct piece {
+	uint64_t pa;
+	unsigned size_lg2;
+	unsigned level;
+	unsigned run;
+	uint64_t entries;
+	uint64_t done;
+};
+
+/* All n with 2^n <= value, as a mask; value is not 0. */
+static inline uint64_t sizes_upto(uint64_t value)
+{
+	return ~0ull >> __builtin_clzll(value);
+}
+
+/* Sizes of leaves that may begin at an address, as a mask. */
+static inline uint64_t sizes_aligned(uint64_t address)
+{
+	return address ? sizes_upto(address & -address) : ~0ull;
+}
+
+/*
+ * How much of iova..iova + length_1 to map in leaves of 2^size_lg2 before a larger one would fit,
+ * less one. A larger one comes later only if the two addresses are alike in its lower bits.
+ */
+static inline uint64_t length_before(const struct iopt_domain *domain, uint64_t iova, uint64_t pa,
+				     uint64_t length_1, unsigned size_lg2)
+{
+	uint64_t larger = domain->page_sizes & ~sizes_upto(1ull << size_lg2);
+	uint64_t size = larger & -larger;
+	uint64_t before_1 = (size - 1) - (iova & (size - 1));
+
+	if (!larger || ((iova ^ pa) & (size - 1)) || !(iova & (size - 1)))
+		return length_1;
+	return length_1 > before_1 && length_1 - before_1 >= size ? before_1 : length_1;
+}
+
+/*
+ * The largest leaf that fits at the start of iova..last, and how many of it go there before a larger
+ * one would fit. iova, last + 1 and pa are multiples of the granule, which is among the sizes.
+ */
+static inline void piece_choose(const struct iopt_domain *domain, uint64_t iova, uint64_t last,
+				uint64_t pa, struct piece *piece)
+{
+	uint64_t length_1 = last - iova; /* less one: all of 64 bits is a length, too */
+	uint64_t sizes = domain->page_sizes & sizes_aligned(iova | pa) &
+			 (length_1 + 1 ? sizes_upto(length_1 + 1) : ~0ull);
+	uint64_t rest;
+
+	/* A leaf as large as the top translates would need a higher one. */
+	if (F->info.abilities & IOPT_CAN_GROW)
+		sizes &= entry_mask(top_levels(__atomic_load_n(&domain->top, __ATOMIC_RELAXED)));
+	piece->size_lg2 = 63 - (unsigned)__builtin_clzll(sizes);
+	piece->level = leaf_level(piece->size_lg2);
+	piece->run = run_length(piece->size_lg2, piece->level);
+	piece->pa = pa;
+	piece->done = 0;
+
+	length_1 = length_before(domain, iova, pa, length_1, piece->size_lg2);
+	rest = (length_1 + 1) & ((1ull << piece->size_lg2) - 1);
+	piece->entries = ((length_1 >> piece->size_lg2) + !rest) * piece->run;
+}
+
+/* One granule, what most calls map: nothing to choose. */
+static inline void piece_granule(uint64_t pa, struct piece *piece)
+{
+	piece->pa = pa;
+	piece->size_lg2 = F->info.granule_lg2;
+	piece->level = 0;
+	piece->run = 1;
+	piece->entries = 1;
+	piece->done = 0;
+}
+
+/*
+ * Write up to n entries of a piece from a slot on, over empty ones. Where others can see the table,
+ * the first is the anchor (rule 1): it is taken by compare-and-exchange, and no trim closes the table
+ * from then on; the others are stores over what was just seen to be empty.
+ *
+ * Returns how many were written: fewer than n if one was not empty.
+ */
+static inline unsigned write_entries(const struct mapping *m, const struct piece *piece, void *slot,
+				     unsigned n, bool anchor)
+{
+	unsigned run = has_runs() ? piece->run : 1;
+	unsigned in_run = has_runs() ? (unsigned)piece->done & (run - 1) : 0;
+	uint64_t pa = piece->pa + (piece->done / run << piece->size_lg2);
+	unsigned i = 0;
+
+	if (anchor) {
+		uint64_t empty = 0;
+
+		if (!entry_cas(slot, &empty,
+			       F->leaf(m->attr, pa, piece->level, piece->size_lg2, in_run)))
+			return 0;
+		i = 1;
+		in_run++;
+	}
+	for (;;) {
+		unsigned end = i + (run - in_run);
+
+		if (end > n)
+			end = n;
+		for (; i < end; i++, in_run++) {
+			void *at = slot_at(slot, i);
+
+			if (entry_load(at))
+				return i;
+			entry_store(at, F->leaf(m->attr, pa, piece->level, piece->size_lg2, in_run));
+		}
+		if (i == n)
+			return n;
+		pa += 1ull << piece->size_lg2;
+		in_run = 0;
+	}
+}
+
+/* How many entries of the piece go into the table from a place on. */
+static inline unsigned piece_fit(const struct piece *piece, const struct place *place)
+{
+	uint64_t left = piece->entries - piece->done;
+	unsigned room = place->entries - place->index;
+
+	return left < room ? (unsigned)left : room;
+}
+
+static inline void piece_pass(struct mapping *m, struct piece *piece, unsigned n)
+{
+	m->next += (uint64_t)n << entry_span_lg2(piece->level);
+	piece->done += n;
+}
+
+/**
+ * struct chain - new tables, each the only entry of the next one, that nobody else can see
+ * @tables:  from the lowest up
+ * @nr:      how many
+ * @entries: leaf entries written in the lowest one
+ */
+struct chain {
+	struct iopt_table *tables[IOPT_MAX_LEVELS];
+	unsigned nr;
+	unsigned entries;
+};
+
+static void *chain_slot(const struct mapping *m, const struct chain *chain, unsigned i)
+{
+	void *entries = iopt_host_va(iopt_host_table_pa(chain->tables[i]));
+
+	return slot_at(entries, table_index(m->next, chain->tables[i]->level));
+}
+
+/* Take tables at hand and put the piece's first leaves into the lowest one. */
+static void chain_build(struct mapping *m, const struct piece *piece, struct chain *chain)
+{
+	for (unsigned i = 0; i < chain->nr; i++) {
+		struct iopt_table *table = table_pop(&m->spare);
+		struct place place = { .entries = table_entries() };
+
+		chain->tables[i] = table;
+		table->level = (uint8_t)(piece->level + i);
+		if (i == 0) {
+			place.index = table_index(m->next, piece->level);
+			chain->entries = piece_fit(piece, &place);
+			write_entries(m, piece, chain_slot(m, chain, 0), chain->entries, false);
+		} else {
+			entry_store(chain_slot(m, chain, i),
+				    F->table(iopt_host_table_pa(chain->tables[i - 1]), table->level));
+		}
+		entries_writeback(m->domain, iopt_host_va(iopt_host_table_pa(table)),
+				  table_entries());
+	}
+	m->nr_spare -= chain->nr;
+}
+
+/* Empty them again and put them back. */
+static void chain_undo(struct mapping *m, const struct chain *chain)
+{
+	for (unsigned i = 0; i < chain->nr; i++) {
+		void *slot = chain_slot(m, chain, i);
+
+		for (unsigned k = 0; k < (i ? 1 : chain->entries); k++)
+			entry_store(slot_at(slot, k), 0);
+		table_push(&m->spare, chain->tables[i]);
+	}
+	m->nr_spare += chain->nr;
+}
+
+/*
+ * Install (rule 2): a new table, and those between, with the piece's first leaves already inside,
+ * become visible by one compare-and-exchange of an empty entry. The loser keeps its tables, which
+ * nobody saw.
+ */
+static enum step install(struct mapping *m, struct piece *piece, const struct place *above)
+{
+	struct chain chain = { .nr = above->level - piece->level };
+	uint64_t entry, empty = 0;
+
+	if (m->nr_spare < chain.nr) {
+		m->need = chain.nr;
+		return STEP_ALLOC;
+	}
+	chain_build(m, piece, &chain);
+	entry = F->table(iopt_host_table_pa(chain.tables[chain.nr - 1]), above->level);
+	if (!entry_cas_release(place_slot(above), &empty, entry)) {
+		chain_undo(m, &chain);
+		return STEP_AGAIN;
+	}
+	entries_writeback(m->domain, place_slot(above), 1);
+	for (unsigned i = 0; i < chain.nr; i++)
+		count_linked(m->domain, chain.tables[i]);
+	piece_pass(m, piece, chain.entries);
+	return STEP_DONE;
+}
+
+/*
+ * A leaf is to go where a table hangs (rule 6): that table must be empty, and so must be every other
+ * one in the range of this call, before any is replaced. Hardware may have cached the way into the old
+ * table, so that the call owes an invalidation before it returns (hazard 2).
+ */
+static enum step replace_table(struct mapping *m, struct piece *piece, struct place *place,
+			       uint64_t entry)
+{
+	struct unmapping u;
+	uint64_t leaf, first = m->next;
+
+	if (!m->checked)
+		return STEP_CHECK;
+
+	leaf = F->leaf(m->attr, piece->pa + (piece->done / piece->run << piece->size_lg2),
+		       piece->level, piece->size_lg2, (unsigned)(piece->done & (piece->run - 1)));
+	unmapping_init(&u, m->domain, mapping_gather(m), IOPT_FREED_BLOCK);
+	if (!unlink_table(&u, place, entry, leaf, first))
+		return STEP_AGAIN;
+	released(&u, first, first | entry_mask(place->level), IOPT_OWES_TABLES,
+		 F->info.granule_lg2);
+	piece_pass(m, piece, 1);
+	return STEP_DONE;
+}
+
+/* An entry that is not empty lies where the piece goes on. */
+static enum step resolve(struct mapping *m, struct piece *piece, struct place *place)
+{
+	uint64_t entry = entry_load_table(place_slot(place));
+
+	switch (F->kind(entry, place->level)) {
+	case IOPT_LEAF:
+		return STEP_EXIST;
+	case IOPT_TABLE:
+		return replace_table(m, piece, place, entry);
+	default:
+		return STEP_AGAIN; /* empty by now, or dead: the table is not in use any more */
+	}
+}
+
+/*
+ * A walker that does not snoop must find the whole way in memory. Others may have linked a table on
+ * it and not written the entry back yet, so that whoever maps below writes back all of them.
+ */
+static void path_writeback(const struct iopt_domain *domain, uint64_t top, uint64_t iova,
+			   unsigned level)
+{
+	struct place place;
+
+	place_top(domain, top, iova, &place);
+	while (place.level > level) {
+		uint64_t entry = entry_load_table(place_slot(&place));
+
+		entries_writeback(domain, place_slot(&place), 1);
+		if (F->kind(entry, place.level) != IOPT_TABLE)
+			return;
+		place_down(&place, entry, iova);
+	}
+}
+
+/* Map what of the piece goes into one table. Context: inside a read section. */
+static inline enum step map_step(struct mapping *m, struct piece *piece)
+{
+	uint64_t top = __atomic_load_n(&m->domain->top, __ATOMIC_ACQUIRE);
+	struct place place;
+	unsigned n, written;
+
+	place_top(m->domain, top, m->next, &place);
+	while (place.level > piece->level) {
+		uint64_t entry = entry_load_table(place_slot(&place));
+
+		if (F->kind(entry, place.level) != IOPT_TABLE)
+			return entry ? resolve(m, piece, &place) : install(m, piece, &place);
+		place_down(&place, entry, m->next);
+	}
+
+	n = piece_fit(piece, &place);
+	written = write_entries(m, piece, place_slot(&place), n, true);
+	if (m->domain->flags & IOPT_NONCOHERENT) {
+		entries_writeback(m->domain, place_slot(&place), written);
+		path_writeback(m->domain, top, m->next, place.level);
+	}
+	piece_pass(m, piece, written);
+	if (written == n)
+		return STEP_DONE;
+	place.index += written;
+	return resolve(m, piece, &place);
+}
+
+/* Have m->need tables at hand. Context: outside read sections. */
+static int mapping_alloc(struct mapping *m)
+{
+	while (m->nr_spare < m->need) {
+		struct iopt_table *table;
+
+		if (m->reserve) {
+			table = table_pop(&m->reserve->tables);
+			m->reserve->nr_tables -= table != NULL;
+		} else {
+			table = iopt_host_table_alloc(F->info.index_lg2 + F->info.entry_lg2);
+		}
+		if (!table)
+			return -IOPT_ENOMEM;
+		table_push(&m->spare, table);
+		m->nr_spare++;
+	}
+	return 0;
+}
+
+/* Tables left over were needed when they were taken: somebody else installed one meanwhile. */
+static void mapping_free(struct mapping *m)
+{
+	__atomic_fetch_add(&m->domain->stats.freed[IOPT_FREED_RACE], m->nr_spare, __ATOMIC_RELAXED);
+	if (!m->reserve) {
+		iopt_host_table_free(m->spare);
+		return;
+	}
+	for (; m->nr_spare; m->nr_spare--, m->reserve->nr_tables++)
+		table_push(&m->reserve->tables, table_pop(&m->spare));
+}
+
+/* What map_step() could not do in its read section. Returns 0 to go on. */
+static int map_aside(struct mapping *m, enum step step)
+{
+	switch (step) {
+	case STEP_ALLOC:
+		return mapping_alloc(m);
+	case STEP_CHECK:
+		m->checked = !range_finds(m->domain, m->next, m->last, FIND_LEAF);
+		return m->checked ? 0 : -IOPT_EEXIST;
+	case STEP_EXIST:
+		return -IOPT_EEXIST;
+	default:
+		return 0;
+	}
+}
+
+static inline int map_piece(struct mapping *m, struct piece *piece)
+{
+	while (piece->done < piece->entries) {
+		enum step step;
+		int error;
+
+		iopt_host_read_lock();
+		step = map_step(m, piece);
+		iopt_host_read_unlock();
+		if (step == STEP_DONE)
+			continue;
+		error = map_aside(m, step);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* m->next..last to physically contiguous memory. */
+static inline int map_contiguous(struct mapping *m, uint64_t last, uint64_t pa)
+{
+	uint64_t offset = pa - m->next;
+	struct piece piece;
+	int error;
+
+	if (last - m->next == entry_mask(0)) {
+		piece_granule(pa, &piece);
+		return map_piece(m, &piece);
+	}
+	do {
+		piece_choose(m->domain, m->next, last, m->next + offset, &piece);
+		error = map_piece(m, &piece);
+	} while (!error && m->next - 1 != last);
+	return error;
+}
+
+/* Nothing is mapped at a level that the device has not been told of (hazard 5). */
+static int map_top(struct mapping *m)
+{
+	struct iopt_domain *domain = m->domain;
+
+	while (!top_covers(__atomic_load_n(&domain->top, __ATOMIC_ACQUIRE), m->last)) {
+		uint64_t newest = __atomic_load_n(&domain->newest, __ATOMIC_ACQUIRE);
+		struct iopt_table *table;
+		int error;
+
+		if (top_covers(newest, m->last)) {
+			top_announce(domain);
+			continue;
+		}
+		m->need = 1;
+		error = mapping_alloc(m);
+		if (error)
+			return error;
+		table = table_pop(&m->spare);
+		if (top_raise(domain, newest, table))
+			m->nr_spare--;
+		else
+			table_push(&m->spare, table);
+	}
+	return 0;
+}
+
+static inline void mapping_init(struct mapping *m, struct iopt_domain *domain, uint64_t first,
+				uint64_t last, struct iopt_reserve *reserve)
+{
+	m->domain = domain;
+	m->reserve = reserve;
+	m->spare = NULL;
+	m->nr_spare = 0;
+	m->first = first;
+	m->next = first;
+	m->last = last;
+	m->owes = false;
+	m->checked = false;
+}
+
+/* Roll back (hazard 1): only what this call wrote, which a device may have cached already. */
+static void map_undo(struct mapping *m)
+{
+	struct unmapping u;
+
+	if (m->next == m->first)
+		return;
+	unmapping_init(&u, m->domain, mapping_gather(m), IOPT_FREED_UNMAP);
+	iopt_host_read_lock();
+	unmap_own(&u, m->first, m->next - 1);
+	iopt_host_read_unlock();
+}
+
+/* The end of every map, with what is owed to the hardware. */
+static inline int map_finish(struct mapping *m, int error)
+{
+	if (error)
+		map_undo(m);
+	else if (m->domain->flags & IOPT_CACHES_EMPTY)
+		gather_add(mapping_gather(m), m->first, m->last,
+			   IOPT_OWES_LEAVES | IOPT_OWES_TABLES, F->info.granule_lg2);
+	if (m->nr_spare)
+		mapping_free(m);
+	iopt_host_publish();
+	if (m->owes)
+		iopt_sync(&m->gather);
+	return error;
+}
+
+/* IOVA and physical address of one segment. */
+static inline int map_check(const struct iopt_domain *domain, uint64_t first, uint64_t last,
+			    uint64_t pa)
+{
+	if (((first | pa | ~last) & entry_mask(0)) || first > last)
+		return -IOPT_EINVAL;
+	if (!domain_has(domain, first, last) || pa > domain->pa_last ||
+	    last - first > domain->pa_last - pa)
+		return -IOPT_ERANGE;
+	return 0;
+}
+
+static int map(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa,
+	       unsigned prot, struct iopt_reserve *reserve)
+{
+	struct mapping m;
+	int error = map_check(domain, first, last, pa);
+
+	if (!error)
+		error = F->leaf_attr(prot, domain->flags, &m.attr);
+	if (error)
+		return error;
+
+	mapping_init(&m, domain, first, last, reserve);
+	error = map_top(&m);
+	if (!error)
+		error = map_contiguous(&m, last, pa);
+	return map_finish(&m, error);
+}
+
+/* All segments, and the last IOVA that they reach. */
+static int map_sg_check(const struct iopt_domain *domain, uint64_t first,
+			const struct iopt_segment *segments, size_t nr, uint64_t *last)
+{
+	if (!nr)
+		return -IOPT_EINVAL;
+	*last = first - 1;
+	for (size_t i = 0; i < nr; i++) {
+		uint64_t start = *last + 1;
+		int error;
+
+		if (!segments[i].bytes)
+			return -IOPT_EINVAL;
+		if (segments[i].bytes - 1 > ~0ull - start || (i && !start))
+			return -IOPT_ERANGE;
+		*last = start + segments[i].bytes - 1;
+		error = map_check(domain, start, *last, segments[i].pa);
+		if (error)
+			return error;
+	}
+	return domain_has(domain, first, *last) ? 0 : -IOPT_ERANGE;
+}
+
+static int map_sg(struct iopt_domain *domain, uint64_t first, const struct iopt_segment *segments,
+		  size_t nr, unsigned prot, struct iopt_reserve *reserve, uint64_t *last)
+{
+	struct mapping m;
+	uint64_t end;
+	int error = map_sg_check(domain, first, segments, nr, &end);
+
+	if (!error)
+		error = F->leaf_attr(prot, domain->flags, &m.attr);
+	if (error)
+		return error;
+
+	mapping_init(&m, domain, first, end, reserve);
+	error = map_top(&m);
+	for (size_t i = 0; !error && i < nr; i++) {
+		uint64_t pa = segments[i].pa, bytes = segments[i].bytes;
+
+		while (i + 1 < nr && segments[i + 1].pa == pa + bytes)
+			bytes += segments[++i].bytes;
+		error = map_contiguous(&m, m.next + bytes - 1, pa);
+	}
+	error = map_finish(&m, error);
+	if (!error && last)
+		*last = end;
+	return error;
+}
+
+#endif

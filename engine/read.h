@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The readers: translate and visit, and the checks of a whole range that map and unmap make before
+ * they change anything. Part of an instance (instance.c).
+ *
+ * Readers are wait-free: they hold nothing, and what they meet half-done they read as it stands. A
+ * dead entry lies in a table that its owner unlinked, so that the range is not mapped any more.
+ */
+#ifndef ENGINE_READ_H
+#define ENGINE_READ_H
+
+#include "engine/walk.h"
+
+/* Tables that a long walk looks into before it leaves its read section once (design hazard 3). */
+#define TABLES_A_SECTION 64u
+
+static int translate(struct iopt_domain *domain, uint64_t iova, struct iopt_translation *result)
+{
+	struct place place;
+	uint64_t entry = 0;
+	uint64_t top;
+
+	if (!domain_has(domain, iova, iova))
+		return -IOPT_ERANGE;
+
+	iopt_host_read_lock();
+	top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE);
+	if (top_covers(top, iova))
+		entry = place_find(domain, top, iova, 0, &place);
+	iopt_host_read_unlock();
+
+	if (!entry || F->kind(entry, place.level) != IOPT_LEAF)
+		return -IOPT_ENOENT;
+	result->leaf_lg2 = (uint8_t)F->leaf_lg2(entry, place.level);
+	result->prot = (uint8_t)F->leaf_prot(entry);
+	result->pa = F->leaf_pa(entry, place.level) |
+		     (iova & ~(~0ull << (result->leaf_lg2 & 63)));
+	return 0;
+}
+
+/**
+ * struct scan - a walk over a range, a table at a time
+ * @domain:  the domain
+ * @next:    first IOVA that was not looked at yet
+ * @last:    last IOVA of the range
+ * @done:    nothing is left
+ * @tables:  tables looked into
+ */
+struct scan {
+	struct iopt_domain *domain;
+	uint64_t next;
+	uint64_t last;
+	bool done;
+	uint64_t tables;
+};
+
+/* A scan of what the domain can translate of first..last. */
+static inline void scan_start(struct scan *scan, struct iopt_domain *domain, uint64_t first,
+			      uint64_t last)
+{
+	scan->domain = domain;
+	scan->next = first;
+	scan->last = last;
+	scan->tables = 0;
+	if (!domain_has(domain, last, last) && domain->high_after == ~0ull)
+		scan->last = domain->low_last;
+	scan->done = scan->next > scan->last;
+}
+
+/* The scan goes on behind that IOVA, and behind the gap between the halves. */
+static inline void scan_pass(struct scan *scan, uint64_t last)
+{
+	scan->done = last >= scan->last;
+	scan->next = last + 1;
+	if (!scan->done && !domain_has(scan->domain, scan->next, scan->next)) {
+		scan->next = scan->domain->high_after + 1;
+		scan->done = scan->next > scan->last;
+	}
+}
+
+/*
+ * Before each table: a long walk gives what was freed a chance to return to the host. It comes back
+ * by address, so that nothing of it need survive between two tables.
+ */
+static inline void scan_breathe(struct scan *scan)
+{
+	if (++scan->tables % TABLES_A_SECTION == 0) {
+		iopt_host_read_unlock();
+		iopt_host_read_lock();
+	}
+}
+
+/* Go to scan->next: false if no top translates it, and then the scan is done. */
+static inline bool scan_table(struct scan *scan, struct place *place, uint64_t *entry)
+{
+	uint64_t top;
+
+	scan_breathe(scan);
+	top = __atomic_load_n(&scan->domain->top, __ATOMIC_ACQUIRE);
+	if (!top_covers(top, scan->next)) {
+		scan->done = true;
+		return false;
+	}
+	*entry = place_find(scan->domain, top, scan->next, 0, place);
+	return true;
+}
+
+/*
+ * The next entry of the table; false at its end, or at an entry that leads further down: then the
+ * scan comes back by address. scan->next is the first IOVA of the entry.
+ */
+static inline bool scan_entry(const struct scan *scan, struct place *place, unsigned index,
+			      uint64_t *entry)
+{
+	if (scan->done || index >= place->entries)
+		return false;
+	place->index = index;
+	*entry = entry_load_table(place_slot(place));
+	return place->level == 0 || F->kind(*entry, place->level) != IOPT_TABLE;
+}
+
+/**
+ * enum leaves - what a scan for leaves looks for
+ * @FIND_LEAF: a leaf, to say that a range is in use
+ * @FIND_HOLE: a place without one, to say that a range is not full
+ */
+enum leaves { FIND_LEAF, FIND_HOLE };
+
+/*
+ * Whether a range holds a leaf, or a hole. The caller owns the range, so that the answer stays true.
+ * Context: outside read sections.
+ */
+static bool range_finds(struct iopt_domain *domain, uint64_t first, uint64_t last,
+			enum leaves wanted)
+{
+	struct place place;
+	struct scan scan;
+	bool found = false;
+	uint64_t entry;
+
+	scan_start(&scan, domain, first, last);
+	iopt_host_read_lock();
+	while (!scan.done && !found) {
+		if (!scan_table(&scan, &place, &entry)) {
+			found = wanted == FIND_HOLE; /* above every top */
+			break;
+		}
+		do {
+			bool leaf = F->kind(entry, place.level) == IOPT_LEAF;
+
+			found = leaf == (wanted == FIND_LEAF);
+			scan_pass(&scan, scan.next | entry_mask(place.level));
+		} while (!found && scan_entry(&scan, &place, place.index + 1, &entry));
+	}
+	iopt_host_read_unlock();
+	return found;
+}
+
+/**
+ * struct visiting - a call of visit()
+ * @scan:  where it is
+ * @visit: the caller's state
+ * @items: the caller's array
+ * @nr:    its size
+ * @used:  filled in so far
+ */
+struct visiting {
+	struct scan scan;
+	struct iopt_visit *visit;
+	struct iopt_item *items;
+	size_t nr;
+	size_t used;
+};
+
+static void visit_table(struct visiting *v, const struct place *place, uint64_t parent,
+			uint64_t parent_pa, uint64_t pa)
+{
+	uint64_t mask = entry_mask(place->level + 1) & v->scan.domain->index_mask;
+	struct iopt_item *item = &v->items[v->used++];
+
+	item->first = v->scan.next & ~mask;
+	item->last = v->scan.next | mask;
+	item->pa = pa;
+	item->entry = parent;
+	item->entry_pa = parent_pa;
+	item->level = (uint8_t)place->level;
+	item->leaf_lg2 = 0;
+	item->prot = 0;
+	item->flags = IOPT_ITEM_TABLE;
+	if (parent && F->table_accessed(parent))
+		item->flags |= IOPT_ITEM_ACCESSED;
+	v->visit->below = (uint8_t)place->level;
+}
+
+/* The hardware need not set accessed or dirty in all entries of a run. */
+static uint8_t run_flags(const struct place *place, const struct leaf *leaf)
+{
+	uint8_t flags = 0;
+
+	for (unsigned i = 0; i < leaf->run; i++) {
+		uint64_t entry = entry_load(slot_at(place->table, leaf->index + i));
+
+		if (F->kind(entry, place->level) != IOPT_LEAF)
+			continue;
+		flags |= F->leaf_dirty(entry) ? IOPT_ITEM_DIRTY : 0;
+		flags |= F->leaf_accessed(entry) ? IOPT_ITEM_ACCESSED : 0;
+	}
+	return flags;
+}
+
+static void visit_leaf(struct visiting *v, const struct place *place, uint64_t table_pa,
+		       const struct leaf *leaf, uint64_t entry)
+{
+	struct iopt_item *item = &v->items[v->used++];
+
+	item->first = leaf->first;
+	item->last = leaf->last;
+	item->pa = leaf->pa;
+	item->entry = entry;
+	item->entry_pa = table_pa + ((uint64_t)leaf->index << F->info.entry_lg2);
+	item->level = (uint8_t)place->level;
+	item->leaf_lg2 = (uint8_t)leaf->size_lg2;
+	item->prot = (uint8_t)F->leaf_prot(entry);
+	item->flags = run_flags(place, leaf);
+}
+
+/*
+ * Go down to scan->next and report the tables on the way that were not reported yet. False if the
+ * array is full. Sets table_pa to the physical address of the table reached.
+ */
+static bool visit_down(struct visiting *v, uint64_t top, struct place *place, uint64_t *entry,
+		       uint64_t *table_pa)
+{
+	bool tables = v->visit->flags & IOPT_VISIT_TABLES;
+	uint64_t parent = 0, parent_pa = 0;
+
+	place_top(v->scan.domain, top, v->scan.next, place);
+	*table_pa = top_pa(top);
+	for (;;) {
+		if (tables && place->level < v->visit->below) {
+			if (v->used == v->nr)
+				return false;
+			visit_table(v, place, parent, parent_pa, *table_pa);
+		}
+		*entry = entry_load_table(place_slot(place));
+		if (place->level == 0 || F->kind(*entry, place->level) != IOPT_TABLE)
+			return true;
+		parent = *entry;
+		parent_pa = *table_pa + ((uint64_t)place->index << F->info.entry_lg2);
+		*table_pa = F->table_pa(parent);
+		place_down(place, parent, v->scan.next);
+	}
+}
+
+/*
+ * Behind last: tables that contain the next IOVA and begin before it were reported on the way to
+ * what came before; those that begin there are new.
+ */
+static void visit_pass(struct visiting *v, uint64_t last)
+{
+	unsigned level = 0;
+
+	scan_pass(&v->scan, last);
+	while (level < F->info.max_levels && !(v->scan.next & entry_mask(level + 1)))
+		level++;
+	v->visit->below = (uint8_t)level;
+}
+
+/* Report the leaves of one table from scan->next on. False if the array is full. */
+static bool visit_entries(struct visiting *v, struct place *place, uint64_t table_pa,
+			  uint64_t entry)
+{
+	do {
+		uint64_t last = v->scan.next | entry_mask(place->level);
+
+		if (F->kind(entry, place->level) == IOPT_LEAF) {
+			struct leaf leaf;
+
+			leaf_read(place, entry, v->scan.next, &leaf);
+			last = leaf.last;
+			if (v->visit->flags & IOPT_VISIT_LEAVES) {
+				if (v->used == v->nr)
+					return false;
+				visit_leaf(v, place, table_pa, &leaf, entry);
+			}
+			place->index = leaf.index + leaf.run - 1;
+		}
+		visit_pass(v, last);
+	} while (scan_entry(&v->scan, place, place->index + 1, &entry));
+	return true;
+}
+
+static size_t visit(struct iopt_domain *domain, struct iopt_visit *state, struct iopt_item *items,
+		    size_t nr)
+{
+	struct visiting v = { .visit = state, .items = items, .nr = nr };
+	uint64_t entry, table_pa;
+	struct place place;
+	bool room = true;
+
+	scan_start(&v.scan, domain, state->first, state->last);
+	v.scan.done |= state->done;
+	iopt_host_read_lock();
+	while (!v.scan.done && room) {
+		uint64_t top;
+
+		scan_breathe(&v.scan);
+		top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE);
+		if (!top_covers(top, v.scan.next)) {
+			v.scan.done = true;
+			break;
+		}
+		room = visit_down(&v, top, &place, &entry, &table_pa) &&
+		       visit_entries(&v, &place, table_pa, entry);
+	}
+	iopt_host_read_unlock();
+
+	state->first = v.scan.next;
+	state->done = v.scan.done;
+	return v.used;
+}
+
+#endif

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Unmap: clearing leaves, and taking whole tables out. Part of an instance (instance.c); map.h rolls
+ * back with it.
+ *
+ * The caller owns the range: nobody else maps or unmaps in it. Others do so beside it in the same
+ * tables, hardware sets accessed and dirty bits, readers and sweeps go about.
+ */
+#ifndef ENGINE_UNMAP_H
+#define ENGINE_UNMAP_H
+
+#include "engine/gather.h"
+#include "engine/read.h"
+#include "engine/sink.h"
+#include "engine/table.h"
+
+/**
+ * struct unmapping - one call of unmap()
+ * @domain:  the domain
+ * @gather:  gets what is owed
+ * @sink:    where dirty pages go; NULL: they are not asked for
+ * @count:   count bytes
+ * @bytes:   counted so far
+ * @why:     what tables are counted as that go
+ * @first:   what went: first IOVA; more than @last: nothing yet
+ * @last:    last IOVA
+ */
+struct unmapping {
+	struct iopt_domain *domain;
+	struct iopt_gather *gather;
+	const struct iopt_sink *sink;
+	bool count;
+	uint64_t bytes;
+	enum iopt_freed why;
+	uint64_t first;
+	uint64_t last;
+};
+
+static inline void unmapping_init(struct unmapping *u, struct iopt_domain *domain,
+				  struct iopt_gather *gather, enum iopt_freed why)
+{
+	u->domain = domain;
+	u->gather = gather;
+	u->sink = NULL;
+	u->count = false;
+	u->bytes = 0;
+	u->why = why;
+	u->first = ~0ull;
+	u->last = 0;
+}
+
+/* first..last went; what was next to it before becomes one range of the gather with it. */
+static inline void released(struct unmapping *u, uint64_t first, uint64_t last, uint32_t owes,
+			    unsigned leaf_lg2)
+{
+	gather_add(u->gather, first, last, owes | IOPT_OWES_LEAVES | IOPT_OWES_DEVICE_TLB,
+		   leaf_lg2);
+	if (first < u->first)
+		u->first = first;
+	if (last > u->last)
+		u->last = last;
+}
+
+/* Bytes of the leaves in a table of level 0 that its owner took out; hardware changes no leaf's size. */
+static uint64_t table_bytes(const void *table)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < table_entries(); i++) {
+		uint64_t entry = entry_load((const char *)table + ((size_t)i << F->info.entry_lg2));
+
+		if (F->kind(entry, 0) == IOPT_LEAF)
+			bytes += entry_mask(0) + 1;
+	}
+	return bytes;
+}
+
+/*
+ * Take the leaf whose lowest entry lies at a place, all entries of its run, and say whether it was
+ * dirty. By exchange: no bit that hardware sets is lost, since it sets none in an entry that is not
+ * present. `entry` is what the lowest one held.
+ */
+static bool take_run(const struct place *place, uint64_t entry, unsigned run, uint64_t instead)
+{
+	bool dirty = F->leaf_dirty(entry);
+
+	for (unsigned i = 1; i < run; i++)
+		dirty |= F->leaf_dirty(
+			entry_exchange(slot_at(place->table, place->index + i), instead));
+	return dirty;
+}
+
+/*
+ * Everything below an unlinked table goes with it. In interior tables every entry is exchanged for
+ * dead: whose exchange removes a table frees it (rule 7), and a mapper that breaks the contract can't
+ * hang another one in after we passed (rule 6). A table of level 0 is left as it is: its leaves are
+ * read after the invalidation, when no cached walk writes to them any more.
+ */
+static void take_table(struct unmapping *u, uint64_t pa, unsigned level, uint64_t first)
+{
+	struct place place = { .table = iopt_host_va(pa), .level = level };
+	struct iopt_table *table = iopt_host_table(pa);
+
+	for (; level > 0 && place.index < table_entries(); place.index++) {
+		uint64_t start = first + ((uint64_t)place.index << entry_span_lg2(level));
+		uint64_t entry = entry_exchange(place_slot(&place), F->soft_dead);
+		enum iopt_kind kind = F->kind(entry, level);
+		struct leaf leaf;
+
+		if (kind == IOPT_TABLE) {
+			take_table(u, F->table_pa(entry), level - 1, start);
+		} else if (kind == IOPT_LEAF) {
+			leaf_read(&place, entry, start, &leaf);
+			if (take_run(&place, entry, leaf.run, F->soft_dead) && u->sink)
+				sink_record(u->sink, leaf.first, leaf.last);
+			u->bytes += leaf.last - leaf.first + 1;
+			place.index += leaf.run - 1;
+		}
+	}
+	if (u->count && level == 0)
+		u->bytes += table_bytes(place.table);
+
+	table->first = first;
+	table->level = (uint8_t)level;
+	table->collect = u->sink && level == 0;
+	count_unlinked(u->domain, table, u->why);
+	gather_table(u->gather, table);
+}
+
+/*
+ * The owner's unlink (rule 6) of the table that an entry leads to, leaving `instead` there. Hardware
+ * may set accessed meanwhile, so that the exchange is tried again. Returns false, and changes
+ * nothing, if no table hangs there (any more).
+ */
+static bool unlink_table(struct unmapping *u, const struct place *place, uint64_t entry,
+			 uint64_t instead, uint64_t first)
+{
+	void *slot = place_slot(place);
+
+	do {
+		if (F->kind(entry, place->level) != IOPT_TABLE)
+			return false;
+	} while (!entry_cas_release(slot, &entry, instead));
+
+	entries_writeback(u->domain, slot, 1);
+	take_table(u, F->table_pa(entry), place->level - 1, first);
+	return true;
+}
+
+/*
+ * Clear the leaves among the entries place->index..end of a table, up to one that leads to a table.
+ * Only entries that were seen to hold a leaf are stored to, each once. The first store, and the first
+ * after a hole, is a release: it comes after the stores of whoever mapped the run (rule 3).
+ *
+ * Returns how many entries were cleared; place->index stands behind the last one looked at.
+ */
+static inline unsigned clear_leaves(struct place *place, unsigned end)
+{
+	unsigned i = place->index, cleared = 0;
+	enum iopt_kind kind;
+
+	for (; i <= end; i++) {
+		kind = F->kind(entry_load(slot_at(place->table, i)), place->level);
+		if (kind == IOPT_TABLE)
+			break;
+		if (kind != IOPT_LEAF)
+			continue;
+		entry_store_release(slot_at(place->table, i), 0);
+		for (cleared++, i++; i <= end; cleared++, i++) {
+			kind = F->kind(entry_load(slot_at(place->table, i)), place->level);
+			if (kind != IOPT_LEAF)
+				break;
+			entry_store(slot_at(place->table, i), 0);
+		}
+		if (i > end || kind == IOPT_TABLE)
+			break;
+	}
+	place->index = i;
+	return cleared;
+}
+
+/* The same by exchange, reporting what was dirty: iova is the first of the entry place->index. */
+static unsigned clear_leaves_exactly(struct unmapping *u, struct place *place, unsigned end,
+				     uint64_t iova)
+{
+	unsigned start = place->index, cleared = 0;
+
+	for (; place->index <= end; place->index++) {
+		uint64_t entry = entry_load(place_slot(place));
+		enum iopt_kind kind = F->kind(entry, place->level);
+		struct leaf leaf;
+
+		if (kind == IOPT_TABLE)
+			break;
+		if (kind != IOPT_LEAF)
+			continue;
+		leaf_read(place, entry,
+			  iova + ((uint64_t)(place->index - start) << entry_span_lg2(place->level)),
+			  &leaf);
+		entry = entry_exchange(place_slot(place), 0);
+		if (take_run(place, entry, leaf.run, 0))
+			sink_record(u->sink, leaf.first, leaf.last);
+		place->index += leaf.run - 1;
+		cleared += leaf.run;
+	}
+	return cleared;
+}
+
+/*
+ * Clear what is a leaf among the entries place->index..end, up to one that leads to a table; iova is
+ * the first of the entry place->index. All leaves that begin there end there.
+ *
+ * Returns how many entries were passed.
+ */
+static inline unsigned unmap_leaves(struct unmapping *u, struct place *place, unsigned end,
+				    uint64_t iova)
+{
+	unsigned start = place->index, span_lg2 = entry_span_lg2(place->level);
+	unsigned cleared, passed;
+
+	if (u->sink)
+		cleared = clear_leaves_exactly(u, place, end, iova);
+	else
+		cleared = clear_leaves(place, end);
+	passed = place->index - start;
+	if (cleared) {
+		u->bytes += (uint64_t)cleared << span_lg2;
+		entries_writeback(u->domain, slot_at(place->table, start), passed);
+		released(u, iova, iova + ((uint64_t)passed << span_lg2) - 1, 0, span_lg2);
+	}
+	return passed;
+}
+
+static void unmap_table(struct unmapping *u, struct place *place, uint64_t first, uint64_t last);
+
+/* An entry that leads to a table, of which first..last is asked for. */
+static void unmap_below(struct unmapping *u, const struct place *place, uint64_t entry,
+			uint64_t first, uint64_t last)
+{
+	struct place below = *place;
+
+	if (last - first == entry_mask(place->level)) {
+		if (unlink_table(u, place, entry, 0, first))
+			released(u, first, last, IOPT_OWES_TABLES, F->info.granule_lg2);
+		return;
+	}
+	place_down(&below, entry, first);
+	unmap_table(u, &below, first, last);
+}
+
+/* first..last of a table, whose ends cut no leaf; place is the entry of first. */
+static void unmap_table(struct unmapping *u, struct place *place, uint64_t first, uint64_t last)
+{
+	uint64_t mask = entry_mask(place->level);
+	unsigned end = place->index +
+		       (unsigned)((last >> entry_span_lg2(place->level)) -
+				  (first >> entry_span_lg2(place->level)));
+
+	while (place->index <= end) {
+		uint64_t entry = entry_load_table(place_slot(place));
+
+		if (place->level > 0 && F->kind(entry, place->level) == IOPT_TABLE) {
+			unmap_below(u, place, entry, first, (first | mask) < last ? (first | mask) : last);
+			place->index++;
+			first = (first | mask) + 1;
+		} else {
+			unsigned passed = unmap_leaves(u, place, end, first & ~mask);
+
+			first = (first & ~mask) + ((uint64_t)passed << entry_span_lg2(place->level));
+		}
+	}
+}
+
+/* Whether one of the range's ends lies in the middle of a leaf. */
+static bool range_cuts(const struct iopt_domain *domain, uint64_t top, uint64_t first,
+		       uint64_t last)
+{
+	struct place place;
+	struct leaf leaf;
+	uint64_t entry;
+
+	entry = place_find(domain, top, first, 0, &place);
+	if (F->kind(entry, place.level) == IOPT_LEAF) {
+		leaf_read(&place, entry, first, &leaf);
+		if (leaf.first < first || leaf.last > last)
+			return true;
+	}
+	if (!top_covers(top, last))
+		return false;
+	entry = place_find(domain, top, last, 0, &place);
+	if (F->kind(entry, place.level) != IOPT_LEAF)
+		return false;
+	leaf_read(&place, entry, last, &leaf);
+	return leaf.last > last;
+}
+
+/* The same for the entries place->index..end of a table of level 0. */
+static inline bool entries_cut(const struct place *place, unsigned end)
+{
+	uint64_t low = entry_load(place_slot(place));
+	uint64_t high = entry_load(slot_at(place->table, end));
+
+	return (F->kind(low, 0) == IOPT_LEAF &&
+		place->index % run_length(F->leaf_lg2(low, 0), 0) != 0) ||
+	       (F->kind(high, 0) == IOPT_LEAF &&
+		(end + 1) % run_length(F->leaf_lg2(high, 0), 0) != 0);
+}
+
+/*
+ * Unmap what the top that covers first translates. Most ranges lie in one table of level 0: the way
+ * down to it is this loop's; what spans several entries of a table above is unmap_table()'s.
+ * Returns 0 or, having changed nothing, -EOPNOTSUPP; whole says that the range cuts no leaf.
+ */
+static inline int unmap_range(struct unmapping *u, uint64_t first, uint64_t last, bool whole)
+{
+	uint64_t top = __atomic_load_n(&u->domain->top, __ATOMIC_ACQUIRE);
+	struct place place;
+	uint64_t entry;
+
+	if (!top_covers(top, first))
+		return 0;
+	if (!top_covers(top, last))
+		last = entry_mask(top_levels(top));
+
+	place_top(u->domain, top, first, &place);
+	while (place.level > 0 && (first ^ last) < entry_mask(place.level)) {
+		entry = entry_load_table(place_slot(&place));
+		if (F->kind(entry, place.level) != IOPT_TABLE)
+			break;
+		place_down(&place, entry, first);
+	}
+	if (place.level > 0) {
+		if (!whole && range_cuts(u->domain, top, first, last))
+			return -IOPT_EOPNOTSUPP;
+		unmap_table(u, &place, first, last);
+	} else {
+		unsigned end = place.index + (unsigned)((last - first) >> F->info.granule_lg2);
+
+		if (has_runs() && !whole && entries_cut(&place, end))
+			return -IOPT_EOPNOTSUPP;
+		unmap_leaves(u, &place, end, first);
+	}
+	return 0;
+}
+
+/* What a failed map wrote itself: it may have stopped in the middle of a run. */
+static void unmap_own(struct unmapping *u, uint64_t first, uint64_t last)
+{
+	unmap_range(u, first, last, true);
+}
+
+static int unmap_check(const struct iopt_domain *domain, uint64_t first, uint64_t last,
+		       unsigned flags, const struct iopt_gather *gather)
+{
+	uint64_t mask = entry_mask(0);
+
+	if ((first & mask) || (~last & mask) || first > last ||
+	    (flags & ~(IOPT_UNMAP_COUNT | IOPT_UNMAP_FULL)) || gather->domain != domain)
+		return -IOPT_EINVAL;
+	return domain_has(domain, first, last) ? 0 : -IOPT_ERANGE;
+}
+
+static int unmap(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags,
+		 struct iopt_gather *gather, struct iopt_released *result)
+{
+	int error = unmap_check(domain, first, last, flags, gather);
+	struct unmapping u;
+
+	if (error)
+		return error;
+	unmapping_init(&u, domain, gather, IOPT_FREED_UNMAP);
+	if (gather->sink && domain_tracks(domain)) {
+		u.sink = gather->sink;
+		if (!sink_covers(u.sink, first, last))
+			return -IOPT_ERANGE;
+	}
+	u.count = flags & IOPT_UNMAP_COUNT;
+	if ((flags & IOPT_UNMAP_FULL) && range_finds(domain, first, last, FIND_HOLE))
+		return -IOPT_ENOENT;
+
+	iopt_host_read_lock();
+	error = unmap_range(&u, first, last, false);
+	iopt_host_read_unlock();
+
+	if (!error && result) {
+		result->first = u.first;
+		result->last = u.last;
+		result->bytes = u.count ? u.bytes : 0;
+	}
+	return error;
+}
+
+#endif
