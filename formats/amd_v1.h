@@ -173,9 +173,14 @@ static inline unsigned amd_v1_leaf_lg2(uint64_t entry, unsigned level)
 	       AMD_V1_PAGE_LG2 + 1;
 }
 
+/* With next level 7 the size's ones are carried away; the 0 above them is the address's own. */
 static inline uint64_t amd_v1_leaf_pa(uint64_t entry, unsigned level)
 {
-	return entry & AMD_V1_ADDR & ~((1ull << amd_v1_leaf_lg2(entry, level)) - 1);
+	uint64_t pa = entry & AMD_V1_ADDR;
+
+	if (amd_v1_next(entry) != AMD_V1_NEXT_SIZED)
+		return pa & ~((1ull << amd_v1_default_lg2(level)) - 1);
+	return pa & (pa + (1ull << AMD_V1_PAGE_LG2));
 }
 
 static inline unsigned amd_v1_leaf_prot(uint64_t entry)
