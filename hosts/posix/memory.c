@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Tables of the posix host: allocating, deferring and freeing them, their states, the numbers of
+ * iopt_posix_memory(), and the engine's own objects. Where the memory comes from is in arena.c.
+ *
+ * Each thread keeps some free 4 KiB tables and gets and gives them in batches. Tables whose grace
+ * period is over come back on RCU's own thread and go to the pool at once, as do larger tables, which
+ * are few, and all tables while freed ones are poisoned. Tables of 1 and 2 KiB take a whole page: no
+ * format has them yet.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hosts/posix/internal.h"
+
+#define CACHE_PAGES 64u
+#define CACHE_BATCH 32u
+
+/**
+ * struct cache - a thread's free tables
+ * @nr:             how many
+ * @pages:          their numbers in the arena
+ * @next, @previous: all caches, under caches_lock
+ */
+struct cache {
+	unsigned nr;
+	uint32_t pages[CACHE_PAGES];
+	struct cache *next, *previous;
+};
+
+static _Thread_local struct cache *cache;
+
+static pthread_mutex_t caches_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct cache *caches;
+
+/**
+ * struct counters - what is in use, all atomic
+ * @pages: pages of all tables, live and waiting, in the low 32 bits; of those that wait in the high
+ *         ones: one word, so that both belong together
+ * @peak:  most pages of both
+ * @extra: pages of live tables beyond the first of each: what makes a number of tables out of pages.
+ *         It stays alone unless there are tables of several pages.
+ */
+static struct counters {
+	uint64_t pages;
+	uint64_t peak;
+	uint64_t extra;
+} counters __attribute__((aligned(64)));
+
+#define WAITING_SHIFT 32
+
+#define STATE_BITS 2
+#define STATE_MASK ((1u << STATE_BITS) - 1)
+
+static unsigned order_of(unsigned size_lg2)
+{
+	return size_lg2 > IOPT_POSIX_PAGE_LG2 ? size_lg2 - IOPT_POSIX_PAGE_LG2 : 0;
+}
+
+static uint64_t pages_of(const struct iopt_table *table)
+{
+	return 1ull << order_of(table->size_lg2);
+}
+
+static struct iopt_table *table_of(uint32_t page)
+{
+	return iopt_host_table(iopt_posix_base + ((uint64_t)page << IOPT_POSIX_PAGE_LG2));
+}
+
+static uint32_t page_of(const struct iopt_table *table)
+{
+	return (uint32_t)((iopt_host_table_pa(table) - iopt_posix_base) >> IOPT_POSIX_PAGE_LG2);
+}
+
+/* ---- states -------------------------------------------------------------------------------- */
+
+/* Of all pages of a table. Only its owner changes it; anyone may look. */
+static void set_state(struct iopt_table *table, enum iopt_posix_state state)
+{
+	uint64_t i, nr = pages_of(table);
+	uint32_t was;
+
+	for (i = 0; i < nr; i++) {
+		was = __atomic_load_n(&table[i].state, __ATOMIC_RELAXED) & ~STATE_MASK;
+		if (state == IOPT_POSIX_LIVE)
+			was += 1u << STATE_BITS;
+		__atomic_store_n(&table[i].state, was | state, __ATOMIC_RELEASE);
+	}
+}
+
+enum iopt_posix_state iopt_posix_table_state(uint64_t pa, uint32_t *generation)
+{
+	uint32_t state = IOPT_POSIX_NO_TABLE;
+
+	if (iopt_posix_va(pa) && pa - iopt_posix_base < iopt_posix_arena_chunks())
+		state = __atomic_load_n(&iopt_host_table(pa)->state, __ATOMIC_ACQUIRE);
+	if (generation)
+		*generation = state >> STATE_BITS;
+	return state & STATE_MASK;
+}
+
+/* ---- numbers ------------------------------------------------------------------------------- */
+
+static void count_alloc(uint64_t nr)
+{
+	uint64_t pages = (uint32_t)__atomic_add_fetch(&counters.pages, nr, __ATOMIC_RELAXED);
+	uint64_t peak = __atomic_load_n(&counters.peak, __ATOMIC_RELAXED);
+
+	while (pages > peak && !__atomic_compare_exchange_n(&counters.peak, &peak, pages, true,
+							    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+	if (nr > 1)
+		__atomic_fetch_add(&counters.extra, nr - 1, __ATOMIC_RELAXED);
+}
+
+static void count_free(uint64_t nr)
+{
+	__atomic_fetch_sub(&counters.pages, nr, __ATOMIC_RELAXED);
+	if (nr > 1)
+		__atomic_fetch_sub(&counters.extra, nr - 1, __ATOMIC_RELAXED);
+}
+
+static void count_defer(uint64_t nr, uint64_t extra)
+{
+	__atomic_fetch_add(&counters.pages, nr << WAITING_SHIFT, __ATOMIC_RELAXED);
+	if (extra)
+		__atomic_fetch_sub(&counters.extra, extra, __ATOMIC_RELAXED);
+}
+
+static void count_reclaim(uint64_t nr)
+{
+	__atomic_fetch_sub(&counters.pages, nr << WAITING_SHIFT | nr, __ATOMIC_RELAXED);
+}
+
+void iopt_posix_memory(struct iopt_posix_memory *memory)
+{
+	uint64_t pages = __atomic_load_n(&counters.pages, __ATOMIC_RELAXED);
+	uint64_t peak = __atomic_load_n(&counters.peak, __ATOMIC_RELAXED);
+	uint64_t extra = __atomic_load_n(&counters.extra, __ATOMIC_RELAXED);
+	uint64_t waiting = pages >> WAITING_SHIFT;
+	uint64_t live = (uint32_t)pages - waiting;
+
+	*memory = (struct iopt_posix_memory){
+		.live = live << IOPT_POSIX_PAGE_LG2,
+		.waiting = waiting << IOPT_POSIX_PAGE_LG2,
+		.peak = peak << IOPT_POSIX_PAGE_LG2,
+		.chunks = iopt_posix_arena_chunks(),
+		.tables = live - extra,
+		.descriptor_bytes = sizeof(struct iopt_table),
+	};
+}
+
+/* ---- caches -------------------------------------------------------------------------------- */
+
+bool iopt_posix_cache_make(void)
+{
+	if (cache)
+		return true;
+	cache = calloc(1, sizeof(*cache));
+	if (!cache)
+		return false;
+	pthread_mutex_lock(&caches_lock);
+	cache->next = caches;
+	if (caches)
+		caches->previous = cache;
+	caches = cache;
+	pthread_mutex_unlock(&caches_lock);
+	iopt_posix_thread_watch();
+	return true;
+}
+
+void iopt_posix_cache_drop(void)
+{
+	if (!cache)
+		return;
+	pthread_mutex_lock(&caches_lock);
+	if (cache->next)
+		cache->next->previous = cache->previous;
+	if (cache->previous)
+		cache->previous->next = cache->next;
+	else
+		caches = cache->next;
+	pthread_mutex_unlock(&caches_lock);
+	iopt_posix_pool_put(0, cache->pages, cache->nr);
+	free(cache);
+	cache = NULL;
+}
+
+bool iopt_posix_memory_reset(void)
+{
+	struct cache *each;
+
+	if (__atomic_load_n(&counters.pages, __ATOMIC_RELAXED))
+		return false;
+	pthread_mutex_lock(&caches_lock);
+	for (each = caches; each; each = each->next)
+		each->nr = 0;
+	pthread_mutex_unlock(&caches_lock);
+	__atomic_store_n(&counters.peak, 0, __ATOMIC_RELAXED);
+	return true;
+}
+
+/* ---- tables -------------------------------------------------------------------------------- */
+
+/* The pool's first choice last: that's where the cache takes from. */
+static void refill_cache(void)
+{
+	uint32_t pages[CACHE_BATCH];
+	unsigned i, nr = iopt_posix_pool_take(0, pages, CACHE_BATCH);
+
+	for (i = 0; i < nr; i++)
+		cache->pages[i] = pages[nr - 1 - i];
+	cache->nr = nr;
+}
+
+static bool take_page(unsigned order, uint32_t *page)
+{
+	if (order)
+		return iopt_posix_pool_take(order, page, 1);
+	if (!iopt_posix_cache_make())
+		return false;
+	if (!cache->nr)
+		refill_cache();
+	if (!cache->nr)
+		return false;
+	*page = cache->pages[--cache->nr];
+	return true;
+}
+
+/* When all is in use, what waits for RCU is waited for: there is no memory only if nothing waited, and
+ * nothing came back, while we looked. */
+static bool take_page_or_wait(unsigned order, uint32_t *page)
+{
+	uint64_t reclaimed = iopt_posix_rcu_reclaimed();
+
+	while (!take_page(order, page)) {
+		if (iopt_posix_rcu_deferred() == reclaimed)
+			return false;
+		iopt_posix_rcu_barrier();
+		reclaimed = iopt_posix_rcu_reclaimed();
+	}
+	return true;
+}
+
+struct iopt_table *iopt_host_table_alloc(unsigned size_lg2)
+{
+	unsigned order = order_of(size_lg2);
+	struct iopt_table *table;
+	uint32_t page;
+
+	if (iopt_posix_fails() || order >= IOPT_POSIX_ORDERS || !iopt_posix_arena_make() ||
+	    !take_page_or_wait(order, &page))
+		return NULL;
+	table = table_of(page);
+	table->next = NULL;
+	table->first = 0;
+	table->level = 0;
+	table->collect = 0;
+	table->size_lg2 = (uint8_t)size_lg2;
+	memset(iopt_host_va(iopt_host_table_pa(table)), 0, IOPT_POSIX_PAGE_BYTES << order);
+	set_state(table, IOPT_POSIX_LIVE);
+	count_alloc(1ull << order);
+	return table;
+}
+
+/* The state first: who reads poison and looks what it was is told that the table is free. */
+static void retire(struct iopt_table *table)
+{
+	uint64_t *words = iopt_host_va(iopt_host_table_pa(table));
+	uint64_t i, nr = (pages_of(table) * IOPT_POSIX_PAGE_BYTES) / sizeof(*words);
+
+	set_state(table, IOPT_POSIX_FREE);
+	if (iopt_posix_poison)
+		for (i = 0; i < nr; i++)
+			words[i] = IOPT_POSIX_POISON;
+}
+
+/* Keeps a page in the thread's cache, if that is where it goes. */
+static bool keep_page(unsigned order, uint32_t page)
+{
+	if (order || iopt_posix_poison || !cache)
+		return false;
+	if (cache->nr == CACHE_PAGES) {
+		cache->nr -= CACHE_BATCH;
+		iopt_posix_pool_put(0, cache->pages + cache->nr, CACHE_BATCH);
+	}
+	cache->pages[cache->nr++] = page;
+	return true;
+}
+
+void iopt_host_table_free(struct iopt_table *list)
+{
+	struct iopt_table *next;
+	unsigned order;
+	uint32_t page;
+
+	for (; list; list = next) {
+		next = list->next;
+		order = order_of(list->size_lg2);
+		page = page_of(list);
+		retire(list);
+		count_free(1ull << order);
+		if (!keep_page(order, page))
+			iopt_posix_pool_put(order, &page, 1);
+	}
+}
+
+/* Puts what it collects whenever the order changes: nearly never. */
+void iopt_posix_reclaim(struct iopt_table *list)
+{
+	struct iopt_table *next;
+	uint32_t pages[CACHE_PAGES];
+	unsigned nr = 0, order = 0;
+
+	for (; list; list = next) {
+		next = list->next;
+		if (nr == CACHE_PAGES || (nr && order != order_of(list->size_lg2))) {
+			iopt_posix_pool_put(order, pages, nr);
+			nr = 0;
+		}
+		order = order_of(list->size_lg2);
+		retire(list);
+		count_reclaim(1ull << order);
+		pages[nr++] = page_of(list);
+	}
+	iopt_posix_pool_put(order, pages, nr);
+}
+
+void iopt_host_table_defer(struct iopt_table *list)
+{
+#ifdef IOPT_MUTANT_FREE_WITHOUT_RCU
+	iopt_host_table_free(list);
+#else
+	struct iopt_table *table;
+	uint64_t nr = 0, extra = 0;
+
+	for (table = list; table; table = table->next) {
+		set_state(table, IOPT_POSIX_WAITING);
+		nr += pages_of(table);
+		extra += pages_of(table) - 1;
+	}
+	count_defer(nr, extra);
+	iopt_posix_rcu_defer(list);
+#endif
+}
+
+void iopt_posix_barrier(void)
+{
+	iopt_posix_rcu_barrier();
+}
+
+/* ---- the engine's own objects -------------------------------------------------------------- */
+
+void *iopt_host_alloc(size_t bytes)
+{
+	return iopt_posix_fails() ? NULL : calloc(1, bytes);
+}
+
+void iopt_host_free(void *memory)
+{
+	free(memory);
+}

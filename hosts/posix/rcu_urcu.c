@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * RCU of the posix host by liburcu's memb flavour: registration, deferral and barrier. Read sections
+ * are in rcu.h, which says why this flavour.
+ *
+ * Lists of tables wait in liburcu's own call_rcu thread, which gathers them for some 10 ms before it
+ * starts a grace period.
+ */
+#ifndef IOPT_RCU_C11
+
+#include "hosts/posix/internal.h"
+
+/* Lists, ever; atomic. */
+static uint64_t deferred, reclaimed;
+
+void iopt_posix_rcu_register(void)
+{
+	urcu_memb_register_thread();
+}
+
+void iopt_posix_rcu_unregister(void)
+{
+	urcu_memb_unregister_thread();
+}
+
+static void reclaim(struct rcu_head *head)
+{
+	iopt_posix_reclaim(caa_container_of(head, struct iopt_table, rcu.head));
+	__atomic_fetch_add(&reclaimed, 1, __ATOMIC_RELEASE);
+}
+
+/* call_rcu itself uses a read section: the thread has to be registered. */
+void iopt_posix_rcu_defer(struct iopt_table *list)
+{
+	if (!iopt_posix_rcu_registered())
+		iopt_posix_rcu_attach();
+	__atomic_fetch_add(&deferred, 1, __ATOMIC_RELAXED);
+	urcu_memb_call_rcu(&list->rcu.head, reclaim);
+}
+
+uint64_t iopt_posix_rcu_deferred(void)
+{
+	return __atomic_load_n(&deferred, __ATOMIC_ACQUIRE);
+}
+
+uint64_t iopt_posix_rcu_reclaimed(void)
+{
+	return __atomic_load_n(&reclaimed, __ATOMIC_ACQUIRE);
+}
+
+/* liburcu's barrier takes 10 ms and more: not where there is nothing to wait for. */
+void iopt_posix_rcu_barrier(void)
+{
+	uint64_t target = iopt_posix_rcu_deferred();
+
+	if (iopt_posix_rcu_reclaimed() < target)
+		urcu_memb_barrier();
+}
+
+#endif
