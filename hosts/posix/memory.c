@@ -329,9 +329,6 @@ void iopt_posix_reclaim(struct iopt_table *list)
 
 void iopt_host_table_defer(struct iopt_table *list)
 {
-#ifdef IOPT_MUTANT_FREE_WITHOUT_RCU
-	iopt_host_table_free(list);
-#else
 	struct iopt_table *table;
 	uint64_t nr = 0, extra = 0;
 
@@ -341,6 +338,9 @@ void iopt_host_table_defer(struct iopt_table *list)
 		extra += pages_of(table) - 1;
 	}
 	count_defer(nr, extra);
+#ifdef IOPT_MUTANT_FREE_WITHOUT_RCU
+	iopt_posix_reclaim(list);
+#else
 	iopt_posix_rcu_defer(list);
 #endif
 }
