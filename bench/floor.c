@@ -151,7 +151,8 @@ unsigned long floor_sweep(const struct floor *f, uint64_t iova, unsigned long ta
 				continue;
 			bitmap[i / 64] |= 1ull << (i % 64);
 			/* One bit whose old value is used: compilers for x86 emit `lock btr`. */
-			dirty += !!(__atomic_fetch_and(&t[i], ~FLOOR_D, __ATOMIC_RELAXED) & FLOOR_D);
+			dirty +=
+				!!(__atomic_fetch_and(&t[i], ~FLOOR_D, __ATOMIC_RELAXED) & FLOOR_D);
 		}
 	}
 	return dirty;

@@ -19,24 +19,24 @@
 #include <stdint.h>
 
 /* Second-stage entries, as in Linux drivers/iommu/generic_pt/fmt/vtdss.h, VTDSS_FMT_*. */
-#define FLOOR_R		(1ull << 0)
-#define FLOOR_W		(1ull << 1)
-#define FLOOR_RW	(FLOOR_R | FLOOR_W)
-#define FLOOR_PS	(1ull << 7)
-#define FLOOR_A		(1ull << 8)
-#define FLOOR_D		(1ull << 9)
-#define FLOOR_OA	0x000ffffffffff000ull
+#define FLOOR_R	 (1ull << 0)
+#define FLOOR_W	 (1ull << 1)
+#define FLOOR_RW (FLOOR_R | FLOOR_W)
+#define FLOOR_PS (1ull << 7)
+#define FLOOR_A	 (1ull << 8)
+#define FLOOR_D	 (1ull << 9)
+#define FLOOR_OA 0x000ffffffffff000ull
 
 /* AMD host-table entries, as in Linux drivers/iommu/generic_pt/fmt/amdv1.h, AMDV1PT_FMT_*. */
-#define FLOOR_AMD_PR		(1ull << 0)
-#define FLOOR_AMD_D		(1ull << 6)
-#define FLOOR_AMD_NL(n)		((uint64_t)(n) << 9)
-#define FLOOR_AMD_NL_SIZE	7
-#define FLOOR_AMD_RW		(3ull << 61)
+#define FLOOR_AMD_PR	  (1ull << 0)
+#define FLOOR_AMD_D	  (1ull << 6)
+#define FLOOR_AMD_NL(n)	  ((uint64_t)(n) << 9)
+#define FLOOR_AMD_NL_SIZE 7
+#define FLOOR_AMD_RW	  (3ull << 61)
 /* A leaf of 256 KiB: the lowest zero of the address is bit 17, so bits 12 to 16 are ones. */
-#define FLOOR_AMD_256K		(FLOOR_AMD_PR | FLOOR_AMD_RW | FLOOR_AMD_NL(FLOOR_AMD_NL_SIZE) | 0x1f000)
+#define FLOOR_AMD_256K	  (FLOOR_AMD_PR | FLOOR_AMD_RW | FLOOR_AMD_NL(FLOOR_AMD_NL_SIZE) | 0x1f000)
 
-#define FLOOR_ENTRIES	512u
+#define FLOOR_ENTRIES 512u
 
 /* root: the level-3 table. base: what to add to a physical address to reach the memory. */
 struct floor {
