@@ -73,7 +73,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 static const struct argp argp = {
 	.options = argp_options,
 	.parser = parse,
-	.doc = "Measure the iopt engine beside the least code that makes the same loads and stores.",
+	.doc = "Measure the iopt engine beside the least code with the same loads and stores.",
 };
 
 bool row_wanted(const char *name)

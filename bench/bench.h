@@ -3,8 +3,8 @@
  * iopt-bench: what its parts share. Rows of the table, scenarios that fill them, the clock and
  * samples, and the tables that both sides of a ratio work on.
  *
- * A scenario is a set of rows that are measured together. Each round calls it once for the floor and
- * once for the engine, in random order, and gets one value per row.
+ * A scenario is a set of rows that are measured together. Each round calls it once for the floor
+ * and once for the engine, in random order, and gets one value per row.
  */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H

@@ -6,11 +6,11 @@
  * Four levels, 512 entries of 8 bytes, every level known beforehand, every table there already. No
  * validation, no read section, no gather, no statistics, no dirty tracking, no second format. What
  * it keeps of the protocol is what costs memory traffic: the lowest entry of a run is taken by
- * compare-and-exchange, the others are loaded, seen to be empty and stored; unmap loads an entry and
- * sees that it is a leaf before it stores; a sweep records before it clears and clears by one locked
- * bit operation.
+ * compare-and-exchange, the others are loaded, seen to be empty and stored; unmap loads an entry
+ * and sees that it is a leaf before it stores; a sweep records before it clears and clears by one
+ * locked bit operation.
  *
- * It is its own translation unit, called like a library, so that both sides of a ratio pay the call.
+ * It is its own translation unit, called like a library: both sides of a ratio pay the call.
  */
 #ifndef BENCH_FLOOR_H
 #define BENCH_FLOOR_H
@@ -45,9 +45,9 @@ struct floor {
 };
 
 /*
- * The run functions take an iova and a count that stay inside one table; `leaf` is the first entry's
- * value. All of them say how many entries they did: fewer than asked for means that one was not what
- * it had to be, and nothing is rolled back.
+ * The run functions take an iova and a count that stay inside one table; `leaf` is the first
+ * entry's value. All of them say how many entries they did: fewer than asked for means that one was
+ * not what it had to be, and nothing is rolled back.
  */
 bool floor_map_4k(const struct floor *f, uint64_t iova, uint64_t leaf);
 bool floor_unmap_4k(const struct floor *f, uint64_t iova);
@@ -59,7 +59,7 @@ bool floor_unmap_2m(const struct floor *f, uint64_t iova);
 unsigned int floor_map_run_2m(const struct floor *f, uint64_t iova, uint64_t leaf, unsigned int n);
 unsigned int floor_unmap_run_2m(const struct floor *f, uint64_t iova, unsigned int n);
 
-/* Takes a whole level-0 table out of its parent; returns the entry it removed, 0 if there was none. */
+/* Takes a whole level-0 table out of its parent; returns the entry removed, 0 if none was there. */
 uint64_t floor_unlink_2m(const struct floor *f, uint64_t iova);
 
 /* One AMD v1 leaf of n replicated entries (64 for 256 KiB), all of the same value. */
@@ -70,9 +70,9 @@ unsigned int floor_unmap_amd(const struct floor *f, uint64_t iova, unsigned int 
 uint64_t floor_translate(const struct floor *f, uint64_t iova);
 
 /*
- * Looks at every level-0 entry of the `tables` tables that begin at iova (a multiple of 2 MiB), sets
- * the bit of each dirty page in `bitmap` (bit 0 is the page at iova), clears its dirty bit and says how
- * many it cleared.
+ * Looks at every level-0 entry of the `tables` tables that begin at iova (a multiple of 2 MiB),
+ * sets the bit of each dirty page in `bitmap` (bit 0 is the page at iova), clears its dirty bit and
+ * says how many it cleared.
  */
 unsigned long floor_sweep(const struct floor *f, uint64_t iova, unsigned long tables,
 			  uint64_t *bitmap);

@@ -2,10 +2,10 @@
 /*
  * Rows of one thread that maps, unmaps and translates.
  *
- * "Warm" tables stay from one pass to the next: no unmap here covers a table's whole range, but those
- * that are there to take tables out. A pass maps every piece of a region once, in random order, then
- * unmaps all of them in another order. The engine's unmaps of a pass share one gather, and its sync
- * is inside the time taken.
+ * "Warm" tables stay from one pass to the next: no unmap here covers a table's whole range, but
+ * those that are there to take tables out. A pass maps every piece of a region once, in random
+ * order, then unmaps all of them in another order. The engine's unmaps of a pass share one gather,
+ * and its sync is inside the time taken.
  */
 #include "bench/bench.h"
 
