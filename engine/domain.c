@@ -80,7 +80,9 @@ static int geometry_levels(const struct iopt_config *config, const struct iopt_f
 	bool grows = info->abilities & IOPT_CAN_GROW;
 
 	g->levels = config->levels ? config->levels : info->default_levels;
-	g->max_levels = config->max_levels ? config->max_levels : grows ? info->max_levels : g->levels;
+	g->max_levels = config->max_levels ? config->max_levels
+			: grows		   ? info->max_levels
+					   : g->levels;
 	if (!config->max_levels && grows && config->iova_lg2) {
 		g->max_levels = g->levels;
 		while (g->max_levels < info->max_levels &&
@@ -152,17 +154,6 @@ static void domain_init(struct iopt_domain *domain, const struct iopt_config *co
 	domain->ctx = config->ctx;
 }
 
-/* The root has an entry for every place of the top level that the width reaches, at least a table's. */
-static struct iopt_table *root_alloc(const struct iopt_format_info *info, const struct geometry *g)
-{
-	unsigned top_lg2 = levels_lg2(info, g->levels - 1);
-	unsigned index_lg2 = g->iova_lg2 > top_lg2 ? g->iova_lg2 - top_lg2 : 0;
-
-	if ((info->abilities & IOPT_CAN_GROW) || index_lg2 < info->index_lg2)
-		index_lg2 = info->index_lg2;
-	return iopt_host_table_alloc(index_lg2 + info->entry_lg2);
-}
-
 int iopt_create(const struct iopt_config *config, struct iopt_domain **result)
 {
 	const struct iopt_ops *ops = ops_find(config->format);
@@ -186,7 +177,7 @@ int iopt_create(const struct iopt_config *config, struct iopt_domain **result)
 	domain = iopt_host_alloc(sizeof(*domain));
 	if (!domain)
 		return -IOPT_ENOMEM;
-	root = root_alloc(info, &g);
+	root = iopt_host_table_alloc(info->index_lg2 + info->entry_lg2);
 	if (!root) {
 		iopt_host_free(domain);
 		return -IOPT_ENOMEM;
@@ -225,23 +216,27 @@ void iopt_hw(const struct iopt_domain *domain, struct iopt_hw *hw)
 int iopt_map(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa, unsigned prot,
 	     struct iopt_reserve *reserve)
 {
+	iopt_host_enter();
 	return domain->ops->map(domain, first, last, pa, prot, reserve);
 }
 
 int iopt_map_sg(struct iopt_domain *domain, uint64_t first, const struct iopt_segment *segments,
 		size_t nr, unsigned prot, struct iopt_reserve *reserve, uint64_t *last)
 {
+	iopt_host_enter();
 	return domain->ops->map_sg(domain, first, segments, nr, prot, reserve, last);
 }
 
 int iopt_unmap(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags,
 	       struct iopt_gather *gather, struct iopt_released *released)
 {
+	iopt_host_enter();
 	return domain->ops->unmap(domain, first, last, flags, gather, released);
 }
 
 int iopt_translate(struct iopt_domain *domain, uint64_t iova, struct iopt_translation *result)
 {
+	iopt_host_enter();
 	return domain->ops->translate(domain, iova, result);
 }
 
@@ -257,6 +252,7 @@ void iopt_visit_init(struct iopt_visit *visit, uint64_t first, uint64_t last, un
 size_t iopt_visit(struct iopt_domain *domain, struct iopt_visit *visit, struct iopt_item *items,
 		  size_t nr)
 {
+	iopt_host_enter();
 	return domain->ops->visit(domain, visit, items, nr);
 }
 
@@ -264,6 +260,7 @@ int iopt_sweep(struct iopt_domain *domain, uint64_t first, uint64_t last, unsign
 	       const struct iopt_sink *sink, struct iopt_gather *gather, uint64_t budget,
 	       uint64_t *next)
 {
+	iopt_host_enter();
 	return domain->ops->sweep(domain, first, last, flags, sink, gather, budget, next);
 }
 
@@ -299,6 +296,7 @@ int iopt_track(struct iopt_domain *domain, bool on)
 	if (!(domain->flags & IOPT_TRACKABLE))
 		return -IOPT_EOPNOTSUPP;
 	__atomic_store_n(&domain->tracking, on, __ATOMIC_SEQ_CST);
+	iopt_host_enter();
 	if (on && !was)
 		track_forget(domain);
 	return 0;

@@ -11,6 +11,7 @@
 #ifndef ENGINE_ENTRY_H
 #define ENGINE_ENTRY_H
 
+#include "engine/bits.h"
 #include "engine/domain.h"
 #include "engine/format.h"
 

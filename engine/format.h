@@ -14,6 +14,7 @@
 #ifndef ENGINE_FORMAT_H
 #define ENGINE_FORMAT_H
 
+#include "engine/bits.h"
 #include "engine/errors.h"
 #include "iopt/iopt.h"
 

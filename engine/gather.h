@@ -10,9 +10,9 @@
 /* Returns whether the range continues or lies in this one, which then names both. */
 static inline bool range_join(struct iopt_range *range, uint64_t first, uint64_t last)
 {
-	if (first == range->last + 1)
+	if (first && first - 1 == range->last)
 		range->last = last;
-	else if (last == range->first - 1)
+	else if (range->first && range->first - 1 == last)
 		range->first = first;
 	else
 		return first >= range->first && last <= range->last;

@@ -17,6 +17,9 @@
  *                            uint8_t size_lg2          its size in bytes; set by the allocator
  *   struct iopt_host_lock  a sleeping lock
  *
+ *   void iopt_host_enter(void)
+ *                          comes first in every public function that has a read section: where the
+ *                          host makes the thread known to RCU if it must be
  *   void iopt_host_read_lock(void), iopt_host_read_unlock(void)
  *                          RCU read section; nests; wait-free
  *   void *iopt_host_va(uint64_t pa)

@@ -5,26 +5,28 @@
  * its functions inlined and its numbers in the code, and no indirect call but the one into here.
  */
 #define INSTANCE_PASTE_(a, b) a##b
-#define INSTANCE_PASTE(a, b) INSTANCE_PASTE_(a, b)
-#define INSTANCE_STRING_(a) #a
-#define INSTANCE_STRING(a) INSTANCE_STRING_(a)
+#define INSTANCE_PASTE(a, b)  INSTANCE_PASTE_(a, b)
+#define INSTANCE_STRING_(a)   #a
+#define INSTANCE_STRING(a)    INSTANCE_STRING_(a)
 
 #define IOPT_INSTANCE_FORMAT INSTANCE_PASTE(IOPT_FORMAT, _format)
+/* clang-format off: it takes the path for a division */
 #include INSTANCE_STRING(formats/IOPT_FORMAT.h)
+/* clang-format on */
 
 #include "engine/map.h"
 #include "engine/sweep.h"
 
 /* Everything below a table and the table itself, with nobody else left. */
-static void free_below(uint64_t pa, unsigned level, unsigned entries)
+static void free_below(uint64_t pa, unsigned level)
 {
 	struct iopt_table *table = iopt_host_table(pa);
 
-	for (unsigned i = 0; level > 0 && i < entries; i++) {
+	for (unsigned i = 0; level > 0 && i < table_entries(); i++) {
 		uint64_t entry = entry_load(slot_at(iopt_host_va(pa), i));
 
 		if (F->kind(entry, level) == IOPT_TABLE)
-			free_below(F->table_pa(entry), level - 1, table_entries());
+			free_below(F->table_pa(entry), level - 1);
 	}
 	table->next = NULL;
 	iopt_host_table_free(table);
@@ -32,10 +34,7 @@ static void free_below(uint64_t pa, unsigned level, unsigned entries)
 
 static void free_tables(struct iopt_domain *domain)
 {
-	struct place place;
-
-	place_top(domain, domain->newest, 0, &place);
-	free_below(top_pa(domain->newest), place.level, place.entries);
+	free_below(top_pa(domain->newest), top_levels(domain->newest) - 1);
 }
 
 const struct iopt_ops INSTANCE_PASTE(iopt_ops_, IOPT_FORMAT) = {

@@ -33,6 +33,7 @@ enum step {
  * @first:   first IOVA of the call
  * @next:    first IOVA that is not mapped yet
  * @last:    last IOVA of the call
+ * @run_last: last IOVA of the run that @next lies in, if it stopped in one
  * @owes:    something is owed to the hardware before the call returns
  * @checked: what was left of the range was found free when a leaf met a table
  * @gather:  what is owed; only once @owes
@@ -47,6 +48,7 @@ struct mapping {
 	uint64_t first;
 	uint64_t next;
 	uint64_t last;
+	uint64_t run_last;
 	bool owes;
 	bool checked;
 	struct iopt_gather gather;
@@ -81,7 +83,7 @@ struct piece {
 /* All n with 2^n <= value, as a mask; value is not 0. */
 static inline uint64_t sizes_upto(uint64_t value)
 {
-	return ~0ull >> __builtin_clzll(value);
+	return ~0ull >> (63 - bits_high(value));
 }
 
 /* Sizes of leaves that may begin at an address, as a mask. */
@@ -121,7 +123,7 @@ static inline void piece_choose(const struct iopt_domain *domain, uint64_t iova,
 	/* A leaf as large as the top translates would need a higher one. */
 	if (F->info.abilities & IOPT_CAN_GROW)
 		sizes &= entry_mask(top_levels(__atomic_load_n(&domain->top, __ATOMIC_RELAXED)));
-	piece->size_lg2 = 63 - (unsigned)__builtin_clzll(sizes);
+	piece->size_lg2 = bits_high(sizes);
 	piece->level = leaf_level(piece->size_lg2);
 	piece->run = run_length(piece->size_lg2, piece->level);
 	piece->pa = pa;
@@ -132,65 +134,67 @@ static inline void piece_choose(const struct iopt_domain *domain, uint64_t iova,
 	piece->entries = ((length_1 >> piece->size_lg2) + !rest) * piece->run;
 }
 
-/* One granule, what most calls map: nothing to choose. */
-static inline void piece_granule(uint64_t pa, struct piece *piece)
+/*
+ * Entries i to n - 1 from a slot on, over what is seen to be empty, for leaves of one entry each; pa is
+ * the address of entry i. Returns the first one that was not empty, or n.
+ */
+static inline unsigned write_singles(void *slot, unsigned i, unsigned n, uint64_t attr, uint64_t pa,
+				     unsigned level, unsigned size_lg2)
 {
-	piece->pa = pa;
-	piece->size_lg2 = F->info.granule_lg2;
-	piece->level = 0;
-	piece->run = 1;
-	piece->entries = 1;
-	piece->done = 0;
+	for (; i < n; i++, pa += 1ull << size_lg2) {
+		if (entry_load(slot_at(slot, i)))
+			break;
+		entry_store(slot_at(slot, i), F->leaf(attr, pa, level, size_lg2, 0));
+	}
+	return i;
+}
+
+/* The same for runs: pa is the address of the leaf of entry i, in_run the entry's place in it. */
+static inline unsigned write_runs(void *slot, unsigned i, unsigned n, uint64_t attr, uint64_t pa,
+				  unsigned level, unsigned size_lg2, unsigned in_run)
+{
+	const unsigned run = run_length(size_lg2, level);
+
+	for (; i < n; in_run = 0, pa += 1ull << size_lg2) {
+		unsigned end = n - i > run - in_run ? i + (run - in_run) : n;
+
+		for (; i < end; i++, in_run++) {
+			if (entry_load(slot_at(slot, i)))
+				return i;
+			entry_store(slot_at(slot, i), F->leaf(attr, pa, level, size_lg2, in_run));
+		}
+	}
+	return i;
 }
 
 /*
- * Write up to n entries of a piece from a slot on, over empty ones. Where others can see the table,
- * the first is the anchor (rule 1): it is taken by compare-and-exchange, and no trim closes the table
- * from then on; the others are stores over what was just seen to be empty.
+ * Write up to n entries of a piece from a slot on. Where others can see the table, the first is the
+ * anchor (rule 1): it is taken by compare-and-exchange, and no trim closes the table from then on; the
+ * others are stores over what was just seen to be empty.
  *
  * Returns how many were written: fewer than n if one was not empty.
  */
 static inline unsigned write_entries(const struct mapping *m, const struct piece *piece, void *slot,
 				     unsigned n, bool anchor)
 {
-	unsigned run = has_runs() ? piece->run : 1;
-	unsigned in_run = has_runs() ? (unsigned)piece->done & (run - 1) : 0;
-	uint64_t pa = piece->pa + (piece->done / run << piece->size_lg2);
-	unsigned i = 0;
+	const uint64_t attr = m->attr, size = 1ull << piece->size_lg2;
+	const unsigned level = piece->level, size_lg2 = piece->size_lg2, run = piece->run;
+	unsigned in_run = (unsigned)piece->done & (run - 1);
+	uint64_t pa = piece->pa + (piece->done / run << size_lg2);
+	uint64_t empty = 0;
 
-	if (anchor) {
-		uint64_t empty = 0;
-
-		if (!entry_cas(slot, &empty,
-			       F->leaf(m->attr, pa, piece->level, piece->size_lg2, in_run)))
-			return 0;
-		i = 1;
-		in_run++;
-	}
-	for (;;) {
-		unsigned end = i + (run - in_run);
-
-		if (end > n)
-			end = n;
-		for (; i < end; i++, in_run++) {
-			void *at = slot_at(slot, i);
-
-			if (entry_load(at))
-				return i;
-			entry_store(at, F->leaf(m->attr, pa, piece->level, piece->size_lg2, in_run));
-		}
-		if (i == n)
-			return n;
-		pa += 1ull << piece->size_lg2;
-		in_run = 0;
-	}
+	if (anchor && !entry_cas(slot, &empty, F->leaf(attr, pa, level, size_lg2, in_run)))
+		return 0;
+	if (has_runs() && run > 1)
+		return write_runs(slot, anchor, n, attr, pa, level, size_lg2, in_run + anchor);
+	return write_singles(slot, anchor, n, attr, pa + (anchor ? size : 0), level, size_lg2);
 }
 
-/* How many entries of the piece go into the table from a place on. */
-static inline unsigned piece_fit(const struct piece *piece, const struct place *place)
+/* How many entries of the piece go into a table from that entry on. */
+static inline unsigned piece_fit(const struct piece *piece, unsigned index)
 {
 	uint64_t left = piece->entries - piece->done;
-	unsigned room = place->entries - place->index;
+	unsigned room = table_entries() - index;
 
 	return left < room ? (unsigned)left : room;
 }
@@ -225,17 +229,16 @@ static void chain_build(struct mapping *m, const struct piece *piece, struct cha
 {
 	for (unsigned i = 0; i < chain->nr; i++) {
 		struct iopt_table *table = table_pop(&m->spare);
-		struct place place = { .entries = table_entries() };
 
 		chain->tables[i] = table;
 		table->level = (uint8_t)(piece->level + i);
 		if (i == 0) {
-			place.index = table_index(m->next, piece->level);
-			chain->entries = piece_fit(piece, &place);
+			chain->entries = piece_fit(piece, table_index(m->next, piece->level));
 			write_entries(m, piece, chain_slot(m, chain, 0), chain->entries, false);
 		} else {
 			entry_store(chain_slot(m, chain, i),
-				    F->table(iopt_host_table_pa(chain->tables[i - 1]), table->level));
+				    F->table(iopt_host_table_pa(chain->tables[i - 1]),
+					     table->level));
 		}
 		entries_writeback(m->domain, iopt_host_va(iopt_host_table_pa(table)),
 				  table_entries());
@@ -299,7 +302,8 @@ static enum step replace_table(struct mapping *m, struct piece *piece, struct pl
 
 	leaf = F->leaf(m->attr, piece->pa + (piece->done / piece->run << piece->size_lg2),
 		       piece->level, piece->size_lg2, (unsigned)(piece->done & (piece->run - 1)));
-	unmapping_init(&u, m->domain, mapping_gather(m), IOPT_FREED_BLOCK);
+	unmapping_init(&u, m->domain, mapping_gather(m), IOPT_FREED_BLOCK, first,
+		       first | entry_mask(place->level));
 	if (!unlink_table(&u, place, entry, leaf, first))
 		return STEP_AGAIN;
 	released(&u, first, first | entry_mask(place->level), IOPT_OWES_TABLES,
@@ -314,12 +318,9 @@ static enum step resolve(struct mapping *m, struct piece *piece, struct place *p
 	uint64_t entry = entry_load_table(place_slot(place));
 
 	switch (F->kind(entry, place->level)) {
-	case IOPT_LEAF:
-		return STEP_EXIST;
-	case IOPT_TABLE:
-		return replace_table(m, piece, place, entry);
-	default:
-		return STEP_AGAIN; /* empty by now, or dead: the table is not in use any more */
+	case IOPT_LEAF: return STEP_EXIST;
+	case IOPT_TABLE: return replace_table(m, piece, place, entry);
+	default: return STEP_AGAIN; /* empty by now, or dead: the table is not in use any more */
 	}
 }
 
@@ -332,7 +333,7 @@ static void path_writeback(const struct iopt_domain *domain, uint64_t top, uint6
 {
 	struct place place;
 
-	place_top(domain, top, iova, &place);
+	place_top(&place, top, iova);
 	while (place.level > level) {
 		uint64_t entry = entry_load_table(place_slot(&place));
 
@@ -347,19 +348,15 @@ static void path_writeback(const struct iopt_domain *domain, uint64_t top, uint6
 static inline enum step map_step(struct mapping *m, struct piece *piece)
 {
 	uint64_t top = __atomic_load_n(&m->domain->top, __ATOMIC_ACQUIRE);
-	struct place place;
 	unsigned n, written;
+	struct place place;
+	uint64_t entry;
 
-	place_top(m->domain, top, m->next, &place);
-	while (place.level > piece->level) {
-		uint64_t entry = entry_load_table(place_slot(&place));
+	entry = place_find(top, m->next, piece->level, &place);
+	if (place.level > piece->level)
+		return entry ? resolve(m, piece, &place) : install(m, piece, &place);
 
-		if (F->kind(entry, place.level) != IOPT_TABLE)
-			return entry ? resolve(m, piece, &place) : install(m, piece, &place);
-		place_down(&place, entry, m->next);
-	}
-
-	n = piece_fit(piece, &place);
+	n = piece_fit(piece, place.index);
 	written = write_entries(m, piece, place_slot(&place), n, true);
 	if (m->domain->flags & IOPT_NONCOHERENT) {
 		entries_writeback(m->domain, place_slot(&place), written);
@@ -392,10 +389,15 @@ static int mapping_alloc(struct mapping *m)
 	return 0;
 }
 
-/* Tables left over were needed when they were taken: somebody else installed one meanwhile. */
-static void mapping_free(struct mapping *m)
+/*
+ * Tables left over were needed when they were taken: somebody else installed one meanwhile, or there
+ * were not enough of them.
+ */
+static void mapping_free(struct mapping *m, bool raced)
 {
-	__atomic_fetch_add(&m->domain->stats.freed[IOPT_FREED_RACE], m->nr_spare, __ATOMIC_RELAXED);
+	if (raced)
+		__atomic_fetch_add(&m->domain->stats.freed[IOPT_FREED_RACE], m->nr_spare,
+				   __ATOMIC_RELAXED);
 	if (!m->reserve) {
 		iopt_host_table_free(m->spare);
 		return;
@@ -408,23 +410,21 @@ static void mapping_free(struct mapping *m)
 static int map_aside(struct mapping *m, enum step step)
 {
 	switch (step) {
-	case STEP_ALLOC:
-		return mapping_alloc(m);
+	case STEP_ALLOC: return mapping_alloc(m);
 	case STEP_CHECK:
 		m->checked = !range_finds(m->domain, m->next, m->last, FIND_LEAF);
 		return m->checked ? 0 : -IOPT_EEXIST;
-	case STEP_EXIST:
-		return -IOPT_EEXIST;
-	default:
-		return 0;
+	case STEP_EXIST: return -IOPT_EEXIST;
+	default: return 0;
 	}
 }
 
 static inline int map_piece(struct mapping *m, struct piece *piece)
 {
-	while (piece->done < piece->entries) {
+	int error = 0;
+
+	while (!error && piece->done < piece->entries) {
 		enum step step;
-		int error;
 
 		iopt_host_read_lock();
 		step = map_step(m, piece);
@@ -432,10 +432,13 @@ static inline int map_piece(struct mapping *m, struct piece *piece)
 		if (step == STEP_DONE)
 			continue;
 		error = map_aside(m, step);
-		if (error)
-			return error;
 	}
-	return 0;
+	if (error && piece->done % piece->run)
+		m->run_last =
+			m->next +
+			(piece->run - piece->done % piece->run) * (entry_mask(piece->level) + 1) -
+			1;
+	return error;
 }
 
 /* m->next..last to physically contiguous memory. */
@@ -445,10 +448,6 @@ static inline int map_contiguous(struct mapping *m, uint64_t last, uint64_t pa)
 	struct piece piece;
 	int error;
 
-	if (last - m->next == entry_mask(0)) {
-		piece_granule(pa, &piece);
-		return map_piece(m, &piece);
-	}
 	do {
 		piece_choose(m->domain, m->next, last, m->next + offset, &piece);
 		error = map_piece(m, &piece);
@@ -483,31 +482,39 @@ static int map_top(struct mapping *m)
 	return 0;
 }
 
-static inline void mapping_init(struct mapping *m, struct iopt_domain *domain, uint64_t first,
-				uint64_t last, struct iopt_reserve *reserve)
+static inline void mapping_init(struct mapping *m, struct iopt_domain *domain, uint64_t attr,
+				uint64_t first, uint64_t last, struct iopt_reserve *reserve)
 {
 	m->domain = domain;
+	m->attr = attr;
 	m->reserve = reserve;
 	m->spare = NULL;
 	m->nr_spare = 0;
 	m->first = first;
 	m->next = first;
 	m->last = last;
+	m->run_last = 0;
 	m->owes = false;
 	m->checked = false;
 }
 
-/* Roll back (hazard 1): only what this call wrote, which a device may have cached already. */
+/*
+ * Roll back (hazard 1): only what this call wrote, which a device may have cached already. It owes an
+ * invalidation up to the end of a run that it stopped in, whose entries all name the whole (hazard 4).
+ */
 static void map_undo(struct mapping *m)
 {
 	struct unmapping u;
 
 	if (m->next == m->first)
 		return;
-	unmapping_init(&u, m->domain, mapping_gather(m), IOPT_FREED_UNMAP);
+	unmapping_init(&u, m->domain, mapping_gather(m), IOPT_FREED_UNMAP, m->first, m->next - 1);
 	iopt_host_read_lock();
-	unmap_own(&u, m->first, m->next - 1);
+	unmap_own(&u);
 	iopt_host_read_unlock();
+	if (m->run_last >= m->next)
+		gather_add(&m->gather, m->next, m->run_last,
+			   IOPT_OWES_LEAVES | IOPT_OWES_DEVICE_TLB, F->info.granule_lg2);
 }
 
 /* The end of every map, with what is owed to the hardware. */
@@ -519,7 +526,7 @@ static inline int map_finish(struct mapping *m, int error)
 		gather_add(mapping_gather(m), m->first, m->last,
 			   IOPT_OWES_LEAVES | IOPT_OWES_TABLES, F->info.granule_lg2);
 	if (m->nr_spare)
-		mapping_free(m);
+		mapping_free(m, error != -IOPT_ENOMEM);
 	iopt_host_publish();
 	if (m->owes)
 		iopt_sync(&m->gather);
@@ -538,22 +545,81 @@ static inline int map_check(const struct iopt_domain *domain, uint64_t first, ui
 	return 0;
 }
 
-static int map(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa,
-	       unsigned prot, struct iopt_reserve *reserve)
+/*
+ * One entry over an empty one in a table that is there, what most calls map, without the state of a
+ * longer one: by an anchor alone. Returns false, having changed nothing, where it is not that simple.
+ * Context: in a read section.
+ */
+static inline __attribute__((always_inline)) bool map_entry(const struct iopt_domain *domain,
+							    uint64_t attr, uint64_t iova,
+							    uint64_t pa, unsigned level,
+							    unsigned size_lg2)
 {
+	uint64_t top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE), empty = 0;
+	struct place place;
+
+	if (!top_covers(top, iova | entry_mask(level)) || place_find(top, iova, level, &place))
+		return false;
+	return place.level == level &&
+	       entry_cas(place_slot(&place), &empty, F->leaf(attr, pa, level, size_lg2, 0));
+}
+
+/* The same for one entry of any level. */
+static bool map_block(const struct iopt_domain *domain, uint64_t attr, uint64_t first,
+		      uint64_t last, uint64_t pa)
+{
+	unsigned level = entry_level(first, last), size_lg2 = entry_span_lg2(level);
+
+	return last - first == entry_mask(level) && domain->page_sizes >> size_lg2 & 1 &&
+	       !((first | pa) & entry_mask(level)) &&
+	       map_entry(domain, attr, first, pa, level, size_lg2);
+}
+
+/*
+ * Everything else. Entered in a read section, which it leaves; so the caller, which has done with all
+ * but simple cases by a jump into here, need not keep anything beyond its own section's end.
+ */
+static __attribute__((noinline)) int map_long(struct iopt_domain *domain, uint64_t first,
+					      uint64_t last, uint64_t pa, uint64_t attr,
+					      struct iopt_reserve *reserve)
+{
+	bool simple = !(domain->flags & (IOPT_NONCOHERENT | IOPT_CACHES_EMPTY));
 	struct mapping m;
-	int error = map_check(domain, first, last, pa);
+	int error;
 
-	if (!error)
-		error = F->leaf_attr(prot, domain->flags, &m.attr);
-	if (error)
-		return error;
+	simple = simple && map_block(domain, attr, first, last, pa);
+	iopt_host_read_unlock();
+	if (simple) {
+		iopt_host_publish();
+		return 0;
+	}
 
-	mapping_init(&m, domain, first, last, reserve);
+	mapping_init(&m, domain, attr, first, last, reserve);
 	error = map_top(&m);
 	if (!error)
 		error = map_contiguous(&m, last, pa);
 	return map_finish(&m, error);
+}
+
+static int map(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa,
+	       unsigned prot, struct iopt_reserve *reserve)
+{
+	int error = map_check(domain, first, last, pa);
+	uint64_t attr;
+
+	if (!error)
+		error = F->leaf_attr(prot, domain->flags, &attr);
+	if (error)
+		return error;
+
+	iopt_host_read_lock();
+	if (last - first != entry_mask(0) ||
+	    (domain->flags & (IOPT_NONCOHERENT | IOPT_CACHES_EMPTY)) ||
+	    !map_entry(domain, attr, first, pa, 0, F->info.granule_lg2))
+		return map_long(domain, first, last, pa, attr, reserve);
+	iopt_host_publish();
+	iopt_host_read_unlock();
+	return 0;
 }
 
 /* All segments, and the last IOVA that they reach. */
@@ -582,16 +648,16 @@ static int map_sg_check(const struct iopt_domain *domain, uint64_t first,
 static int map_sg(struct iopt_domain *domain, uint64_t first, const struct iopt_segment *segments,
 		  size_t nr, unsigned prot, struct iopt_reserve *reserve, uint64_t *last)
 {
-	struct mapping m;
-	uint64_t end;
+	uint64_t end, attr;
 	int error = map_sg_check(domain, first, segments, nr, &end);
+	struct mapping m;
 
 	if (!error)
-		error = F->leaf_attr(prot, domain->flags, &m.attr);
+		error = F->leaf_attr(prot, domain->flags, &attr);
 	if (error)
 		return error;
 
-	mapping_init(&m, domain, first, end, reserve);
+	mapping_init(&m, domain, attr, first, end, reserve);
 	error = map_top(&m);
 	for (size_t i = 0; !error && i < nr; i++) {
 		uint64_t pa = segments[i].pa, bytes = segments[i].bytes;

@@ -14,11 +14,27 @@
 /* Tables that a long walk looks into before it leaves its read section once (design hazard 3). */
 #define TABLES_A_SECTION 64u
 
+/* The same for leaves of level 0, whose level is a constant then, and for others. */
+static inline int translated(uint64_t entry, unsigned level, uint64_t iova,
+			     struct iopt_translation *result)
+{
+	unsigned size_lg2;
+
+	if (F->kind(entry, level) != IOPT_LEAF)
+		return -IOPT_ENOENT;
+	size_lg2 = F->leaf_lg2(entry, level);
+	result->leaf_lg2 = (uint8_t)size_lg2;
+	result->prot = (uint8_t)F->leaf_prot(entry);
+	result->pa = F->leaf_pa(entry, level) | (iova & ~(~0ull << size_lg2));
+	return 0;
+}
+
 static int translate(struct iopt_domain *domain, uint64_t iova, struct iopt_translation *result)
 {
-	struct place place;
+	struct place place = { .level = 0 };
 	uint64_t entry = 0;
 	uint64_t top;
+	int error;
 
 	if (!domain_has(domain, iova, iova))
 		return -IOPT_ERANGE;
@@ -26,16 +42,13 @@ static int translate(struct iopt_domain *domain, uint64_t iova, struct iopt_tran
 	iopt_host_read_lock();
 	top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE);
 	if (top_covers(top, iova))
-		entry = place_find(domain, top, iova, 0, &place);
+		entry = place_find(top, iova, 0, &place);
+	if (place.level == 0)
+		error = translated(entry, 0, iova, result);
+	else
+		error = translated(entry, place.level, iova, result);
 	iopt_host_read_unlock();
-
-	if (!entry || F->kind(entry, place.level) != IOPT_LEAF)
-		return -IOPT_ENOENT;
-	result->leaf_lg2 = (uint8_t)F->leaf_lg2(entry, place.level);
-	result->prot = (uint8_t)F->leaf_prot(entry);
-	result->pa = F->leaf_pa(entry, place.level) |
-		     (iova & ~(~0ull << (result->leaf_lg2 & 63)));
-	return 0;
+	return error;
 }
 
 /**
@@ -58,11 +71,16 @@ struct scan {
 static inline void scan_start(struct scan *scan, struct iopt_domain *domain, uint64_t first,
 			      uint64_t last)
 {
+	bool halves = domain->high_after != ~0ull;
+
 	scan->domain = domain;
 	scan->next = first;
 	scan->last = last;
 	scan->tables = 0;
-	if (!domain_has(domain, last, last) && domain->high_after == ~0ull)
+	/* Ends in the gap between the halves, or above the only one. */
+	if (!domain_has(domain, first, first) && halves)
+		scan->next = domain->high_after + 1;
+	if (!domain_has(domain, last, last))
 		scan->last = domain->low_last;
 	scan->done = scan->next > scan->last;
 }
@@ -101,7 +119,7 @@ static inline bool scan_table(struct scan *scan, struct place *place, uint64_t *
 		scan->done = true;
 		return false;
 	}
-	*entry = place_find(scan->domain, top, scan->next, 0, place);
+	*entry = place_find(top, scan->next, 0, place);
 	return true;
 }
 
@@ -112,7 +130,7 @@ static inline bool scan_table(struct scan *scan, struct place *place, uint64_t *
 static inline bool scan_entry(const struct scan *scan, struct place *place, unsigned index,
 			      uint64_t *entry)
 {
-	if (scan->done || index >= place->entries)
+	if (scan->done || index >= table_entries())
 		return false;
 	place->index = index;
 	*entry = entry_load_table(place_slot(place));
@@ -234,7 +252,7 @@ static bool visit_down(struct visiting *v, uint64_t top, struct place *place, ui
 	bool tables = v->visit->flags & IOPT_VISIT_TABLES;
 	uint64_t parent = 0, parent_pa = 0;
 
-	place_top(v->scan.domain, top, v->scan.next, place);
+	place_top(place, top, v->scan.next);
 	*table_pa = top_pa(top);
 	for (;;) {
 		if (tables && place->level < v->visit->below) {

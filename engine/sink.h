@@ -7,6 +7,7 @@
 #ifndef ENGINE_SINK_H
 #define ENGINE_SINK_H
 
+#include "engine/bits.h"
 #include "engine/domain.h"
 
 /* Whether all of first..last can be recorded. */
@@ -54,10 +55,15 @@ static inline int sink_record(const struct iopt_sink *sink, uint64_t first, uint
  * @first:    IOVA of the page of bit 0
  * @page_lg2: their size
  * @mask:     bit n: the page @first + n pages, not 0
+ * @error:    set if the sink's function refused some
+ *
+ * Return: the bits of @mask that were recorded: all, or those before the ones that were refused.
  */
-static inline int sink_mask(const struct iopt_sink *sink, uint64_t first, unsigned page_lg2,
-			    uint64_t mask)
+static inline uint64_t sink_mask(const struct iopt_sink *sink, uint64_t first, unsigned page_lg2,
+				 uint64_t mask, int *error)
 {
+	uint64_t left = mask;
+
 	if (!sink->record && sink->page_lg2 == page_lg2) {
 		uint64_t bit = (first - sink->first) >> page_lg2;
 		uint64_t high = bit % 64 ? mask >> (64 - bit % 64) : 0;
@@ -66,20 +72,20 @@ static inline int sink_mask(const struct iopt_sink *sink, uint64_t first, unsign
 			bitmap_or(&sink->words[bit / 64], mask << bit % 64);
 		if (high)
 			bitmap_or(&sink->words[bit / 64 + 1], high);
-		return 0;
+		return mask;
 	}
-	while (mask) {
-		unsigned start = (unsigned)__builtin_ctzll(mask);
-		uint64_t rest = ~(mask >> start);
-		unsigned n = rest ? (unsigned)__builtin_ctzll(rest) : 64 - start;
-		int error = sink_record(sink, first + ((uint64_t)start << page_lg2),
-					first + ((uint64_t)(start + n) << page_lg2) - 1);
+	while (left) {
+		unsigned start = bits_low(left);
+		uint64_t gone = ~(left >> start);
+		unsigned n = gone ? bits_low(gone) : 64;
 
-		if (error)
-			return error;
-		mask &= start + n < 64 ? ~0ull << (start + n) : 0;
+		*error = sink_record(sink, first + ((uint64_t)start << page_lg2),
+				     first + ((uint64_t)(start + n) << page_lg2) - 1);
+		if (*error)
+			return mask & ~left;
+		left = start + n < 64 ? left & ~0ull << (start + n) : 0;
 	}
-	return 0;
+	return mask;
 }
 
 #endif

@@ -41,7 +41,7 @@ struct sweeping {
 /* Dirty bits of up to 64 entries of level 0, from a slot on. */
 static inline uint64_t dirty_mask(const void *slot, unsigned n)
 {
-	const unsigned shift = (unsigned)__builtin_ctzll(F->dirty_and);
+	const unsigned shift = bits_low(F->dirty_and);
 	uint64_t any = 0, mask = 0;
 
 	for (unsigned i = 0; i < n; i++)
@@ -50,16 +50,18 @@ static inline uint64_t dirty_mask(const void *slot, unsigned n)
 		return 0;
 	for (unsigned i = 0; i < n; i++)
 		mask |= (entry_load((const char *)slot + ((size_t)i << F->info.entry_lg2)) >>
-			 shift & 1) << i;
+				 shift &
+			 1)
+			<< i;
 	return mask;
 }
 
 static inline void clear_mask(struct sweeping *s, void *slot, uint64_t mask, uint64_t iova)
 {
-	unsigned low = (unsigned)__builtin_ctzll(mask), high = 63 - (unsigned)__builtin_clzll(mask);
+	unsigned low = bits_low(mask), high = bits_high(mask);
 
 	for (uint64_t left = mask; left; left &= left - 1)
-		entry_and(slot_at(slot, (unsigned)__builtin_ctzll(left)), ~F->dirty_and);
+		entry_and(slot_at(slot, bits_low(left)), ~F->dirty_and);
 	gather_add(s->gather, iova + ((uint64_t)low << F->info.granule_lg2),
 		   iova + ((uint64_t)(high + 1) << F->info.granule_lg2) - 1,
 		   IOPT_OWES_LEAVES | IOPT_OWES_DIRTY | IOPT_OWES_DEVICE_TLB, F->info.granule_lg2);
@@ -71,9 +73,9 @@ static inline void clear_mask(struct sweeping *s, void *slot, uint64_t mask, uin
  */
 static void sweep_words(struct sweeping *s, struct place *place)
 {
-	while (!s->scan.done && place->index < place->entries) {
+	while (!s->scan.done && place->index < table_entries()) {
 		uint64_t left_1 = (s->scan.last - s->scan.next) >> F->info.granule_lg2;
-		unsigned n = place->entries - place->index;
+		unsigned n = table_entries() - place->index;
 		uint64_t mask;
 
 		if (n > 64)
@@ -82,11 +84,12 @@ static void sweep_words(struct sweeping *s, struct place *place)
 			n = (unsigned)left_1 + 1;
 		mask = dirty_mask(place_slot(place), n);
 		if (mask) {
-			s->error = sink_mask(s->sink, s->scan.next, F->info.granule_lg2, mask);
+			mask = sink_mask(s->sink, s->scan.next, F->info.granule_lg2, mask,
+					 &s->error);
+			if (s->clear && mask)
+				clear_mask(s, place_slot(place), mask, s->scan.next);
 			if (s->error)
 				return;
-			if (s->clear)
-				clear_mask(s, place_slot(place), mask, s->scan.next);
 		}
 		place->index += n;
 		scan_pass(&s->scan, s->scan.next + ((uint64_t)n << F->info.granule_lg2) - 1);
@@ -219,10 +222,9 @@ static void collect(const struct iopt_table *table, const struct iopt_sink *sink
 {
 	struct place place = {
 		.table = iopt_host_va(iopt_host_table_pa(table)),
-		.entries = table_entries(),
 	};
 
-	while (place.index < place.entries) {
+	while (place.index < table_entries()) {
 		uint64_t iova = table->first + ((uint64_t)place.index << F->info.granule_lg2);
 		uint64_t entry = entry_load(place_slot(&place));
 		struct leaf leaf;

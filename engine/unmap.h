@@ -22,8 +22,8 @@
  * @count:   count bytes
  * @bytes:   counted so far
  * @why:     what tables are counted as that go
- * @first:   what went: first IOVA; more than @last: nothing yet
- * @last:    last IOVA
+ * @range:   what is asked for
+ * @went:    what went; first > last: nothing yet
  */
 struct unmapping {
 	struct iopt_domain *domain;
@@ -32,12 +32,13 @@ struct unmapping {
 	bool count;
 	uint64_t bytes;
 	enum iopt_freed why;
-	uint64_t first;
-	uint64_t last;
+	struct iopt_range range;
+	struct iopt_range went;
 };
 
 static inline void unmapping_init(struct unmapping *u, struct iopt_domain *domain,
-				  struct iopt_gather *gather, enum iopt_freed why)
+				  struct iopt_gather *gather, enum iopt_freed why, uint64_t first,
+				  uint64_t last)
 {
 	u->domain = domain;
 	u->gather = gather;
@@ -45,20 +46,24 @@ static inline void unmapping_init(struct unmapping *u, struct iopt_domain *domai
 	u->count = false;
 	u->bytes = 0;
 	u->why = why;
-	u->first = ~0ull;
-	u->last = 0;
+	u->range = (struct iopt_range){ first, last };
+	u->went = (struct iopt_range){ ~0ull, 0 };
 }
 
-/* first..last went; what was next to it before becomes one range of the gather with it. */
+/* first..last went, as far as it was asked for: the entry of a hole may reach beyond. */
 static inline void released(struct unmapping *u, uint64_t first, uint64_t last, uint32_t owes,
 			    unsigned leaf_lg2)
 {
+	if (first < u->range.first)
+		first = u->range.first;
+	if (last > u->range.last)
+		last = u->range.last;
 	gather_add(u->gather, first, last, owes | IOPT_OWES_LEAVES | IOPT_OWES_DEVICE_TLB,
 		   leaf_lg2);
-	if (first < u->first)
-		u->first = first;
-	if (last > u->last)
-		u->last = last;
+	if (first < u->went.first)
+		u->went.first = first;
+	if (last > u->went.last)
+		u->went.last = last;
 }
 
 /* Bytes of the leaves in a table of level 0 that its owner took out; hardware changes no leaf's size. */
@@ -148,35 +153,31 @@ static bool unlink_table(struct unmapping *u, const struct place *place, uint64_
 }
 
 /*
- * Clear the leaves among the entries place->index..end of a table, up to one that leads to a table.
- * Only entries that were seen to hold a leaf are stored to, each once. The first store, and the first
- * after a hole, is a release: it comes after the stores of whoever mapped the run (rule 3).
+ * Clear the leaves among the entries index..end of a table, up to one that leads to a table. Only
+ * entries that were seen to hold a leaf are stored to, each once. The first store, and the first after
+ * a hole, is a release: it comes after the stores of whoever mapped the run (rule 3).
  *
- * Returns how many entries were cleared; place->index stands behind the last one looked at.
+ * Returns the entry behind the last one looked at; adds to *cleared how many held a leaf.
  */
-static inline unsigned clear_leaves(struct place *place, unsigned end)
+static inline unsigned clear_leaves(void *table, unsigned level, unsigned index, unsigned end,
+				    unsigned *cleared)
 {
-	unsigned i = place->index, cleared = 0;
-	enum iopt_kind kind;
+	while (index <= end) {
+		unsigned start;
 
-	for (; i <= end; i++) {
-		kind = F->kind(entry_load(slot_at(place->table, i)), place->level);
-		if (kind == IOPT_TABLE)
-			break;
-		if (kind != IOPT_LEAF)
-			continue;
-		entry_store_release(slot_at(place->table, i), 0);
-		for (cleared++, i++; i <= end; cleared++, i++) {
-			kind = F->kind(entry_load(slot_at(place->table, i)), place->level);
-			if (kind != IOPT_LEAF)
-				break;
-			entry_store(slot_at(place->table, i), 0);
+		switch (F->kind(entry_load(slot_at(table, index)), level)) {
+		case IOPT_TABLE: return index;
+		case IOPT_LEAF: break;
+		default: index++; continue;
 		}
-		if (i > end || kind == IOPT_TABLE)
-			break;
+		start = index;
+		entry_store_release(slot_at(table, index), 0);
+		while (++index <= end &&
+		       F->kind(entry_load(slot_at(table, index)), level) == IOPT_LEAF)
+			entry_store(slot_at(table, index), 0);
+		*cleared += index - start;
 	}
-	place->index = i;
-	return cleared;
+	return index;
 }
 
 /* The same by exchange, reporting what was dirty: iova is the first of the entry place->index. */
@@ -216,12 +217,14 @@ static inline unsigned unmap_leaves(struct unmapping *u, struct place *place, un
 				    uint64_t iova)
 {
 	unsigned start = place->index, span_lg2 = entry_span_lg2(place->level);
-	unsigned cleared, passed;
+	unsigned cleared = 0, passed;
 
 	if (u->sink)
 		cleared = clear_leaves_exactly(u, place, end, iova);
+	else if (place->level == 0)
+		place->index = clear_leaves(place->table, 0, start, end, &cleared);
 	else
-		cleared = clear_leaves(place, end);
+		place->index = clear_leaves(place->table, place->level, start, end, &cleared);
 	passed = place->index - start;
 	if (cleared) {
 		u->bytes += (uint64_t)cleared << span_lg2;
@@ -252,34 +255,34 @@ static void unmap_below(struct unmapping *u, const struct place *place, uint64_t
 static void unmap_table(struct unmapping *u, struct place *place, uint64_t first, uint64_t last)
 {
 	uint64_t mask = entry_mask(place->level);
-	unsigned end = place->index +
-		       (unsigned)((last >> entry_span_lg2(place->level)) -
-				  (first >> entry_span_lg2(place->level)));
+	unsigned end = place->index + (unsigned)((last >> entry_span_lg2(place->level)) -
+						 (first >> entry_span_lg2(place->level)));
 
 	while (place->index <= end) {
 		uint64_t entry = entry_load_table(place_slot(place));
 
 		if (place->level > 0 && F->kind(entry, place->level) == IOPT_TABLE) {
-			unmap_below(u, place, entry, first, (first | mask) < last ? (first | mask) : last);
+			unmap_below(u, place, entry, first,
+				    (first | mask) < last ? (first | mask) : last);
 			place->index++;
 			first = (first | mask) + 1;
 		} else {
 			unsigned passed = unmap_leaves(u, place, end, first & ~mask);
 
-			first = (first & ~mask) + ((uint64_t)passed << entry_span_lg2(place->level));
+			first = (first & ~mask) +
+				((uint64_t)passed << entry_span_lg2(place->level));
 		}
 	}
 }
 
 /* Whether one of the range's ends lies in the middle of a leaf. */
-static bool range_cuts(const struct iopt_domain *domain, uint64_t top, uint64_t first,
-		       uint64_t last)
+static bool range_cuts(uint64_t top, uint64_t first, uint64_t last)
 {
 	struct place place;
 	struct leaf leaf;
 	uint64_t entry;
 
-	entry = place_find(domain, top, first, 0, &place);
+	entry = place_find(top, first, 0, &place);
 	if (F->kind(entry, place.level) == IOPT_LEAF) {
 		leaf_read(&place, entry, first, &leaf);
 		if (leaf.first < first || leaf.last > last)
@@ -287,7 +290,7 @@ static bool range_cuts(const struct iopt_domain *domain, uint64_t top, uint64_t 
 	}
 	if (!top_covers(top, last))
 		return false;
-	entry = place_find(domain, top, last, 0, &place);
+	entry = place_find(top, last, 0, &place);
 	if (F->kind(entry, place.level) != IOPT_LEAF)
 		return false;
 	leaf_read(&place, entry, last, &leaf);
@@ -307,14 +310,15 @@ static inline bool entries_cut(const struct place *place, unsigned end)
 }
 
 /*
- * Unmap what the top that covers first translates. Most ranges lie in one table of level 0: the way
- * down to it is this loop's; what spans several entries of a table above is unmap_table()'s.
- * Returns 0 or, having changed nothing, -EOPNOTSUPP; whole says that the range cuts no leaf.
+ * Unmap what the top that covers first translates. Most ranges lie in one table of level 0; what spans
+ * several entries of a table above, or one that leads to a table, is unmap_table()'s. Returns 0 or, having changed nothing, -EOPNOTSUPP; whole says that the range cuts no leaf.
  */
-static inline int unmap_range(struct unmapping *u, uint64_t first, uint64_t last, bool whole)
+static inline int unmap_range(struct unmapping *u, bool whole)
 {
+	uint64_t first = u->range.first, last = u->range.last;
 	uint64_t top = __atomic_load_n(&u->domain->top, __ATOMIC_ACQUIRE);
 	struct place place;
+	unsigned stop = 0;
 	uint64_t entry;
 
 	if (!top_covers(top, first))
@@ -322,15 +326,15 @@ static inline int unmap_range(struct unmapping *u, uint64_t first, uint64_t last
 	if (!top_covers(top, last))
 		last = entry_mask(top_levels(top));
 
-	place_top(u->domain, top, first, &place);
-	while (place.level > 0 && (first ^ last) < entry_mask(place.level)) {
-		entry = entry_load_table(place_slot(&place));
-		if (F->kind(entry, place.level) != IOPT_TABLE)
-			break;
-		place_down(&place, entry, first);
-	}
+	/* Down to where the range is one entry whole, or more than one. */
+	while (stop + 1 < F->info.max_levels && (first ^ last) >= entry_mask(stop + 1))
+		stop++;
+	entry = place_find(top, first, stop, &place);
 	if (place.level > 0) {
-		if (!whole && range_cuts(u->domain, top, first, last))
+		/* A range that is one table cuts nothing. */
+		whole |= F->kind(entry, place.level) == IOPT_TABLE &&
+			 last - first == entry_mask(place.level);
+		if (!whole && range_cuts(top, first, last))
 			return -IOPT_EOPNOTSUPP;
 		unmap_table(u, &place, first, last);
 	} else {
@@ -344,9 +348,9 @@ static inline int unmap_range(struct unmapping *u, uint64_t first, uint64_t last
 }
 
 /* What a failed map wrote itself: it may have stopped in the middle of a run. */
-static void unmap_own(struct unmapping *u, uint64_t first, uint64_t last)
+static void unmap_own(struct unmapping *u)
 {
-	unmap_range(u, first, last, true);
+	unmap_range(u, true);
 }
 
 static int unmap_check(const struct iopt_domain *domain, uint64_t first, uint64_t last,
@@ -360,34 +364,119 @@ static int unmap_check(const struct iopt_domain *domain, uint64_t first, uint64_
 	return domain_has(domain, first, last) ? 0 : -IOPT_ERANGE;
 }
 
+/* The level at which first..last may be one entry: the one where its size is an entry's. */
+static inline unsigned entry_level(uint64_t first, uint64_t last)
+{
+	unsigned level = 0;
+
+	while (level + 1 < F->info.max_levels && last - first > entry_mask(level))
+		level++;
+	return level;
+}
+
+/*
+ * One entry that is a leaf of its own, what most calls unmap, without the state of a longer one.
+ * Returns false, having changed nothing, where it is not that simple. Context: in a read section.
+ */
+static inline __attribute__((always_inline)) bool
+unmap_entry(struct iopt_domain *domain, uint64_t first, unsigned level, struct iopt_gather *gather)
+{
+	uint64_t top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE), entry;
+	struct place place;
+
+	if (!top_covers(top, first))
+		return false;
+	entry = place_find(top, first, level, &place);
+	if (place.level != level || F->kind(entry, level) != IOPT_LEAF ||
+	    (has_runs() && F->leaf_lg2(entry, level) != entry_span_lg2(level)))
+		return false;
+	entry_store_release(place_slot(&place), 0);
+	gather_add(gather, first, first + entry_mask(level),
+		   IOPT_OWES_LEAVES | IOPT_OWES_DEVICE_TLB, entry_span_lg2(level));
+	return true;
+}
+
+/* The same for one entry of any level. */
+static __attribute__((noinline)) bool unmap_block(struct iopt_domain *domain, uint64_t first,
+						  uint64_t last, struct iopt_gather *gather)
+{
+	unsigned level = entry_level(first, last);
+
+	return last - first == entry_mask(level) && unmap_entry(domain, first, level, gather);
+}
+
+/*
+ * Everything else. Entered in a read section, which it leaves; so the caller, which has done with all
+ * but simple cases by a jump into here, need not keep anything beyond its own section's end.
+ */
+static __attribute__((noinline)) int unmap_long(struct iopt_domain *domain, uint64_t first,
+						uint64_t last, unsigned flags,
+						struct iopt_gather *gather,
+						struct iopt_released *result)
+{
+	struct unmapping u;
+	int error;
+
+	unmapping_init(&u, domain, gather, IOPT_FREED_UNMAP, first, last);
+	u.sink = domain_tracks(domain) ? gather->sink : NULL;
+	u.count = flags & IOPT_UNMAP_COUNT;
+	if (u.sink && !sink_covers(u.sink, first, last))
+		error = -IOPT_ERANGE;
+	else
+		error = unmap_range(&u, false);
+	iopt_host_read_unlock();
+
+	if (!error && result)
+		*result =
+			(struct iopt_released){ u.went.first, u.went.last, u.count ? u.bytes : 0 };
+	return error;
+}
+
+/* unmap() of a range that was checked. */
+static inline int unmap_checked(struct iopt_domain *domain, uint64_t first, uint64_t last,
+				unsigned flags, struct iopt_gather *gather,
+				struct iopt_released *result)
+{
+	bool exactly = domain_tracks(domain) && gather->sink;
+	bool done;
+
+	iopt_host_read_lock();
+	if (exactly || (domain->flags & IOPT_NONCOHERENT))
+		return unmap_long(domain, first, last, flags, gather, result);
+	if (last - first == entry_mask(0))
+		done = unmap_entry(domain, first, 0, gather);
+	else
+		done = unmap_block(domain, first, last, gather);
+	if (!done)
+		return unmap_long(domain, first, last, flags, gather, result);
+	if (result)
+		*result = (struct iopt_released){ first, last,
+						  flags & IOPT_UNMAP_COUNT ? last - first + 1 : 0 };
+	iopt_host_read_unlock();
+	return 0;
+}
+
+/* unmap() that refuses holes: a scan of its own, before anything changes. */
+static __attribute__((noinline)) int unmap_full(struct iopt_domain *domain, uint64_t first,
+						uint64_t last, unsigned flags,
+						struct iopt_gather *gather,
+						struct iopt_released *result)
+{
+	if (range_finds(domain, first, last, FIND_HOLE))
+		return -IOPT_ENOENT;
+	return unmap_checked(domain, first, last, flags, gather, result);
+}
+
 static int unmap(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags,
 		 struct iopt_gather *gather, struct iopt_released *result)
 {
 	int error = unmap_check(domain, first, last, flags, gather);
-	struct unmapping u;
 
 	if (error)
 		return error;
-	unmapping_init(&u, domain, gather, IOPT_FREED_UNMAP);
-	if (gather->sink && domain_tracks(domain)) {
-		u.sink = gather->sink;
-		if (!sink_covers(u.sink, first, last))
-			return -IOPT_ERANGE;
-	}
-	u.count = flags & IOPT_UNMAP_COUNT;
-	if ((flags & IOPT_UNMAP_FULL) && range_finds(domain, first, last, FIND_HOLE))
-		return -IOPT_ENOENT;
-
-	iopt_host_read_lock();
-	error = unmap_range(&u, first, last, false);
-	iopt_host_read_unlock();
-
-	if (!error && result) {
-		result->first = u.first;
-		result->last = u.last;
-		result->bytes = u.count ? u.bytes : 0;
-	}
-	return error;
+	if (flags & IOPT_UNMAP_FULL)
+		return unmap_full(domain, first, last, flags, gather, result);
+	return unmap_checked(domain, first, last, flags, gather, result);
 }
 
 #endif

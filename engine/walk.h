@@ -14,13 +14,11 @@
  * @table: the table
  * @level: its level
  * @index: the entry's number
- * @entries: how many entries the table has
  */
 struct place {
 	void *table;
 	unsigned level;
 	unsigned index;
-	unsigned entries;
 };
 
 static inline void *place_slot(const struct place *place)
@@ -31,60 +29,80 @@ static inline void *place_slot(const struct place *place)
 /* Whether a top with that many levels translates the IOVA; one that cannot grow was checked. */
 static inline bool top_covers(uint64_t top, uint64_t iova)
 {
-	return !(F->info.abilities & IOPT_CAN_GROW) ||
-	       iova <= entry_mask(top_levels(top));
+	return !(F->info.abilities & IOPT_CAN_GROW) || iova <= entry_mask(top_levels(top));
 }
 
-/* The entry of the top table that an IOVA selects. top_covers() holds. */
-static inline void place_top(const struct iopt_domain *domain, uint64_t top, uint64_t iova,
-			     struct place *place)
+/* The entry that an IOVA selects in a table of that level. */
+static inline void place_in(struct place *place, uint64_t table_pa, unsigned level, uint64_t iova)
 {
-	uint64_t indexed = iova & domain->index_mask;
+	place->table = iopt_host_va(table_pa);
+	place->level = level;
+	place->index = table_index(iova, level);
+}
 
-	place->level = top_levels(top) - 1;
-	place->table = iopt_host_va(top_pa(top));
-	place->index = (unsigned)(indexed >> entry_span_lg2(place->level));
-	place->entries = (unsigned)((domain->index_mask & entry_mask(place->level + 1)) >>
-				    entry_span_lg2(place->level)) + 1;
+/* In the top table. top_covers() holds. */
+static inline void place_top(struct place *place, uint64_t top, uint64_t iova)
+{
+	place_in(place, top_pa(top), top_levels(top) - 1, iova);
 }
 
 /* From an entry that leads to a table to the entry in it that the IOVA selects. */
 static inline void place_down(struct place *place, uint64_t entry, uint64_t iova)
 {
-	place->table = iopt_host_va(F->table_pa(entry));
-	place->level--;
-	place->index = table_index(iova, place->level);
-	place->entries = table_entries();
+	place_in(place, F->table_pa(entry), place->level - 1, iova);
 }
 
-/* First IOVA of the place's entry, given any IOVA in it. */
-static inline uint64_t place_first(const struct place *place, uint64_t iova)
+/**
+ * struct descent - place_find() under way
+ * @iova:     where to
+ * @stop:     the level to stop at
+ * @table_pa: the table to look into next
+ * @entry:    what was found last
+ */
+struct descent {
+	uint64_t iova;
+	unsigned stop;
+	uint64_t table_pa;
+	uint64_t entry;
+};
+
+/* Look into the table of one level, a constant here. Returns whether a table leads on. */
+static inline __attribute__((always_inline)) bool descend(struct descent *way, struct place *place,
+							  const unsigned level)
 {
-	return iova & ~entry_mask(place->level);
+	place_in(place, way->table_pa, level, way->iova);
+	way->entry = entry_load_table(place_slot(place));
+	if (level <= way->stop || F->kind(way->entry, level) != IOPT_TABLE)
+		return false;
+	way->table_pa = F->table_pa(way->entry);
+	return true;
 }
 
 /**
  * place_find() - go down as far as tables lead
- * @domain: the domain
- * @top:    a top that covers @iova
- * @iova:   where to
- * @stop:   the level to stop at
- * @place:  set to the entry that was reached: at @stop, or above it where no table leads on
+ * @top:   a top that covers @iova
+ * @iova:  where to
+ * @stop:  the level to stop at
+ * @place: set to the entry that was reached: at @stop, or above it where no table leads on
+ *
+ * Written out level by level, so that each has its shift and its tests of the entry as constants.
  *
  * Return: the entry there, as loaded.
  */
-static inline uint64_t place_find(const struct iopt_domain *domain, uint64_t top, uint64_t iova,
-				  unsigned stop, struct place *place)
+static inline __attribute__((always_inline)) uint64_t place_find(uint64_t top, uint64_t iova,
+								 unsigned stop, struct place *place)
 {
-	uint64_t entry;
+	struct descent way = { .iova = iova, .stop = stop, .table_pa = top_pa(top) };
+	const unsigned most = F->info.max_levels, levels = top_levels(top);
 
-	place_top(domain, top, iova, place);
-	for (;;) {
-		entry = entry_load_table(place_slot(place));
-		if (place->level <= stop || F->kind(entry, place->level) != IOPT_TABLE)
-			return entry;
-		place_down(place, entry, iova);
-	}
+	if ((most >= 6 && levels >= 6 && !descend(&way, place, 5)) ||
+	    (most >= 5 && levels >= 5 && !descend(&way, place, 4)) ||
+	    (most >= 4 && levels >= 4 && !descend(&way, place, 3)) ||
+	    (most >= 3 && levels >= 3 && !descend(&way, place, 2)) ||
+	    (most >= 2 && levels >= 2 && !descend(&way, place, 1)))
+		return way.entry;
+	descend(&way, place, 0);
+	return way.entry;
 }
 
 /**

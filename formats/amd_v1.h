@@ -119,10 +119,8 @@ static inline enum iopt_kind amd_v1_kind(uint64_t entry, unsigned level)
 {
 	unsigned next = amd_v1_next(entry);
 
-	if (!entry)
-		return IOPT_EMPTY;
 	if (!(entry & AMD_V1_PR))
-		return IOPT_SOFT;
+		return entry ? IOPT_SOFT : IOPT_EMPTY;
 	if (next == AMD_V1_NEXT_DEFAULT || next == AMD_V1_NEXT_SIZED)
 		return IOPT_LEAF;
 	/* A level that is not below faults: a value that translates nothing. */
@@ -169,8 +167,7 @@ static inline unsigned amd_v1_leaf_lg2(uint64_t entry, unsigned level)
 {
 	if (amd_v1_next(entry) != AMD_V1_NEXT_SIZED)
 		return amd_v1_default_lg2(level);
-	return (unsigned)__builtin_ctzll(~((entry & AMD_V1_ADDR) >> AMD_V1_PAGE_LG2)) +
-	       AMD_V1_PAGE_LG2 + 1;
+	return bits_low(~((entry & AMD_V1_ADDR) >> AMD_V1_PAGE_LG2)) + AMD_V1_PAGE_LG2 + 1;
 }
 
 /* With next level 7 the size's ones are carried away; the 0 above them is the address's own. */

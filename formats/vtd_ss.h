@@ -97,10 +97,8 @@
 
 static inline enum iopt_kind vtd_ss_kind(uint64_t entry, unsigned level)
 {
-	if (!entry)
-		return IOPT_EMPTY;
 	if (!(entry & VTD_SS_PRESENT))
-		return IOPT_SOFT;
+		return entry ? IOPT_SOFT : IOPT_EMPTY;
 	if (level == 0)
 		return IOPT_LEAF;
 	/* PS is reserved in SS-PML4E and SS-PML5E and never written there. */

@@ -116,10 +116,8 @@
 
 static inline enum iopt_kind x86_64_kind(uint64_t entry, unsigned level)
 {
-	if (!entry)
-		return IOPT_EMPTY;
 	if (!(entry & X86_64_P))
-		return IOPT_SOFT;
+		return entry ? IOPT_SOFT : IOPT_EMPTY;
 	if (level == 0)
 		return IOPT_LEAF;
 	/* PS is reserved in PML4E and PML5E and never written there. */

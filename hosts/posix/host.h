@@ -77,11 +77,15 @@ static inline uint64_t iopt_host_table_pa(const struct iopt_table *table)
 
 /* ---- read sections ------------------------------------------------------------------------- */
 
-/* A thread is registered by its first section: one test of a flag beside the reader's own state. */
-static inline void iopt_host_read_lock(void)
+/* A thread is registered by its first call: one test of a flag beside the reader's own state. */
+static inline void iopt_host_enter(void)
 {
 	if (__builtin_expect(!iopt_posix_rcu_registered(), 0))
 		iopt_posix_rcu_attach();
+}
+
+static inline void iopt_host_read_lock(void)
+{
 	iopt_posix_rcu_read_lock();
 }
 

@@ -414,8 +414,9 @@ int iopt_map_sg(struct iopt_domain *domain, uint64_t first, const struct iopt_se
 
 /**
  * struct iopt_released - what an unmap took out
- * @first: first IOVA of the range that holds all of it
- * @last:  last one; less than @first if nothing was mapped
+ * @first: first IOVA of the range that holds all of it, inside of the one asked for
+ * @last:  last one; less than @first if nothing was there. A table that goes as a whole is not looked
+ *         into, so that it counts as mapped even if it was empty.
  * @bytes: bytes that were mapped, with IOPT_UNMAP_COUNT; else 0
  */
 struct iopt_released {

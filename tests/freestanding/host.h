@@ -22,6 +22,7 @@ struct iopt_host_lock {
 	uint32_t word;
 };
 
+void iopt_host_enter(void);
 void iopt_host_read_lock(void);
 void iopt_host_read_unlock(void);
 void *iopt_host_va(uint64_t pa);
