@@ -4,13 +4,13 @@
  * and what is counted, is in memory.c.
  *
  * The arena is address space without access. Chunks of it are made accessible one after the other,
- * from its start, so that a walk that went astray crashes rather than reads something; they are never
- * given back. A chunk holds tables of one order, behind its descriptors (see host.h).
+ * from its start, so that a walk that went astray crashes rather than reads something; they are
+ * never given back. A chunk holds tables of one order, behind its descriptors (see host.h).
  *
- * A pool is a ring of page numbers. Normally tables are taken where they were put last, for they may
- * still be in a processor's cache; with poison the other end is used, and fresh chunks are preferred,
- * so that a freed table is left alone for long. One lock guards all of this: threads come here once in
- * many tables only.
+ * A pool is a ring of page numbers. Normally tables are taken where they were put last, for they
+ * may still be in a processor's cache; with poison the other end is used, and fresh chunks are
+ * preferred, so that a freed table is left alone for long. One lock guards all of this: threads
+ * come here once in many tables only.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,7 +27,7 @@
 /* Page numbers have 32 bits. */
 #define ARENA_BYTES_MAX (16ull << 40)
 
-/* Physical addresses end here, below IOPT_POSIX_POISON cut to the 52 bits that entries hold at most. */
+/* Physical addresses end here: IOPT_POSIX_POISON cut to 52 bits, as entries hold, lies above. */
 #define ARENA_PA_END (1ull << 51)
 
 #define CHUNK_PAGES (1u << (IOPT_POSIX_CHUNK_LG2 - IOPT_POSIX_PAGE_LG2))
@@ -322,8 +322,8 @@ static uint32_t pool_take_newest(struct pool *pool)
 	return *newest;
 }
 
-/* Fresh ones, if any; in a random order if wanted. Those that were used keep theirs, so that each is
- * left alone as long as the others. */
+/* Fresh ones, if any; in a random order if wanted. Those that were used keep theirs, so that each
+ * is left alone as long as the others. */
 static uint32_t pool_take_oldest(struct pool *pool)
 {
 	uint32_t *oldest = pool_at(pool, 0);
@@ -387,7 +387,7 @@ unsigned iopt_posix_pool_take(unsigned order, uint32_t *pages, unsigned nr)
 
 	pthread_mutex_lock(&lock);
 	while (taken < nr) {
-		/* The rest of a batch is worth no chunk, but it's worth keeping the old for longer. */
+		/* The rest of a batch is worth no chunk, unless used ones would have to serve. */
 		if ((!taken || iopt_posix_poison) && pool_should_grow(pool))
 			pool_grow(pool, order);
 		if (!pool->nr)

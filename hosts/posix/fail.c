@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * What tests ask for: allocations that fail, and how often the embedder broke the contract. Both are
- * part of every build, so that what is tested is what is installed.
+ * What tests ask for: allocations that fail, and how often the embedder broke the contract. Both
+ * are part of every build, so that what is tested is what is installed.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * The posix host's part that is compiled into the engine: table descriptors, addresses, read
- * sections, barriers and locks, all inline. engine/host.h says what each has to do. Allocation is in
- * memory.c, RCU in rcu.h and behind it.
+ * sections, barriers and locks, all inline. engine/host.h says what each has to do. Allocation is
+ * in memory.c, RCU in rcu.h and behind it.
  *
  * Table memory is one arena of address space, cut into chunks of 2 MiB that are aligned to their
- * size. A chunk starts with an array of descriptors, one for each of its 4 KiB pages, so that either
- * is found from the other by arithmetic. The pages that hold that array never are tables; hence no
- * table lies at the arena's first physical address, be it 0 or not.
+ * size. A chunk starts with an array of descriptors, one for each of its 4 KiB pages, so that
+ * either is found from the other by arithmetic. The pages that hold that array never are tables;
+ * hence no table lies at the arena's first physical address, be it 0 or not.
  */
 #ifndef HOSTS_POSIX_HOST_H
 #define HOSTS_POSIX_HOST_H
@@ -46,8 +46,8 @@ struct iopt_table {
 _Static_assert(sizeof(struct iopt_table) <= 64, "a page's descriptor takes 64 bytes at most");
 
 /* What is added to a physical address to get where it is mapped: both ends of the arena are aligned
- * to chunks, so that this is a multiple of a chunk. Written when the arena is made, before any table
- * exists. */
+ * to chunks, so that this is a multiple of a chunk. Written when the arena is made, before any
+ * table exists. */
 extern uint64_t iopt_posix_offset IOPT_POSIX_HIDDEN;
 
 void iopt_posix_writeback(const void *start, size_t bytes) IOPT_POSIX_HIDDEN;
@@ -98,8 +98,9 @@ static inline void iopt_host_read_unlock(void)
 
 /*
  * Orders the stores to entries before a store that tells a device of them, be it to memory or to a
- * register. As in Linux: arch/x86/include/asm/barrier.h, __dma_wmb(); arch/arm64/include/asm/barrier.h,
- * __dma_wmb(); arch/riscv/include/asm/mmio.h, __io_bw(), with stores to memory added.
+ * register. As in Linux: arch/x86/include/asm/barrier.h, __dma_wmb();
+ * arch/arm64/include/asm/barrier.h, __dma_wmb(); arch/riscv/include/asm/mmio.h, __io_bw(), with
+ * stores to memory added.
  */
 static inline void iopt_host_publish(void)
 {

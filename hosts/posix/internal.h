@@ -31,7 +31,7 @@ extern bool iopt_posix_poison;
  */
 bool iopt_posix_arena_make(void);
 
-/** iopt_posix_arena_chunks() - bytes of the arena that were taken from the system, from its start */
+/** iopt_posix_arena_chunks() - bytes of the arena, from its start, that are accessible */
 uint64_t iopt_posix_arena_chunks(void);
 
 /**

@@ -4,9 +4,9 @@
  * iopt_posix_memory(), and the engine's own objects. Where the memory comes from is in arena.c.
  *
  * Each thread keeps some free 4 KiB tables and gets and gives them in batches. Tables whose grace
- * period is over come back on RCU's own thread and go to the pool at once, as do larger tables, which
- * are few, and all tables while freed ones are poisoned. Tables of 1 and 2 KiB take a whole page: no
- * format has them yet.
+ * period is over come back on RCU's own thread and go to the pool at once, as do larger tables,
+ * which are few, and all tables while freed ones are poisoned. Tables of 1 and 2 KiB take a whole
+ * page: no format has them yet.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -39,8 +39,8 @@ static struct cache *caches;
  * @pages: pages of all tables, live and waiting, in the low 32 bits; of those that wait in the high
  *         ones: one word, so that both belong together
  * @peak:  most pages of both
- * @extra: pages of live tables beyond the first of each: what makes a number of tables out of pages.
- *         It stays alone unless there are tables of several pages.
+ * @extra: pages of live tables beyond the first of each: what makes a number of tables out of
+ *         pages. It stays alone unless there are tables of several pages.
  */
 static struct counters {
 	uint64_t pages;
@@ -228,8 +228,8 @@ static bool take_page(unsigned order, uint32_t *page)
 	return true;
 }
 
-/* When all is in use, what waits for RCU is waited for: there is no memory only if nothing waited, and
- * nothing came back, while we looked. */
+/* When all is in use, what waits for RCU is waited for: there is no memory only if nothing waited,
+ * and nothing came back, while we looked. */
 static bool take_page_or_wait(unsigned order, uint32_t *page)
 {
 	uint64_t reclaimed = iopt_posix_rcu_reclaimed();

@@ -8,10 +8,10 @@
  *               into liburcu and knows no fences.
  *
  * Why the memb flavour: its readers execute no fence and no atomic (the writer's side makes every
- * processor execute one, by the membarrier system call), and their state lies in thread-local memory
- * that our own code reaches directly through the inline functions (_LGPL_SOURCE). qsbr would be
- * cheaper still, but makes every thread of the embedder announce quiescent states; signal takes a
- * signal away from it; mb executes fences; bp registers by itself as we do, but keeps a reader's
+ * processor execute one, by the membarrier system call), and their state lies in thread-local
+ * memory that our own code reaches directly through the inline functions (_LGPL_SOURCE). qsbr would
+ * be cheaper still, but makes every thread of the embedder announce quiescent states; signal takes
+ * a signal away from it; mb executes fences; bp registers by itself as we do, but keeps a reader's
  * state behind one more pointer. And memb is the flavour that programs get by default, so that a
  * program's own registration counts for us too.
  */

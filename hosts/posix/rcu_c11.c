@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * RCU of the posix host in C11 atomics, for builds with ThreadSanitizer (-DIOPT_RCU_C11). It knows
- * neither liburcu, which is not instrumented, nor fences; here every edge is an acquire or a release
- * of an atomic variable, so that it sees exactly what RCU promises and still reports a table that is
- * freed without it: freeing and zeroing write plainly.
+ * neither liburcu, which is not instrumented, nor fences; here every edge is an acquire or a
+ * release of an atomic variable, so that it sees exactly what RCU promises and still reports a
+ * table that is freed without it: freeing and zeroing write plainly.
  *
  * A reader counts its sections: odd inside, even outside. The grace period reads the count by a
  * read-modify-write (adding 0), and both kinds lie in one modification order:
@@ -14,7 +14,8 @@
  * Hence leaving has to be a read-modify-write too: a plain store would break the chain. Readers are
  * wait-free wherever fetch-and-add is.
  *
- * One thread waits for grace periods and reclaims; it starts with the first deferral and never ends.
+ * One thread waits for grace periods and reclaims; it starts with the first deferral and never
+ * ends.
  */
 #ifdef IOPT_RCU_C11
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * RCU of the posix host by liburcu's memb flavour: registration, deferral and barrier. Read sections
- * are in rcu.h, which says why this flavour.
+ * RCU of the posix host by liburcu's memb flavour: registration, deferral and barrier. Read
+ * sections are in rcu.h, which says why this flavour.
  *
- * Lists of tables wait in liburcu's own call_rcu thread, which gathers them for some 10 ms before it
- * starts a grace period.
+ * Lists of tables wait in liburcu's own call_rcu thread, which gathers them for some 10 ms before
+ * it starts a grace period.
  */
 #ifndef IOPT_RCU_C11
 

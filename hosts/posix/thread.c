@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * Threads of the embedder: they become known at their first call, and what the library keeps for
- * them (registration with RCU, a cache of free pages) is given up when they end, by the destructor of
- * a pthread key. The initial thread's destructors do not run at exit; nothing needs them then.
+ * them (registration with RCU, a cache of free pages) is given up when they end, by the destructor
+ * of a pthread key. The initial thread's destructors do not run at exit; nothing needs them then.
  */
 #include <pthread.h>
 #include <stdio.h>

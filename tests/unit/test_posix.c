@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The posix host without the engine: the arena, addresses, states and numbers of tables, RCU, failing
- * allocations, threads. Every test sets up an arena of its own and leaves no table behind.
+ * The posix host without the engine: the arena, addresses, states and numbers of tables, RCU,
+ * failing allocations, threads. Every test sets up an arena of its own and leaves no table behind.
  */
 #define _GNU_SOURCE
 #include <errno.h>
