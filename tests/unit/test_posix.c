@@ -159,6 +159,15 @@ static int make_memfd(uint64_t bytes)
 	return fd;
 }
 
+static void *use_one(void *unused)
+{
+	struct iopt_table *table = iopt_host_table_alloc(PAGE_LG2);
+
+	(void)unused;
+	iopt_host_table_free(table);
+	return table;
+}
+
 /* ---- the arena ----------------------------------------------------------------------------- */
 
 static void assert_setup_fails(struct iopt_posix_config config, int error)
@@ -166,15 +175,22 @@ static void assert_setup_fails(struct iopt_posix_config config, int error)
 	assert_int_equal(iopt_posix_setup(&config), error);
 }
 
-/* First of all tests: the default arena comes into being with the first table. */
+/* First of all tests: the default arena comes into being with the first table, and once, though
+ * several threads want it. */
 static void test_lazy(void **state)
 {
+	pthread_t threads[THREADS];
 	struct iopt_table *table;
+	unsigned i;
 
 	(void)state;
 	assert_null(iopt_posix_va(0));
 	assert_state(0, IOPT_POSIX_NO_TABLE);
 	assert_int_equal(numbers().chunks, 0);
+	for (i = 0; i < THREADS; i++)
+		threads[i] = start(use_one, NULL);
+	for (i = 0; i < THREADS; i++)
+		finish(threads[i]);
 	table = alloc(PAGE_LG2);
 	assert_int_equal(numbers().chunks, CHUNK);
 	assert_non_null(iopt_posix_va((64ull << 30) - 1));
@@ -882,15 +898,6 @@ static void test_threads(void **state)
 	check_threads((struct iopt_posix_config){ .bytes = 8 * CHUNK, .fd = -1 });
 	check_threads((struct iopt_posix_config){ .bytes = 8 * CHUNK, .fd = -1, .poison = true });
 	check_threads((struct iopt_posix_config){ .bytes = 8 * CHUNK, .fd = -1, .shuffle = 3 });
-}
-
-static void *use_one(void *unused)
-{
-	struct iopt_table *table = iopt_host_table_alloc(PAGE_LG2);
-
-	(void)unused;
-	iopt_host_table_free(table);
-	return table;
 }
 
 /* What threads keep in their caches is there for others when they have ended. */
