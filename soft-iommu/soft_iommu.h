@@ -2,19 +2,20 @@
 /*
  * The soft-iommu: a device's side of the tables, and an adversary to whoever writes them. Devices
  * hand in an IOVA; it walks the tables as that hardware does, caches all that an IOMMU may cache,
- * keeps it stale until it is told to drop it, sets accessed and dirty bits by atomic operations, and
- * reports whatever is wrong with what it read.
+ * keeps it stale until it is told to drop it, sets accessed and dirty bits by atomic operations,
+ * and reports whatever is wrong with what it read.
  *
- * It decodes entries by a reading of the specifications of its own (walk_*.c) and shares no code with
- * the engine: it knows only <iopt/iopt.h>'s words for "what the hardware must be told" and "what is
- * owed", and reaches table memory through callbacks. For tests and `iopt replay`; not installed.
+ * It decodes entries by a reading of the specifications of its own (walk_*.c) and shares no code
+ * with the engine: it knows only <iopt/iopt.h>'s words for "what the hardware must be told" and
+ * "what is owed", and reaches table memory through callbacks. For tests and `iopt replay`; not
+ * installed.
  *
  * Objects: a unit (memory, events) holds domains (root, format), a domain holds devices (caches).
  *
  * Who may run at the same time: every device is used by one thread at a time, different devices by
- * different threads. soft_iommu_invalidate(), soft_iommu_set_root(), soft_iommu_walk() and what reads
- * events and counters may run on any thread beside them. Objects are created and destroyed while
- * their own domain (a unit: all of them) is neither accessed nor invalidated.
+ * different threads. soft_iommu_invalidate(), soft_iommu_set_root(), soft_iommu_walk() and what
+ * reads events and counters may run on any thread beside them. Objects are created and destroyed
+ * while their own domain (a unit: all of them) is neither accessed nor invalidated.
  *
  * An access is in flight from before its first look into a cache until its touch callback has
  * returned; soft_iommu_invalidate() waits for what was in flight.
@@ -54,11 +55,11 @@ enum soft_iommu_reason {
 	SOFT_IOMMU_BAD_SIZE,	  /* AMD: a run of a size that its level can't hold */
 	SOFT_IOMMU_BAD_LEVEL,	  /* AMD: an entry that leads up or sideways */
 	SOFT_IOMMU_SKIPPED_LEVEL, /* AMD: an entry that leads down by more than one level. Hardware
-				    * allows it; no table of ours does it, so it is a torn or stale
-				    * root or a table in the wrong place */
+				   * allows it; no table of ours does it, so that it is a torn or
+				   * stale root or a table in the wrong place */
 	SOFT_IOMMU_REPLICAS_DIFFER, /* AMD: entries of one run are present but not the same */
 	SOFT_IOMMU_FREED_TABLE, /* a table was read that is free, or was freed and used again since
-				    * the pointer to it was cached, or held poison */
+				 * the pointer to it was cached, or that held poison */
 	SOFT_IOMMU_NO_MEMORY,	/* an entry leads to where no table memory is */
 	SOFT_IOMMU_NR_REASONS
 };
@@ -126,7 +127,7 @@ const char *soft_iommu_event_text(const struct soft_iommu_event *event,
  * @poison:     value that fills freed tables (IOPT_POSIX_POISON); 0: none
  * @pa_lg2:     physical address bits that this hardware has, 32 to 52; those above are reserved in
  *              entries. 0: 52
- * @events:     how many events are kept until they are read; later ones are only counted. 0: 256
+ * @events:     places for events until they are read, at least 2. 0: 256
  * @count_only: SOFT_IOMMU_BIT() of reasons that are counted and never kept
  */
 struct soft_iommu_config {
@@ -143,7 +144,7 @@ struct soft_iommu_config {
  * @config: how it is to be; read only during the call
  * @unit:   set to it on success
  *
- * Return: 0; -EINVAL: no @va, or a @pa_lg2 out of range; -ENOMEM.
+ * Return: 0; -EINVAL: no @va, one place for events, or a @pa_lg2 out of range; -ENOMEM.
  */
 int soft_iommu_create(const struct soft_iommu_config *config, struct soft_iommu **unit);
 
@@ -159,7 +160,8 @@ void soft_iommu_destroy(struct soft_iommu *unit);
  * @events: array of @nr, filled in
  * @nr:     at least 1
  *
- * What is full keeps its oldest events and drops the new ones: the first fault tells most.
+ * When all places are taken new events are only counted: the first fault tells most. Half of
+ * the places are kept for breaches.
  * Return: how many were taken. Context: any.
  */
 size_t soft_iommu_events(struct soft_iommu *unit, struct soft_iommu_event *events, size_t nr);
@@ -181,8 +183,9 @@ uint64_t soft_iommu_count(const struct soft_iommu *unit, uint32_t reasons);
 /**
  * struct soft_iommu_domain_config - a domain as the hardware is told of it
  * @format: as iopt_config::format: "vtd-ss", "x86-64" or "amd-v1"
- * @hw:     from iopt_hw(). Of each format its own fields are used (ssptptr and aw, fsptptr and fspm,
- *          root_ptr and mode, ssade, had), as registers and descriptors would, not root and levels
+ * @hw:     from iopt_hw(). Of each format its own fields are used (ssptptr and aw, fsptptr and
+ *          fspm, root_ptr and mode, ssade, had), as registers and descriptors would, not root and
+ *          levels
  * @flags:  SOFT_IOMMU_SIGN_EXTEND
  * @id:     the caller's number for it, in events
  */
@@ -216,9 +219,9 @@ void soft_iommu_domain_destroy(struct soft_iommu_domain *domain);
  * @domain: the domain
  * @hw:     from iopt_hw()
  *
- * Root and levels change as one word, as in a device-table entry written by one atomic store; caches
- * are kept. When it returns, every access that begins uses the new ones; those in flight may still
- * use the old ones.
+ * Root and levels change as one word, as in a device-table entry written by one atomic store;
+ * caches are kept. When it returns, every access that begins uses the new ones; those in flight may
+ * still use the old ones.
  * Return: 0; -EINVAL: see soft_iommu_domain_create(). Context: any; does not wait.
  */
 int soft_iommu_set_root(struct soft_iommu_domain *domain, const struct iopt_hw *hw);
@@ -295,8 +298,8 @@ uint64_t soft_iommu_invalidations(const struct soft_iommu_domain *domain);
 
 /**
  * struct soft_iommu_device_config - a device
- * @touch: the access itself, while it is in flight: read or write what lies at @pa. Must not use its
- *         device nor invalidate its domain. NULL: nothing is touched
+ * @touch: the access itself, while it is in flight: read or write what lies at @pa. Must not use
+ *         its device nor invalidate its domain. NULL: nothing is touched
  * @flags: SOFT_IOMMU_ATS and so on
  * @id:    the caller's number for it, in events; not SOFT_IOMMU_NO_DEVICE
  * @seed:  of SOFT_IOMMU_RANDOM
@@ -341,11 +344,13 @@ void soft_iommu_device_destroy(struct soft_iommu_device *device);
  *
  * Where the format has them and the hardware was told to, accessed bits of the tables and the leaf
  * and, for a write, the dirty bit of the leaf are set before the access; what is cached with its
- * dirty bit set isn't written again. A write through a translation that was cached clean walks again
- * (the IOTLB entry does not serve it) but may start from cached table pointers.
+ * dirty bit set isn't written again. A write through a translation that was cached clean walks
+ * again (the IOTLB entry does not serve it) but may start from cached table pointers.
  *
  * Return: why not, or SOFT_IOMMU_DONE.
  * Context: one thread a device; waits while the device's caches are being invalidated.
+ * Invalidations wait for a thread that loses its processor in flight. With more threads than
+ * processors, one that does nothing but accesses had better yield between two of them now and then.
  */
 enum soft_iommu_reason soft_iommu_access(struct soft_iommu_device *device, uint64_t iova,
 					 unsigned request, void *ctx);

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What the soft-iommu's files share: formats, caches, gates, and the objects behind soft_iommu.h.
+ *
+ * All formats here have tables of 4 KiB with 512 entries of 8 bytes; nothing outside this folder
+ * may rely on that.
+ */
+#ifndef SOFT_IOMMU_INTERNAL_H
+#define SOFT_IOMMU_INTERNAL_H
+
+#include <pthread.h>
+
+#include "soft_iommu.h"
+
+#define SOFT_PAGE_LG2	 12u /* the smallest leaf, and a table's size */
+#define SOFT_INDEX_LG2	 9u  /* IOVA bits that a level translates */
+#define SOFT_ENTRIES	 (1u << SOFT_INDEX_LG2)
+#define SOFT_MAX_LEVELS	 6u
+#define SOFT_ADDRESS_END 52u /* no format has address bits from here on in an entry */
+
+/* log2 of the bytes that one entry of a table at this level translates. */
+static inline unsigned soft_entry_lg2(unsigned level)
+{
+	return SOFT_PAGE_LG2 + SOFT_INDEX_LG2 * level;
+}
+
+/* ---- formats ------------------------------------------------------------------------------- */
+
+enum soft_kind {
+	SOFT_EMPTY, /* not present */
+	SOFT_TABLE, /* leads to a table one level down */
+	SOFT_LEAF,  /* translates */
+	SOFT_WRONG, /* see soft_entry::reason */
+};
+
+/**
+ * struct soft_entry - a decoded entry
+ * @pa:	    table: its address; leaf: of the leaf's first byte (of the whole run)
+ * @kind:   enum soft_kind
+ * @reason: enum soft_iommu_reason, for SOFT_WRONG
+ * @lg2:    leaf: log2 of its bytes (of the whole run)
+ * @prot:   IOPT_READ and so on, as this entry alone grants them
+ */
+struct soft_entry {
+	uint64_t pa;
+	uint8_t kind;
+	uint8_t reason;
+	uint8_t lg2;
+	uint8_t prot;
+};
+
+/**
+ * struct soft_root - where a walk starts, and what it maintains
+ * @pa:	      address of the top table
+ * @levels:   1 to SOFT_MAX_LEVELS
+ * @accessed: set accessed bits
+ * @dirty:    set dirty bits
+ */
+struct soft_root {
+	uint64_t pa;
+	uint8_t levels;
+	bool accessed;
+	bool dirty;
+};
+
+/**
+ * struct soft_format - how hardware reads one format
+ * @name:	 as iopt_config::format
+ * @accessed:	 the accessed bit, of tables and leaves alike
+ * @dirty:	 the dirty bit of leaves
+ * @significant: bits of a leaf that must be the same in all entries of a run; 0: there are no runs
+ * @fetches:	 knows instruction fetches and privilege
+ * @read_root:	 take the registers' or descriptor's fields; 0, or -EINVAL if hardware would not
+ *		 have them
+ * @decode:	 read @entry of a table at @level; the address bits in @beyond are more than this
+ *		 hardware has. Pure.
+ */
+struct soft_format {
+	const char *name;
+	uint64_t accessed;
+	uint64_t dirty;
+	uint64_t significant;
+	bool fetches;
+	int (*read_root)(const struct iopt_hw *hw, struct soft_root *root);
+	struct soft_entry (*decode)(uint64_t entry, unsigned level, uint64_t beyond);
+};
+
+extern const struct soft_format soft_vtd_ss;
+extern const struct soft_format soft_x86_64;
+extern const struct soft_format soft_amd_v1;
+
+static inline struct soft_entry soft_wrong(enum soft_iommu_reason reason)
+{
+	return (struct soft_entry){ .kind = SOFT_WRONG, .reason = (uint8_t)reason };
+}
+
+/* ---- caches -------------------------------------------------------------------------------- */
+
+/* struct soft_slot::flags, beside IOPT_READ and so on in the low byte. */
+#define SOFT_CLEAN  0x100u /* a write must walk: it has a dirty bit to set */
+#define SOFT_ABSENT 0x200u /* the entry was not present */
+
+/**
+ * struct soft_slot - something cached about the naturally aligned 2^lg2 bytes at an IOVA
+ * @key:	(iova >> lg2) << 6 | lg2; 0: unused
+ * @pa:		translation: physical address of the first byte; table pointer: of the table
+ * @generation: table pointer: of the table's page when it was cached
+ * @flags:	IOPT_READ and so on, SOFT_CLEAN, SOFT_ABSENT
+ */
+struct soft_slot {
+	uint64_t key;
+	uint64_t pa;
+	uint32_t generation;
+	uint32_t flags;
+};
+
+/**
+ * struct soft_cache - an open-addressing hash of slots; grows, never drops by itself
+ * @slots:    2^lg2 of them; NULL while nothing was ever put in
+ * @lg2:      of their number
+ * @used:     how many are in use
+ * @sizes:    bit n: slots of 2^n bytes are in use
+ * @of_size:  how many
+ */
+struct soft_cache {
+	struct soft_slot *slots;
+	unsigned lg2;
+	uint64_t used;
+	uint64_t sizes;
+	uint64_t of_size[64];
+};
+
+void soft_cache_fini(struct soft_cache *cache);
+/* What is cached for the 2^lg2 bytes around an IOVA, or NULL. Good until the cache is changed. */
+struct soft_slot *soft_cache_find(const struct soft_cache *cache, uint64_t iova, unsigned lg2);
+/* The smallest thing that is cached around an IOVA, or NULL. */
+struct soft_slot *soft_cache_find_any(const struct soft_cache *cache, uint64_t iova);
+/* Put in or replace. Without memory nothing is cached, as hardware may always do. */
+void soft_cache_put(struct soft_cache *cache, uint64_t iova, unsigned lg2, uint64_t pa,
+		    uint32_t generation, uint32_t flags);
+/* Drop all that overlaps first..last. */
+void soft_cache_drop(struct soft_cache *cache, uint64_t first, uint64_t last);
+void soft_cache_drop_all(struct soft_cache *cache);
+/* Drop what a random number points at, if anything. */
+void soft_cache_evict(struct soft_cache *cache, uint64_t random);
+
+/* ---- gates --------------------------------------------------------------------------------- */
+
+/*
+ * What is in flight holds its device's gate; an invalidation takes it to change the caches, and has
+ * so waited for the access when it gets it. Invalidations that wait are
+ * counted and let in first, else a device that hammers would starve them.
+ */
+struct soft_gate {
+	uint32_t held;
+	uint32_t waiting;
+};
+
+void soft_gate_enter(struct soft_gate *gate); /* an access or a walk */
+void soft_gate_close(struct soft_gate *gate); /* an invalidation, or who reads counters */
+
+static inline void soft_gate_leave(struct soft_gate *gate)
+{
+	__atomic_store_n(&gate->held, 0, __ATOMIC_RELEASE);
+}
+
+/* ---- objects ------------------------------------------------------------------------------- */
+
+/**
+ * struct soft_iommu - a unit
+ * @config: as given, with the defaults filled in
+ * @beyond: address bits of an entry that this hardware doesn't have
+ * @counts: by reason; atomic
+ * @lock:   of what follows
+ * @ring:   config.events of them
+ * @oldest: index of the oldest kept event
+ * @kept:   how many are kept; read without the lock to see that it is full
+ * @number: of the next event
+ */
+struct soft_iommu {
+	struct soft_iommu_config config;
+	uint64_t beyond;
+	uint64_t counts[SOFT_IOMMU_NR_REASONS];
+	pthread_mutex_t lock;
+	struct soft_iommu_event *ring;
+	uint32_t oldest;
+	uint32_t kept;
+	uint64_t number;
+};
+
+/**
+ * struct soft_iommu_domain - a domain
+ * @unit:	   where it is
+ * @format:	   how its entries are read
+ * @flags:	   SOFT_IOMMU_SIGN_EXTEND
+ * @id:		   in events
+ * @root:	   struct soft_root in one word; atomic
+ * @devices:	   list; grows at its head while others read it
+ * @walks:	   of soft_iommu_walk()
+ * @invalidations: atomic
+ */
+struct soft_iommu_domain {
+	struct soft_iommu *unit;
+	const struct soft_format *format;
+	uint32_t flags;
+	uint32_t id;
+	uint64_t root;
+	struct soft_iommu_device *devices;
+	struct soft_gate walks;
+	uint64_t invalidations;
+};
+
+/**
+ * struct soft_iommu_device - a device; what follows @gate is its holder's
+ * @next:   of the domain's devices
+ * @domain: where it is
+ * @config: as given
+ * @gate:   held while an access is in flight
+ * @random: state of the generator
+ * @iotlb:  translations
+ * @tables: pointers to tables, by what their table translates (paging-structure caches)
+ * @tlb:    the device TLB
+ * @stats:  the counters
+ */
+struct soft_iommu_device {
+	struct soft_iommu_device *next;
+	struct soft_iommu_domain *domain;
+	struct soft_iommu_device_config config;
+	struct soft_gate gate;
+	uint64_t random;
+	struct soft_cache iotlb;
+	struct soft_cache tables;
+	struct soft_cache tlb;
+	struct soft_iommu_stats stats;
+};
+
+/* The root in one word: tables are aligned to 4 KiB, which leaves room below the address. */
+#define SOFT_ROOT_LEVELS   0x7ull
+#define SOFT_ROOT_ACCESSED 0x8ull
+#define SOFT_ROOT_DIRTY	   0x10ull
+
+static inline uint64_t soft_root_pack(const struct soft_root *root)
+{
+	return root->pa | root->levels | (root->accessed ? SOFT_ROOT_ACCESSED : 0) |
+	       (root->dirty ? SOFT_ROOT_DIRTY : 0);
+}
+
+static inline struct soft_root soft_root_unpack(uint64_t word)
+{
+	return (struct soft_root){
+		.pa = word & ~((1ull << SOFT_PAGE_LG2) - 1),
+		.levels = word & SOFT_ROOT_LEVELS,
+		.accessed = word & SOFT_ROOT_ACCESSED,
+		.dirty = word & SOFT_ROOT_DIRTY,
+	};
+}
+
+/* ---- walks --------------------------------------------------------------------------------- */
+
+/**
+ * struct soft_walk - a walk and what it found
+ * @domain:   where
+ * @device:   whose caches are used and whose bits are set; NULL: none, only look
+ * @iova:     the byte looked for
+ * @request:  SOFT_IOMMU_WRITE and so on; not checked without @device
+ * @entry_pa: address of the last entry that was read; 0: none was
+ * @entry:    its value, as the walk left it
+ * @level:    its level
+ * @leaf:     decoded, on SOFT_IOMMU_DONE; its prot is that of all levels
+ * @clean:    on SOFT_IOMMU_DONE: the leaf has a dirty bit to be set by a later write
+ */
+struct soft_walk {
+	struct soft_iommu_domain *domain;
+	struct soft_iommu_device *device;
+	uint64_t iova;
+	unsigned request;
+	uint64_t entry_pa;
+	uint64_t entry;
+	unsigned level;
+	struct soft_entry leaf;
+	bool clean;
+};
+
+/* The caller holds the gate of the device, or of the domain's walks. */
+enum soft_iommu_reason soft_walk(struct soft_walk *walk);
+
+/* Are these permissions enough? SOFT_IOMMU_DONE if so. */
+enum soft_iommu_reason soft_permitted(const struct soft_format *format, unsigned prot,
+				      unsigned request);
+
+/* 48 bits from the device's generator. */
+uint64_t soft_random(struct soft_iommu_device *device);
+/* True about once in @times for a device that is SOFT_IOMMU_RANDOM, never for others or NULL. */
+bool soft_now_and_then(struct soft_iommu_device *device, unsigned times);
+
+/* ---- events -------------------------------------------------------------------------------- */
+
+/* Count, and keep if it is to be kept. The number is filled in here. */
+void soft_report(struct soft_iommu *unit, struct soft_iommu_event *event);
+
+#endif

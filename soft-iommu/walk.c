@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * A walk: from the root, or from the deepest table that the device has a cached pointer to, down to
+ * a leaf, as the hardware of any of the formats does it. Sets accessed and dirty bits on the way.
+ *
+ * Tables change under a walk. It reads every entry once, as a whole; an entry that it has to write
+ * is exchanged for the very value that was read plus the bit, else read again: hardware, too, never
+ * sets a bit in an entry other than the one that it decided on. Entries are read with acquire
+ * order, so that a checker of data races sees who filled the table that they lead to.
+ */
+#include <sched.h>
+
+#include "internal.h"
+
+/* Where a walk stands: a table, and what was found on the way to it. */
+struct position {
+	uint64_t table;
+	uint32_t generation;
+	unsigned level;
+	unsigned prot;
+};
+
+#define ALL_PROT (IOPT_READ | IOPT_WRITE | IOPT_EXEC)
+
+/* Permissions are those of all levels together; only a leaf speaks of snooping. */
+static unsigned combine(unsigned above, unsigned prot)
+{
+	return (above & prot & ALL_PROT) | ((above | prot) & IOPT_PRIV) | (prot & IOPT_SNOOP);
+}
+
+enum soft_iommu_reason soft_permitted(const struct soft_format *format, unsigned prot,
+				      unsigned request)
+{
+	if (format->fetches && prot & IOPT_PRIV && !(request & SOFT_IOMMU_SUPERVISOR))
+		return SOFT_IOMMU_NO_USER;
+	if (request & SOFT_IOMMU_WRITE)
+		return prot & IOPT_WRITE ? SOFT_IOMMU_DONE : SOFT_IOMMU_NO_WRITE;
+	if (format->fetches && request & SOFT_IOMMU_FETCH && !(prot & IOPT_EXEC))
+		return SOFT_IOMMU_NO_EXEC;
+	return prot & IOPT_READ ? SOFT_IOMMU_DONE : SOFT_IOMMU_NO_READ;
+}
+
+uint64_t soft_random(struct soft_iommu_device *device)
+{
+	/* xorshift64*, Marsaglia and Vigna. */
+	device->random ^= device->random >> 12;
+	device->random ^= device->random << 25;
+	device->random ^= device->random >> 27;
+	return device->random * 0x2545f4914f6cdd1dull >> 16;
+}
+
+bool soft_now_and_then(struct soft_iommu_device *device, unsigned times)
+{
+	return device && device->config.flags & SOFT_IOMMU_RANDOM &&
+	       !((soft_random(device) & UINT32_MAX) * times >> 32);
+}
+
+static uint32_t generation_of(const struct soft_iommu *unit, uint64_t pa)
+{
+	uint32_t generation = 0;
+
+	if (unit->config.state)
+		unit->config.state(pa, &generation);
+	return generation;
+}
+
+/* After a table was read: was it still the one that the walk was sent to? */
+static enum soft_iommu_reason still_there(const struct soft_iommu *unit, const struct position *at,
+					  uint64_t entry)
+{
+	uint32_t generation = at->generation;
+	enum iopt_posix_state state;
+
+	if (unit->config.state) {
+		state = unit->config.state(at->table, &generation);
+		if (state == IOPT_POSIX_NO_TABLE)
+			return SOFT_IOMMU_NO_MEMORY;
+		if (state != IOPT_POSIX_LIVE || generation != at->generation)
+			return SOFT_IOMMU_FREED_TABLE;
+	}
+	if (unit->config.poison && entry == unit->config.poison)
+		return SOFT_IOMMU_FREED_TABLE;
+	return SOFT_IOMMU_DONE;
+}
+
+static enum soft_iommu_reason check_width(const struct soft_iommu_domain *domain,
+					  const struct soft_root *root, uint64_t iova)
+{
+	unsigned width = soft_entry_lg2(root->levels);
+
+	if (width >= 64)
+		return SOFT_IOMMU_DONE;
+	if (domain->flags & SOFT_IOMMU_SIGN_EXTEND) {
+		int64_t above = (int64_t)iova >> (width - 1);
+
+		return !above || above == -1 ? SOFT_IOMMU_DONE : SOFT_IOMMU_NOT_CANONICAL;
+	}
+	return iova >> width ? SOFT_IOMMU_BEYOND_WIDTH : SOFT_IOMMU_DONE;
+}
+
+/*
+ * Start at the root or at the deepest table that a cached pointer leads to. A pointer to a table is
+ * cached under what that table translates.
+ */
+static struct position start(const struct soft_walk *walk, const struct soft_root *root)
+{
+	struct soft_iommu_device *device = walk->device;
+	struct position at = {
+		.table = root->pa,
+		.level = root->levels - 1u,
+		.prot = ALL_PROT,
+	};
+	unsigned level;
+
+	for (level = 0; device && level + 1 < root->levels; level++) {
+		struct soft_slot *slot =
+			soft_cache_find(&device->tables, walk->iova, soft_entry_lg2(level + 1));
+
+		if (!slot || soft_now_and_then(device, 4))
+			continue;
+		device->stats.skipped += at.level - level;
+		at.table = slot->pa;
+		at.generation = slot->generation;
+		at.level = level;
+		at.prot = slot->flags;
+		return at;
+	}
+	at.generation = generation_of(walk->domain->unit, at.table);
+	return at;
+}
+
+/* Set bits in the entry that was read. False: it is another one by now. */
+static bool set_bits(uint64_t *slot, uint64_t *entry, uint64_t bits)
+{
+	uint64_t expected = *entry;
+
+	if ((*entry & bits) == bits)
+		return true;
+	if (!__atomic_compare_exchange_n(slot, &expected, *entry | bits, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
+		return false;
+	*entry |= bits;
+	return true;
+}
+
+static void descend(struct soft_walk *walk, struct position *at, const struct soft_entry *found)
+{
+	at->prot = combine(at->prot, found->prot);
+	at->table = found->pa;
+	at->generation = generation_of(walk->domain->unit, found->pa);
+	at->level--;
+	if (walk->device && !soft_now_and_then(walk->device, 8))
+		soft_cache_put(&walk->device->tables, walk->iova, soft_entry_lg2(at->level + 1),
+			       at->table, at->generation, at->prot);
+}
+
+/* All entries of a run that are present must say the same. Some may be empty: see design, 8.4. */
+static bool run_agrees(struct soft_walk *walk, const uint64_t *table, const struct position *at)
+{
+	const struct soft_format *format = walk->domain->format;
+	unsigned lg2 = walk->leaf.lg2 - soft_entry_lg2(at->level);
+	unsigned index = walk->iova >> soft_entry_lg2(at->level) & (SOFT_ENTRIES - 1);
+	unsigned first = index >> lg2 << lg2;
+	uint64_t entry;
+	unsigned i;
+
+	for (i = first; lg2 && i < first + (1u << lg2); i++) {
+		entry = __atomic_load_n(&table[i], __ATOMIC_RELAXED);
+		if (!((entry ^ walk->entry) & format->significant) ||
+		    format->decode(entry, at->level, 0).kind == SOFT_EMPTY)
+			continue;
+		walk->entry = entry;
+		walk->entry_pa = at->table + i * sizeof(entry);
+		return false;
+	}
+	return true;
+}
+
+/* A leaf was read. False: it is another one by now. */
+static bool use_leaf(struct soft_walk *walk, const struct soft_root *root, uint64_t *slot,
+		     enum soft_iommu_reason *reason)
+{
+	const struct soft_format *format = walk->domain->format;
+	bool was_clean = root->dirty && !(walk->entry & format->dirty);
+	uint64_t bits = root->accessed ? format->accessed : 0;
+
+	*reason = SOFT_IOMMU_DONE;
+	if (!walk->device)
+		return true;
+	*reason = soft_permitted(format, walk->leaf.prot, walk->request);
+	if (*reason)
+		return true;
+	if (root->dirty && walk->request & SOFT_IOMMU_WRITE)
+		bits |= format->dirty;
+	if (!set_bits(slot, &walk->entry, bits))
+		return false;
+	walk->clean = root->dirty && !(walk->entry & format->dirty);
+	walk->device->stats.dirty_set += was_clean && !walk->clean;
+	return true;
+}
+
+/* One table. True: the walk has ended, for *reason. */
+static bool step(struct soft_walk *walk, const struct soft_root *root, struct position *at,
+		 enum soft_iommu_reason *reason)
+{
+	const struct soft_iommu *unit = walk->domain->unit;
+	const struct soft_format *format = walk->domain->format;
+	unsigned index = walk->iova >> soft_entry_lg2(at->level) & (SOFT_ENTRIES - 1);
+	uint64_t *table = unit->config.va(at->table);
+	struct soft_entry found;
+
+	*reason = SOFT_IOMMU_NO_MEMORY;
+	walk->level = at->level;
+	if (!table)
+		return true;
+	if (soft_now_and_then(walk->device, 512))
+		sched_yield();
+	walk->entry = __atomic_load_n(&table[index], __ATOMIC_ACQUIRE);
+	walk->entry_pa = at->table + index * sizeof(walk->entry);
+	*reason = still_there(unit, at, walk->entry);
+	if (*reason)
+		return true;
+
+	found = format->decode(walk->entry, at->level, unit->beyond);
+	walk->leaf = found;
+	switch (found.kind) {
+	case SOFT_EMPTY: *reason = SOFT_IOMMU_NOT_PRESENT; return true;
+	case SOFT_TABLE:
+		if (!walk->device || !root->accessed ||
+		    set_bits(&table[index], &walk->entry, format->accessed))
+			descend(walk, at, &found);
+		return false;
+	case SOFT_LEAF:
+		walk->leaf.prot = (uint8_t)combine(at->prot, found.prot);
+		*reason = SOFT_IOMMU_REPLICAS_DIFFER;
+		return !run_agrees(walk, table, at) || use_leaf(walk, root, &table[index], reason);
+	default: *reason = found.reason; return true;
+	}
+}
+
+enum soft_iommu_reason soft_walk(struct soft_walk *walk)
+{
+	struct soft_root root =
+		soft_root_unpack(__atomic_load_n(&walk->domain->root, __ATOMIC_ACQUIRE));
+	enum soft_iommu_reason reason = check_width(walk->domain, &root, walk->iova);
+	struct position at;
+
+	if (reason)
+		return reason;
+	if (walk->device)
+		walk->device->stats.walks++;
+	at = start(walk, &root);
+	while (!step(walk, &root, &at, &reason))
+		;
+	return reason;
+}
