@@ -356,15 +356,24 @@ void iopt_reserve_release(struct iopt_reserve *reserve)
 
 void iopt_stats(const struct iopt_domain *domain, struct iopt_stats *stats)
 {
-	const struct iopt_stats *now = &domain->stats;
+	const struct iopt_format_info *info = &domain->ops->format->info;
+	const struct table_counts *counts = &domain->counts;
+	unsigned table_lg2 = info->index_lg2 + info->entry_lg2;
 
-	for (unsigned i = 0; i < IOPT_MAX_LEVELS; i++)
-		stats->live[i] = __atomic_load_n(&now->live[i], __ATOMIC_RELAXED);
-	for (unsigned i = 0; i < IOPT_NR_FREED; i++)
-		stats->freed[i] = __atomic_load_n(&now->freed[i], __ATOMIC_RELAXED);
-	stats->tables = __atomic_load_n(&now->tables, __ATOMIC_RELAXED);
-	stats->tables_peak = __atomic_load_n(&now->tables_peak, __ATOMIC_RELAXED);
-	stats->table_bytes = __atomic_load_n(&now->table_bytes, __ATOMIC_RELAXED);
-	stats->table_bytes_peak = __atomic_load_n(&now->table_bytes_peak, __ATOMIC_RELAXED);
-	stats->grown = __atomic_load_n(&now->grown, __ATOMIC_RELAXED);
+	stats->tables = 0;
+	for (unsigned level = 0; level < IOPT_MAX_LEVELS; level++) {
+		stats->live[level] = count_live(counts, level);
+		stats->tables += stats->live[level];
+	}
+	for (unsigned why = 0; why < IOPT_NR_FREED; why++) {
+		stats->freed[why] = 0;
+		for (unsigned level = 0; level < IOPT_MAX_LEVELS; level++)
+			stats->freed[why] +=
+				__atomic_load_n(&counts->unlinked[why][level], __ATOMIC_RELAXED);
+	}
+	stats->freed[IOPT_FREED_RACE] += __atomic_load_n(&counts->raced, __ATOMIC_RELAXED);
+	stats->tables_peak = __atomic_load_n(&counts->peak, __ATOMIC_RELAXED);
+	stats->table_bytes = stats->tables << table_lg2;
+	stats->table_bytes_peak = stats->tables_peak << table_lg2;
+	stats->grown = __atomic_load_n(&counts->grown, __ATOMIC_RELAXED);
 }

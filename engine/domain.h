@@ -59,6 +59,24 @@ static inline unsigned top_levels(uint64_t top)
 }
 
 /**
+ * struct table_counts - tables of a domain, counted where they come and go
+ * @linked:   linked so far, by level
+ * @unlinked: unlinked so far, by reason and level
+ * @raced:    never linked, since another mapper was faster
+ * @peak:     most that were linked at any time
+ * @grown:    how often the top grew
+ *
+ * One atomic for each table that goes: what is there now is a difference.
+ */
+struct table_counts {
+	uint64_t linked[IOPT_MAX_LEVELS];
+	uint64_t unlinked[IOPT_NR_FREED][IOPT_MAX_LEVELS];
+	uint64_t raced;
+	uint64_t peak;
+	uint64_t grown;
+};
+
+/**
  * struct iopt_domain - one IOVA space and its tables
  * @ops:        the format's instance
  * @top:        top word that the device was told of. Everything walks from here: nothing is mapped
@@ -72,7 +90,7 @@ static inline unsigned top_levels(uint64_t top)
  * @tracking:   unmap reports dirty pages
  * @newest:     top word of the newest top
  * @sweep_lock: held by clearing sweeps, by nobody else
- * @stats:      changed where tables come and go only
+ * @counts:     changed where tables come and go only
  *
  * The members up to @tracking are read by every operation and hardly ever written.
  */
@@ -94,7 +112,7 @@ struct iopt_domain {
 	struct iopt_host_lock sweep_lock;
 
 	/* Away from the line above: written by mappers that add tables. */
-	struct iopt_stats stats __attribute__((aligned(64)));
+	struct table_counts counts __attribute__((aligned(64)));
 };
 
 /* Whether first..last (first <= last) lies in what the domain translates, and in one half of it. */

@@ -10,7 +10,8 @@
 #define INSTANCE_STRING(a)    INSTANCE_STRING_(a)
 
 #define IOPT_INSTANCE_FORMAT INSTANCE_PASTE(IOPT_FORMAT, _format)
-/* clang-format off: it takes the path for a division */
+/* It would take the path for a division. */
+/* clang-format off */
 #include INSTANCE_STRING(formats/IOPT_FORMAT.h)
 /* clang-format on */
 

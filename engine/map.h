@@ -80,30 +80,18 @@ struct piece {
 	uint64_t done;
 };
 
-/* All n with 2^n <= value, as a mask; value is not 0. */
-static inline uint64_t sizes_upto(uint64_t value)
-{
-	return ~0ull >> (63 - bits_high(value));
-}
-
-/* Sizes of leaves that may begin at an address, as a mask. */
-static inline uint64_t sizes_aligned(uint64_t address)
-{
-	return address ? sizes_upto(address & -address) : ~0ull;
-}
-
 /*
  * How much of iova..iova + length_1 to map in leaves of 2^size_lg2 before a larger one would fit,
  * less one. A larger one comes later only if the two addresses are alike in its lower bits.
  */
-static inline uint64_t length_before(const struct iopt_domain *domain, uint64_t iova, uint64_t pa,
-				     uint64_t length_1, unsigned size_lg2)
+static inline uint64_t length_before(uint64_t sizes, uint64_t iova, uint64_t pa, uint64_t length_1,
+				     unsigned size_lg2)
 {
-	uint64_t larger = domain->page_sizes & ~sizes_upto(1ull << size_lg2);
+	uint64_t larger = sizes & (~1ull << size_lg2);
 	uint64_t size = larger & -larger;
 	uint64_t before_1 = (size - 1) - (iova & (size - 1));
 
-	if (!larger || ((iova ^ pa) & (size - 1)) || !(iova & (size - 1)))
+	if (!larger || length_1 < size || ((iova ^ pa) & (size - 1)) || !(iova & (size - 1)))
 		return length_1;
 	return length_1 > before_1 && length_1 - before_1 >= size ? before_1 : length_1;
 }
@@ -116,20 +104,22 @@ static inline void piece_choose(const struct iopt_domain *domain, uint64_t iova,
 				uint64_t pa, struct piece *piece)
 {
 	uint64_t length_1 = last - iova; /* less one: all of 64 bits is a length, too */
-	uint64_t sizes = domain->page_sizes & sizes_aligned(iova | pa) &
-			 (length_1 + 1 ? sizes_upto(length_1 + 1) : ~0ull);
-	uint64_t rest;
+	uint64_t align = (iova | pa) & -(iova | pa), sizes = domain->page_sizes, fit, rest;
 
 	/* A leaf as large as the top translates would need a higher one. */
 	if (F->info.abilities & IOPT_CAN_GROW)
 		sizes &= entry_mask(top_levels(__atomic_load_n(&domain->top, __ATOMIC_RELAXED)));
-	piece->size_lg2 = bits_high(sizes);
+	/* Sizes that divide both addresses (all, if both are 0), and then those that are not too long. */
+	fit = sizes & (align | (align - 1));
+	piece->size_lg2 = bits_high(fit);
+	if ((1ull << piece->size_lg2) - 1 > length_1)
+		piece->size_lg2 = bits_high(fit & (~0ull >> (63 - bits_high(length_1 + 1))));
 	piece->level = leaf_level(piece->size_lg2);
 	piece->run = run_length(piece->size_lg2, piece->level);
 	piece->pa = pa;
 	piece->done = 0;
 
-	length_1 = length_before(domain, iova, pa, length_1, piece->size_lg2);
+	length_1 = length_before(sizes, iova, pa, length_1, piece->size_lg2);
 	rest = (length_1 + 1) & ((1ull << piece->size_lg2) - 1);
 	piece->entries = ((length_1 >> piece->size_lg2) + !rest) * piece->run;
 }
@@ -396,8 +386,7 @@ static int mapping_alloc(struct mapping *m)
 static void mapping_free(struct mapping *m, bool raced)
 {
 	if (raced)
-		__atomic_fetch_add(&m->domain->stats.freed[IOPT_FREED_RACE], m->nr_spare,
-				   __ATOMIC_RELAXED);
+		__atomic_fetch_add(&m->domain->counts.raced, m->nr_spare, __ATOMIC_RELAXED);
 	if (!m->reserve) {
 		iopt_host_table_free(m->spare);
 		return;
@@ -552,8 +541,7 @@ static inline int map_check(const struct iopt_domain *domain, uint64_t first, ui
  */
 static inline __attribute__((always_inline)) bool map_entry(const struct iopt_domain *domain,
 							    uint64_t attr, uint64_t iova,
-							    uint64_t pa, unsigned level,
-							    unsigned size_lg2)
+							    uint64_t pa, const unsigned level)
 {
 	uint64_t top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE), empty = 0;
 	struct place place;
@@ -561,44 +549,40 @@ static inline __attribute__((always_inline)) bool map_entry(const struct iopt_do
 	if (!top_covers(top, iova | entry_mask(level)) || place_find(top, iova, level, &place))
 		return false;
 	return place.level == level &&
-	       entry_cas(place_slot(&place), &empty, F->leaf(attr, pa, level, size_lg2, 0));
+	       entry_cas(place_slot(&place), &empty,
+			 F->leaf(attr, pa, level, entry_span_lg2(level), 0));
 }
 
-/* The same for one entry of any level. */
-static bool map_block(const struct iopt_domain *domain, uint64_t attr, uint64_t first,
-		      uint64_t last, uint64_t pa)
+/* Whether the range is one entry of that level, and may be mapped by map_entry(). */
+static inline bool map_is_entry(const struct iopt_domain *domain, uint64_t first, uint64_t last,
+				uint64_t pa, unsigned level)
 {
-	unsigned level = entry_level(first, last), size_lg2 = entry_span_lg2(level);
-
-	return last - first == entry_mask(level) && domain->page_sizes >> size_lg2 & 1 &&
-	       !((first | pa) & entry_mask(level)) &&
-	       map_entry(domain, attr, first, pa, level, size_lg2);
+	return last - first == entry_mask(level) && !((first | pa) & entry_mask(level)) &&
+	       domain->page_sizes >> entry_span_lg2(level) & 1 &&
+	       !(domain->flags & (IOPT_NONCOHERENT | IOPT_CACHES_EMPTY));
 }
 
-/*
- * Everything else. Entered in a read section, which it leaves; so the caller, which has done with all
- * but simple cases by a jump into here, need not keep anything beyond its own section's end.
- */
 static __attribute__((noinline)) int map_long(struct iopt_domain *domain, uint64_t first,
 					      uint64_t last, uint64_t pa, uint64_t attr,
 					      struct iopt_reserve *reserve)
 {
-	bool simple = !(domain->flags & (IOPT_NONCOHERENT | IOPT_CACHES_EMPTY));
 	struct mapping m;
 	int error;
-
-	simple = simple && map_block(domain, attr, first, last, pa);
-	iopt_host_read_unlock();
-	if (simple) {
-		iopt_host_publish();
-		return 0;
-	}
 
 	mapping_init(&m, domain, attr, first, last, reserve);
 	error = map_top(&m);
 	if (!error)
 		error = map_contiguous(&m, last, pa);
 	return map_finish(&m, error);
+}
+
+/* One entry did not go the short way: out of the read section, and the long way. */
+static __attribute__((noinline)) int map_again(struct iopt_domain *domain, uint64_t first,
+					       uint64_t last, uint64_t pa, uint64_t attr,
+					       struct iopt_reserve *reserve)
+{
+	iopt_host_read_unlock();
+	return map_long(domain, first, last, pa, attr, reserve);
 }
 
 static int map(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa,
@@ -612,11 +596,21 @@ static int map(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64
 	if (error)
 		return error;
 
-	iopt_host_read_lock();
-	if (last - first != entry_mask(0) ||
-	    (domain->flags & (IOPT_NONCOHERENT | IOPT_CACHES_EMPTY)) ||
-	    !map_entry(domain, attr, first, pa, 0, F->info.granule_lg2))
+	/*
+	 * Failing jumps away from inside the section, so that nothing need be kept beyond its end on
+	 * the way that most calls take.
+	 */
+	if (map_is_entry(domain, first, last, pa, 0)) {
+		iopt_host_read_lock();
+		if (!map_entry(domain, attr, first, pa, 0))
+			return map_again(domain, first, last, pa, attr, reserve);
+	} else if (map_is_entry(domain, first, last, pa, 1)) {
+		iopt_host_read_lock();
+		if (!map_entry(domain, attr, first, pa, 1))
+			return map_again(domain, first, last, pa, attr, reserve);
+	} else {
 		return map_long(domain, first, last, pa, attr, reserve);
+	}
 	iopt_host_publish();
 	iopt_host_read_unlock();
 	return 0;

@@ -144,6 +144,22 @@ static inline bool scan_entry(const struct scan *scan, struct place *place, unsi
  */
 enum leaves { FIND_LEAF, FIND_HOLE };
 
+/* Of up to nr entries from a place on that lead to no table, how many there are before a wanted one. */
+static inline unsigned entries_before(const struct place *place, unsigned nr, enum leaves wanted)
+{
+	unsigned i;
+
+	for (i = 0; i < nr; i++) {
+		uint64_t entry = entry_load(slot_at(place->table, place->index + i));
+		enum iopt_kind kind = F->kind(entry, place->level);
+
+		if ((place->level > 0 && kind == IOPT_TABLE) ||
+		    (kind == IOPT_LEAF) == (wanted == FIND_LEAF))
+			break;
+	}
+	return i;
+}
+
 /*
  * Whether a range holds a leaf, or a hole. The caller owns the range, so that the answer stays true.
  * Context: outside read sections.
@@ -151,24 +167,34 @@ enum leaves { FIND_LEAF, FIND_HOLE };
 static bool range_finds(struct iopt_domain *domain, uint64_t first, uint64_t last,
 			enum leaves wanted)
 {
-	struct place place;
 	struct scan scan;
 	bool found = false;
-	uint64_t entry;
 
 	scan_start(&scan, domain, first, last);
 	iopt_host_read_lock();
 	while (!scan.done && !found) {
+		unsigned left, nr;
+		struct place place;
+		uint64_t entry;
+
 		if (!scan_table(&scan, &place, &entry)) {
 			found = wanted == FIND_HOLE; /* above every top */
 			break;
 		}
-		do {
-			bool leaf = F->kind(entry, place.level) == IOPT_LEAF;
-
-			found = leaf == (wanted == FIND_LEAF);
-			scan_pass(&scan, scan.next | entry_mask(place.level));
-		} while (!found && scan_entry(&scan, &place, place.index + 1, &entry));
+		/* What leads to a table only now was empty before, and is looked into next. */
+		left = table_entries() - place.index;
+		nr = (scan.last - scan.next) >> entry_span_lg2(place.level) < left
+			     ? (unsigned)((scan.last - scan.next) >> entry_span_lg2(place.level)) +
+				       1
+			     : left;
+		left = entries_before(&place, nr, wanted);
+		place.index += left;
+		if (left)
+			scan_pass(&scan,
+				  (scan.next | entry_mask(place.level)) +
+					  ((uint64_t)(left - 1) << entry_span_lg2(place.level)));
+		found = left < nr &&
+			F->kind(entry_load(place_slot(&place)), place.level) != IOPT_TABLE;
 	}
 	iopt_host_read_unlock();
 	return found;

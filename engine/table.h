@@ -25,37 +25,42 @@ static inline struct iopt_table *table_pop(struct iopt_table **list)
 	return table;
 }
 
-static inline void count_max(uint64_t *peak, uint64_t value)
+/* Tables that are linked now. */
+static inline uint64_t count_live(const struct table_counts *counts, unsigned level)
 {
-	uint64_t old = __atomic_load_n(peak, __ATOMIC_RELAXED);
+	uint64_t live = __atomic_load_n(&counts->linked[level], __ATOMIC_RELAXED);
 
-	while (old < value && !__atomic_compare_exchange_n(peak, &old, value, true,
+	for (unsigned why = 0; why < IOPT_NR_FREED; why++)
+		live -= __atomic_load_n(&counts->unlinked[why][level], __ATOMIC_RELAXED);
+	return live;
+}
+
+static inline uint64_t count_all_live(const struct table_counts *counts)
+{
+	uint64_t live = 0;
+
+	for (unsigned level = 0; level < IOPT_MAX_LEVELS; level++)
+		live += count_live(counts, level);
+	return live;
+}
+
+static inline void count_linked(struct iopt_domain *domain, const struct iopt_table *table)
+{
+	struct table_counts *counts = &domain->counts;
+	uint64_t live, peak = __atomic_load_n(&counts->peak, __ATOMIC_RELAXED);
+
+	__atomic_fetch_add(&counts->linked[table->level], 1, __ATOMIC_RELAXED);
+	live = count_all_live(counts);
+	/* Other counters may be read late: a peak is never more than all that were there together. */
+	while (peak < live && !__atomic_compare_exchange_n(&counts->peak, &peak, live, true,
 							   __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
 }
 
-/* The table was linked. */
-static inline void count_linked(struct iopt_domain *domain, const struct iopt_table *table)
-{
-	struct iopt_stats *stats = &domain->stats;
-	uint64_t bytes = 1ull << table->size_lg2;
-
-	__atomic_fetch_add(&stats->live[table->level], 1, __ATOMIC_RELAXED);
-	count_max(&stats->tables_peak, __atomic_add_fetch(&stats->tables, 1, __ATOMIC_RELAXED));
-	count_max(&stats->table_bytes_peak,
-		  __atomic_add_fetch(&stats->table_bytes, bytes, __ATOMIC_RELAXED));
-}
-
-/* The table was unlinked, for that reason. */
 static inline void count_unlinked(struct iopt_domain *domain, const struct iopt_table *table,
 				  enum iopt_freed why)
 {
-	struct iopt_stats *stats = &domain->stats;
-
-	__atomic_fetch_sub(&stats->live[table->level], 1, __ATOMIC_RELAXED);
-	__atomic_fetch_sub(&stats->tables, 1, __ATOMIC_RELAXED);
-	__atomic_fetch_sub(&stats->table_bytes, 1ull << table->size_lg2, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&stats->freed[why], 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&domain->counts.unlinked[why][table->level], 1, __ATOMIC_RELAXED);
 }
 
 #endif

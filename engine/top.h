@@ -51,7 +51,7 @@ static bool top_raise(struct iopt_domain *domain, uint64_t newest, struct iopt_t
 		return false;
 	}
 	count_linked(domain, table);
-	__atomic_fetch_add(&domain->stats.grown, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&domain->counts.grown, 1, __ATOMIC_RELAXED);
 	return true;
 }
 

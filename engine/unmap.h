@@ -364,16 +364,6 @@ static int unmap_check(const struct iopt_domain *domain, uint64_t first, uint64_
 	return domain_has(domain, first, last) ? 0 : -IOPT_ERANGE;
 }
 
-/* The level at which first..last may be one entry: the one where its size is an entry's. */
-static inline unsigned entry_level(uint64_t first, uint64_t last)
-{
-	unsigned level = 0;
-
-	while (level + 1 < F->info.max_levels && last - first > entry_mask(level))
-		level++;
-	return level;
-}
-
 /*
  * One entry that is a leaf of its own, what most calls unmap, without the state of a longer one.
  * Returns false, having changed nothing, where it is not that simple. Context: in a read section.
@@ -396,19 +386,7 @@ unmap_entry(struct iopt_domain *domain, uint64_t first, unsigned level, struct i
 	return true;
 }
 
-/* The same for one entry of any level. */
-static __attribute__((noinline)) bool unmap_block(struct iopt_domain *domain, uint64_t first,
-						  uint64_t last, struct iopt_gather *gather)
-{
-	unsigned level = entry_level(first, last);
-
-	return last - first == entry_mask(level) && unmap_entry(domain, first, level, gather);
-}
-
-/*
- * Everything else. Entered in a read section, which it leaves; so the caller, which has done with all
- * but simple cases by a jump into here, need not keep anything beyond its own section's end.
- */
+/* Everything else. */
 static __attribute__((noinline)) int unmap_long(struct iopt_domain *domain, uint64_t first,
 						uint64_t last, unsigned flags,
 						struct iopt_gather *gather,
@@ -421,9 +399,9 @@ static __attribute__((noinline)) int unmap_long(struct iopt_domain *domain, uint
 	u.sink = domain_tracks(domain) ? gather->sink : NULL;
 	u.count = flags & IOPT_UNMAP_COUNT;
 	if (u.sink && !sink_covers(u.sink, first, last))
-		error = -IOPT_ERANGE;
-	else
-		error = unmap_range(&u, false);
+		return -IOPT_ERANGE;
+	iopt_host_read_lock();
+	error = unmap_range(&u, false);
 	iopt_host_read_unlock();
 
 	if (!error && result)
@@ -432,23 +410,39 @@ static __attribute__((noinline)) int unmap_long(struct iopt_domain *domain, uint
 	return error;
 }
 
-/* unmap() of a range that was checked. */
+/* One entry did not go the short way: out of the read section, and the long way. */
+static __attribute__((noinline)) int unmap_again(struct iopt_domain *domain, uint64_t first,
+						 uint64_t last, unsigned flags,
+						 struct iopt_gather *gather,
+						 struct iopt_released *result)
+{
+	iopt_host_read_unlock();
+	return unmap_long(domain, first, last, flags, gather, result);
+}
+
+/*
+ * unmap() of a range that was checked. Failing to take one entry jumps away from inside the section,
+ * so that nothing need be kept beyond its end on the way that most calls take.
+ */
 static inline int unmap_checked(struct iopt_domain *domain, uint64_t first, uint64_t last,
 				unsigned flags, struct iopt_gather *gather,
 				struct iopt_released *result)
 {
 	bool exactly = domain_tracks(domain) && gather->sink;
-	bool done;
 
-	iopt_host_read_lock();
-	if (exactly || (domain->flags & IOPT_NONCOHERENT))
+	if (exactly || (domain->flags & IOPT_NONCOHERENT)) {
 		return unmap_long(domain, first, last, flags, gather, result);
-	if (last - first == entry_mask(0))
-		done = unmap_entry(domain, first, 0, gather);
-	else
-		done = unmap_block(domain, first, last, gather);
-	if (!done)
+	} else if (last - first == entry_mask(0)) {
+		iopt_host_read_lock();
+		if (!unmap_entry(domain, first, 0, gather))
+			return unmap_again(domain, first, last, flags, gather, result);
+	} else if (last - first == entry_mask(1) && !(first & entry_mask(1))) {
+		iopt_host_read_lock();
+		if (!unmap_entry(domain, first, 1, gather))
+			return unmap_again(domain, first, last, flags, gather, result);
+	} else {
 		return unmap_long(domain, first, last, flags, gather, result);
+	}
 	if (result)
 		*result = (struct iopt_released){ first, last,
 						  flags & IOPT_UNMAP_COUNT ? last - first + 1 : 0 };

@@ -117,14 +117,16 @@ static inline unsigned amd_v1_default_lg2(unsigned level)
 
 static inline enum iopt_kind amd_v1_kind(uint64_t entry, unsigned level)
 {
-	unsigned next = amd_v1_next(entry);
+	/* The two next levels of a leaf, 0 and 7, are the ones that are 1 and 0 after counting on. */
+	const uint64_t other = (entry + (1ull << AMD_V1_NEXT_SHIFT)) &
+			       ((AMD_V1_NEXT_MASK & ~1ull) << AMD_V1_NEXT_SHIFT);
 
 	if (!(entry & AMD_V1_PR))
 		return entry ? IOPT_SOFT : IOPT_EMPTY;
-	if (next == AMD_V1_NEXT_DEFAULT || next == AMD_V1_NEXT_SIZED)
+	if (!other)
 		return IOPT_LEAF;
 	/* A level that is not below faults: a value that translates nothing. */
-	return next <= level ? IOPT_TABLE : IOPT_SOFT;
+	return amd_v1_next(entry) <= level ? IOPT_TABLE : IOPT_SOFT;
 }
 
 /*

@@ -149,6 +149,8 @@ static int map_arena(const struct iopt_posix_config *config, struct arena *fresh
 {
 	int error = 0;
 
+	if (!iopt_posix_rcu_usable())
+		return -ENOSYS;
 	*fresh = (struct arena){ .start = reserve(config->bytes), .bytes = config->bytes };
 	if (!fresh->start)
 		return -ENOMEM;

@@ -81,6 +81,14 @@ static inline void iopt_posix_rcu_read_unlock(void)
 #ifndef _LGPL_SOURCE
 #define _LGPL_SOURCE
 #endif
+/*
+ * Readers without fences need the membarrier system call (Linux 4.14). liburcu asks at run time
+ * whether there is one, twice in each section, unless it is told so here; rcu_urcu.c asks once and
+ * makes no arena where there is none.
+ */
+#ifndef CONFIG_RCU_FORCE_SYS_MEMBARRIER
+#define CONFIG_RCU_FORCE_SYS_MEMBARRIER 1
+#endif
 #include <urcu/urcu-memb.h>
 
 struct iopt_posix_rcu_head {
@@ -97,9 +105,24 @@ static inline void iopt_posix_rcu_read_lock(void)
 	urcu_memb_read_lock();
 }
 
+/* Wakes a grace period that sleeps until readers are gone: liburcu's own code, out of line. */
+void iopt_posix_rcu_wake(void) IOPT_POSIX_HIDDEN __attribute__((cold));
+
+/*
+ * As in liburcu's urcu/static/urcu-memb.h, _urcu_memb_read_unlock(), but for the call to wake, which
+ * there is inline and takes registers from every function that holds a read section.
+ */
 static inline void iopt_posix_rcu_read_unlock(void)
 {
-	urcu_memb_read_unlock();
+	unsigned long ctr = URCU_TLS(urcu_memb_reader).ctr;
+
+	urcu_memb_smp_mb_slave();
+	_CMM_STORE_SHARED(URCU_TLS(urcu_memb_reader).ctr, ctr - URCU_GP_COUNT);
+	if ((ctr & URCU_GP_CTR_NEST_MASK) != URCU_GP_COUNT)
+		return;
+	urcu_memb_smp_mb_slave();
+	if (__builtin_expect(uatomic_read(&urcu_memb_gp.futex) == -1, 0))
+		iopt_posix_rcu_wake();
 }
 
 #endif

@@ -42,6 +42,11 @@ static struct iopt_posix_rcu_head *queue;
 static uint64_t deferred, reclaimed;
 static bool started;
 
+bool iopt_posix_rcu_usable(void)
+{
+	return true;
+}
+
 void iopt_posix_rcu_register(void)
 {
 	struct iopt_posix_reader *self = &iopt_posix_reader;

@@ -8,10 +8,28 @@
  */
 #ifndef IOPT_RCU_C11
 
+#include <stdio.h>
+
 #include "hosts/posix/internal.h"
 
 /* Lists, ever; atomic. */
 static uint64_t deferred, reclaimed;
+
+/* What the header's constant stands for in the library itself (rcu.h). */
+extern int has_membarrier __asm__("urcu_memb_has_sys_membarrier");
+
+bool iopt_posix_rcu_usable(void)
+{
+	if (!has_membarrier)
+		fprintf(stderr, "iopt: the kernel has no membarrier system call (Linux 4.14, "
+				"CONFIG_MEMBARRIER)\n");
+	return has_membarrier;
+}
+
+void iopt_posix_rcu_wake(void)
+{
+	urcu_common_wake_up_gp(&urcu_memb_gp);
+}
 
 void iopt_posix_rcu_register(void)
 {

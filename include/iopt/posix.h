@@ -49,7 +49,8 @@ struct iopt_posix_config {
  * @config: what it is to be
  *
  * Return: 0; -EINVAL: sizes that are not multiples of 2 MiB or a file that is too small; -EBUSY: the
- * arena is in use already; -ENOMEM: no address space.
+ * arena is in use already; -ENOMEM: no address space; -ENOSYS: the kernel has no membarrier system
+ * call (before Linux 4.14).
  * Context: before or after all use of the library (all domains destroyed), one thread.
  */
 int iopt_posix_setup(const struct iopt_posix_config *config);
@@ -84,8 +85,8 @@ void *iopt_posix_va(uint64_t pa);
 enum iopt_posix_state {
 	IOPT_POSIX_NO_TABLE, /* not table memory: outside the arena, never used, or descriptors */
 	IOPT_POSIX_LIVE,     /* allocated, and the hardware may reach it */
-	IOPT_POSIX_WAITING,  /* unlinked and invalidated: the hardware may not, software readers may */
-	IOPT_POSIX_FREE,     /* free */
+	IOPT_POSIX_WAITING, /* unlinked and invalidated: the hardware may not, software readers may */
+	IOPT_POSIX_FREE,    /* free */
 };
 
 /**
@@ -99,11 +100,11 @@ enum iopt_posix_state iopt_posix_table_state(uint64_t pa, uint32_t *generation);
 
 /** struct iopt_posix_memory - table memory of the process, in bytes of tables, not of chunks */
 struct iopt_posix_memory {
-	uint64_t live;	  /* allocated */
-	uint64_t waiting; /* handed to RCU */
-	uint64_t peak;	  /* most of both together */
-	uint64_t chunks;  /* bytes taken from the system, descriptors included */
-	uint64_t tables;  /* number of live tables */
+	uint64_t live;		   /* allocated */
+	uint64_t waiting;	   /* handed to RCU */
+	uint64_t peak;		   /* most of both together */
+	uint64_t chunks;	   /* bytes taken from the system, descriptors included */
+	uint64_t tables;	   /* number of live tables */
 	uint32_t descriptor_bytes; /* beside each 4 KiB */
 };
 
