@@ -211,6 +211,7 @@ static int imply_unmaps(struct calls *calls, uint32_t domain, const struct trace
 				     .domain = domain,
 				     .first = node->first,
 				     .last = node->last,
+				     .bytes = node->last - node->first + 1,
 				     .line = event->line,
 				     .ns = event->ns,
 				     .cpu = event->cpu,
@@ -280,6 +281,7 @@ static int add_segment(struct calls *calls, struct open_list *list, const struct
 	}
 	call->segments[call->nr_segments++] =
 		(struct iopt_segment){ event->pa, event->last - event->first + 1 };
+	call->bytes += event->last - event->first + 1;
 	call->last = event->last;
 	list->ns = event->ns;
 	return 0;
@@ -384,14 +386,17 @@ static int infer_unmap(struct calls *calls, const struct trace_event *event)
 }
 
 /* Take a range out of what is live; what is left of mappings at its ends stays. */
-static int cut_live(struct calls *calls, struct ranges *live, uint64_t first, uint64_t last)
+static int cut_live(struct calls *calls, struct ranges *live, struct call *call)
 {
+	uint64_t first = call->first, last = call->last;
 	struct range_node *node;
 
 	while ((node = ranges_find(live, first, last))) {
 		struct range_node old = *node, *rest;
 
 		ranges_remove(live, node);
+		call->bytes += (old.last < last ? old.last : last) -
+			       (old.first > first ? old.first : first) + 1;
 		if (old.first < first) {
 			rest = ranges_add(live, old.first, first - 1);
 			if (!rest)
@@ -437,7 +442,7 @@ static int add_unmap(struct calls *calls, const struct trace_event *event, uint6
 			      .cpu = event->cpu,
 			      .task = event->task };
 	if (send_lists(calls, call.domain, call.first, call.last) ||
-	    cut_live(calls, &calls->domains[domain].live, call.first, call.last))
+	    cut_live(calls, &calls->domains[domain].live, &call))
 		return -1;
 	return push(calls, &call);
 }
@@ -541,6 +546,7 @@ int calls_finish(struct calls *calls, struct call *call)
 				       .domain = i,
 				       .first = node->first,
 				       .last = node->last,
+				       .bytes = node->last - node->first + 1,
 				       .line = node->time };
 		ranges_remove(&calls->domains[i].live, node);
 		calls->counts.left++;

@@ -39,6 +39,7 @@
  * @domain:      number of the domain, from 0 in order of appearance
  * @first:       first IOVA
  * @last:        last IOVA
+ * @bytes:       bytes that it maps, or that were live in the range
  * @line:        of the (first) event
  * @ns:          its time stamp
  * @cpu:         its CPU
@@ -52,6 +53,7 @@ struct call {
 	uint32_t domain;
 	uint64_t first;
 	uint64_t last;
+	uint64_t bytes;
 	uint64_t line;
 	uint64_t ns;
 	uint32_t cpu;

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Files that are there whole or not at all. See output.h.
+ */
+#include "tools/iopt/output.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tools/iopt/command.h"
+
+/* Something that can't be replaced, but written to. */
+static bool is_special(const char *path)
+{
+	struct stat stat_of;
+
+	return !stat(path, &stat_of) && !S_ISREG(stat_of.st_mode) && !S_ISDIR(stat_of.st_mode);
+}
+
+bool output_writable(const char *path, const char **why)
+{
+	char *copy = strdup(path);
+	struct stat stat_of;
+	bool writable = false;
+
+	if (!copy)
+		*why = strerror(ENOMEM);
+	else if (!*path)
+		*why = "its name is empty";
+	else if (!stat(path, &stat_of) && S_ISDIR(stat_of.st_mode))
+		*why = "is a directory";
+	else if (access(is_special(path) ? path : dirname(copy), W_OK))
+		*why = strerror(errno);
+	else
+		writable = true;
+	free(copy);
+	return writable;
+}
+
+static bool tell(struct output *output)
+{
+	content_error("%s: can't be written: %s", output->path, strerror(errno));
+	if (output->temporary)
+		unlink(output->temporary);
+	free(output->temporary);
+	return false;
+}
+
+bool output_open(struct output *output, const char *path)
+{
+	mode_t mask = umask(0);
+	int fd;
+
+	umask(mask);
+	*output = (struct output){ .path = path };
+	if (is_special(path)) {
+		output->stream = fopen(path, "w");
+		return output->stream ? true : tell(output);
+	}
+	if (asprintf(&output->temporary, "%s.XXXXXX", path) < 0) {
+		output->temporary = NULL;
+		return tell(output);
+	}
+	fd = mkstemp(output->temporary);
+	if (fd >= 0 && (fchmod(fd, 0666 & ~mask) || !(output->stream = fdopen(fd, "w"))))
+		close(fd);
+	return output->stream ? true : tell(output);
+}
+
+bool output_close(struct output *output)
+{
+	bool failed = ferror(output->stream);
+
+	failed |= fclose(output->stream) != 0;
+	if (!failed && output->temporary)
+		failed = rename(output->temporary, output->path) != 0;
+	if (failed)
+		return tell(output);
+	free(output->temporary);
+	return true;
+}

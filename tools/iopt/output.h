@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Files that are there whole or not at all: written under another name beside, then renamed.
+ */
+#ifndef TOOLS_IOPT_OUTPUT_H
+#define TOOLS_IOPT_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/** struct output - a file being written */
+struct output {
+	FILE *stream;
+	const char *path;
+	char *temporary; /* NULL: written in place, since it isn't a regular file (a pipe, a device) */
+};
+
+/**
+ * output_writable() - could a file be written here?
+ * @path: of the file
+ * @why:  set to the reason if not: one line
+ */
+bool output_writable(const char *path, const char **why);
+
+/**
+ * output_open() - start writing
+ * @output: filled in
+ * @path:   of the file; must live as long
+ *
+ * Return: whether it worked; if not, the error is told.
+ */
+bool output_open(struct output *output, const char *path);
+
+/**
+ * output_close() - the file is complete: put it in place
+ * @output: from output_open()
+ *
+ * Return: whether it worked; if not, the error is told and nothing is left behind.
+ */
+bool output_close(struct output *output);
+
+#endif
