@@ -396,7 +396,7 @@ void ledger_unmap_end(struct ledger *ledger, uint64_t first, uint64_t last,
 		if (phase_of(slot) != LEDGER_UNMAPPING)
 			continue;
 		touched = atomic_load(&slot->touched);
-		swept = atomic_load(&slot->swept);
+		swept = atomic_load(&slot->swept_iova);
 		flags = atomic_load(&slot->flags);
 		bump(&counts->written, touched != 0);
 		bump(&counts->reported, (flags & LEDGER_REPORTED) != 0);
@@ -437,6 +437,7 @@ void ledger_sweep_record(struct ledger *ledger, uint64_t first, uint64_t last,
 	judge(ledger, first, last, justifies_sweep);
 	bump(&counts->by_sweep, ((last - first) >> LEDGER_PAGE_LG2) + 1);
 	while ((slot = walk_next(&walk, &page))) {
+		atomic_store(&slot->swept_iova, number);
 		if (phase_of(slot) == LEDGER_VACANT)
 			continue;
 		/* Of a small leaf: only if this mapping itself was written, not its predecessor. */

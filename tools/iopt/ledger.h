@@ -27,6 +27,9 @@
  *   sweep that reported it. The comparison is exact since an access in flight at the sweep's
  *   invalidation is waited for (its stamp is <= 2k + 1), and one that begins later finds the dirty
  *   bit clear in the tables, so that a later operation owes a report.
+ *   Here the sweep's report counts for the IOVA, whichever mapping was there when it was recorded: a
+ *   sweep that has recorded one mapping's page may clear the bit of the next mapping of that IOVA,
+ *   and is right, since its report is read after it ended.
  *
  * Nothing reported in vain
  *   A report of a leaf by an operation is in order if a page of it has writers, or was touched since
@@ -75,6 +78,7 @@ enum ledger_phase {
  * @touched:        epoch of the last touch by a write in this mapping; 0: none
  * @swept:          number of the last sweep that reported it in this mapping; 0: none
  * @swept_before:   and of the one before that
+ * @swept_iova:     number of the last sweep that reported this IOVA, in whichever mapping
  * @unmap_began:    epoch when the unmap of this mapping began
  * @unmap_reported: epoch when an unmap last reported it, in whichever mapping
  * @leaf_lg2:       size of the leaf that it should lie in
@@ -87,6 +91,7 @@ struct ledger_slot {
 	_Atomic uint32_t touched;
 	_Atomic uint32_t swept;
 	_Atomic uint32_t swept_before;
+	_Atomic uint32_t swept_iova;
 	_Atomic uint32_t unmap_began;
 	_Atomic uint32_t unmap_reported;
 	_Atomic uint8_t leaf_lg2;
