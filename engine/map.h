@@ -33,7 +33,6 @@ enum step {
  * @first:   first IOVA of the call
  * @next:    first IOVA that is not mapped yet
  * @last:    last IOVA of the call
- * @run_last: last IOVA of the run that @next lies in, if it stopped in one
  * @owes:    something is owed to the hardware before the call returns
  * @checked: what was left of the range was found free when a leaf met a table
  * @gather:  what is owed; only once @owes
@@ -48,7 +47,6 @@ struct mapping {
 	uint64_t first;
 	uint64_t next;
 	uint64_t last;
-	uint64_t run_last;
 	bool owes;
 	bool checked;
 	struct iopt_gather gather;
@@ -124,69 +122,120 @@ static inline void piece_choose(const struct iopt_domain *domain, uint64_t iova,
 	piece->entries = ((length_1 >> piece->size_lg2) + !rest) * piece->run;
 }
 
-/*
- * Entries i to n - 1 from a slot on, over what is seen to be empty, for leaves of one entry each; pa is
- * the address of entry i. Returns the first one that was not empty, or n.
+/**
+ * struct writing - leaves that are written into one table
+ * @slot:     the first entry
+ * @nr:       how many entries
+ * @anchor:   others can see the table: the first entry is taken by compare-and-exchange
+ * @attr, @pa, @level, @size_lg2: what the first leaf is made of
+ * @conflict: set to the number of an entry that was not empty, if not all were written
  */
-static inline unsigned write_singles(void *slot, unsigned i, unsigned n, uint64_t attr, uint64_t pa,
-				     unsigned level, unsigned size_lg2)
+struct writing {
+	void *slot;
+	unsigned nr;
+	bool anchor;
+	uint64_t attr;
+	uint64_t pa;
+	unsigned level;
+	unsigned size_lg2;
+	unsigned conflict;
+};
+
+/* The first entry of all: the anchor (rule 1). No trim closes the table from then on. */
+static inline bool write_first(struct writing *w, uint64_t entry)
 {
-	for (; i < n; i++, pa += 1ull << size_lg2) {
-		if (entry_load(slot_at(slot, i)))
-			break;
-		entry_store(slot_at(slot, i), F->leaf(attr, pa, level, size_lg2, 0));
-	}
-	return i;
-}
-
-/* The same for runs: pa is the address of the leaf of entry i, in_run the entry's place in it. */
-static inline unsigned write_runs(void *slot, unsigned i, unsigned n, uint64_t attr, uint64_t pa,
-				  unsigned level, unsigned size_lg2, unsigned in_run)
-{
-	const unsigned run = run_length(size_lg2, level);
-
-	for (; i < n; in_run = 0, pa += 1ull << size_lg2) {
-		unsigned end = n - i > run - in_run ? i + (run - in_run) : n;
-
-		for (; i < end; i++, in_run++) {
-			if (entry_load(slot_at(slot, i)))
-				return i;
-			entry_store(slot_at(slot, i), F->leaf(attr, pa, level, size_lg2, in_run));
-		}
-	}
-	return i;
-}
-
-/*
- * Write up to n entries of a piece from a slot on. Where others can see the table, the first is the
- * anchor (rule 1): it is taken by compare-and-exchange, and no trim closes the table from then on; the
- * others are stores over what was just seen to be empty.
- *
- * Returns how many were written: fewer than n if one was not empty.
- */
-static inline unsigned write_entries(const struct mapping *m, const struct piece *piece, void *slot,
-				     unsigned n, bool anchor)
-{
-	const uint64_t attr = m->attr, size = 1ull << piece->size_lg2;
-	const unsigned level = piece->level, size_lg2 = piece->size_lg2, run = piece->run;
-	unsigned in_run = (unsigned)piece->done & (run - 1);
-	uint64_t pa = piece->pa + (piece->done / run << size_lg2);
 	uint64_t empty = 0;
 
-	if (anchor && !entry_cas(slot, &empty, F->leaf(attr, pa, level, size_lg2, in_run)))
-		return 0;
-	if (has_runs() && run > 1)
-		return write_runs(slot, anchor, n, attr, pa, level, size_lg2, in_run + anchor);
-	return write_singles(slot, anchor, n, attr, pa + (anchor ? size : 0), level, size_lg2);
+	if (w->anchor)
+		return entry_cas(w->slot, &empty, entry);
+	entry_store(w->slot, entry);
+	return true;
 }
 
-/* How many entries of the piece go into a table from that entry on. */
-static inline unsigned piece_fit(const struct piece *piece, unsigned index)
+/* Leaves of an entry each: stores over what was just seen to be empty. Returns how many. */
+static inline unsigned write_singles(struct writing *w)
 {
+	const unsigned nr = w->nr, level = w->level, size_lg2 = w->size_lg2;
+	const uint64_t attr = w->attr;
+	uint64_t pa = w->pa;
+	void *slot = w->slot;
+	unsigned i = 0;
+
+	if (write_first(w, F->leaf(attr, pa, level, size_lg2, 0))) {
+		for (i = 1; i < nr; i++) {
+			pa += 1ull << size_lg2;
+			if (entry_load(slot_at(slot, i)))
+				break;
+			entry_store(slot_at(slot, i), F->leaf(attr, pa, level, size_lg2, 0));
+		}
+	}
+	w->conflict = i;
+	return i;
+}
+
+/* The first of nr entries that is not empty, or nr. */
+static inline unsigned entries_empty(void *slot, unsigned nr)
+{
+	uint64_t any = 0;
+	unsigned i;
+
+	for (i = 0; i < nr; i++)
+		any |= entry_load(slot_at(slot, i));
+	for (i = 0; any && i < nr && !entry_load(slot_at(slot, i)); i++)
+		;
+	return any ? i : nr;
+}
+
+/*
+ * Runs. Each entry says the whole run's size, and hardware may cache all of it by one of them (hazard
+ * 4): none is written before all were seen to be empty. Returns how many were, of whole runs.
+ */
+static inline unsigned write_runs(struct writing *w)
+{
+	const unsigned run = run_length(w->size_lg2, w->level), size_lg2 = w->size_lg2;
+	const uint64_t attr = w->attr;
+	uint64_t pa = w->pa;
+
+	for (unsigned done = 0; done < w->nr; done += run, pa += 1ull << size_lg2) {
+		void *slot = slot_at(w->slot, done);
+		unsigned empty = entries_empty(slot, run);
+		uint64_t entry = F->leaf(attr, pa, w->level, size_lg2, 0);
+
+		w->conflict = done + empty;
+		if (empty < run)
+			return done;
+		if (done)
+			entry_store(slot, entry);
+		else if (!write_first(w, entry))
+			return 0;
+		for (unsigned i = 1; i < run; i++)
+			entry_store(slot_at(slot, i), F->leaf(attr, pa, w->level, size_lg2, i));
+	}
+	return w->nr;
+}
+
+static inline unsigned write_entries(struct writing *w)
+{
+	return has_runs() && w->size_lg2 > entry_span_lg2(w->level) ? write_runs(w)
+								    : write_singles(w);
+}
+
+/* What to write of a piece into a table: nr entries, as far as the table goes. */
+static inline void writing_init(struct writing *w, const struct mapping *m,
+				const struct piece *piece, void *table, bool anchor)
+{
+	unsigned index = table_index(m->next, piece->level);
 	uint64_t left = piece->entries - piece->done;
 	unsigned room = table_entries() - index;
 
-	return left < room ? (unsigned)left : room;
+	w->slot = slot_at(table, index);
+	w->nr = left < room ? (unsigned)left : room;
+	w->anchor = anchor;
+	w->attr = m->attr;
+	w->pa = piece->pa + (piece->done << entry_span_lg2(piece->level));
+	w->level = piece->level;
+	w->size_lg2 = piece->size_lg2;
+	w->conflict = 0;
 }
 
 static inline void piece_pass(struct mapping *m, struct piece *piece, unsigned n)
@@ -219,19 +268,20 @@ static void chain_build(struct mapping *m, const struct piece *piece, struct cha
 {
 	for (unsigned i = 0; i < chain->nr; i++) {
 		struct iopt_table *table = table_pop(&m->spare);
+		void *entries = iopt_host_va(iopt_host_table_pa(table));
+		struct writing w;
 
 		chain->tables[i] = table;
 		table->level = (uint8_t)(piece->level + i);
 		if (i == 0) {
-			chain->entries = piece_fit(piece, table_index(m->next, piece->level));
-			write_entries(m, piece, chain_slot(m, chain, 0), chain->entries, false);
+			writing_init(&w, m, piece, entries, false);
+			chain->entries = write_entries(&w);
 		} else {
 			entry_store(chain_slot(m, chain, i),
 				    F->table(iopt_host_table_pa(chain->tables[i - 1]),
 					     table->level));
 		}
-		entries_writeback(m->domain, iopt_host_va(iopt_host_table_pa(table)),
-				  table_entries());
+		entries_writeback(m->domain, entries, table_entries());
 	}
 	m->nr_spare -= chain->nr;
 }
@@ -279,25 +329,29 @@ static enum step install(struct mapping *m, struct piece *piece, const struct pl
 /*
  * A leaf is to go where a table hangs (rule 6): that table must be empty, and so must be every other
  * one in the range of this call, before any is replaced. Hardware may have cached the way into the old
- * table, so that the call owes an invalidation before it returns (hazard 2).
+ * table, so that the call owes an invalidation before it returns (hazard 2). All tables in the place of
+ * a run go before the run comes: its entries never stand beside something else.
  */
-static enum step replace_table(struct mapping *m, struct piece *piece, struct place *place,
+static enum step replace_table(struct mapping *m, struct piece *piece, const struct place *place,
 			       uint64_t entry)
 {
+	const unsigned run = piece->run;
+	uint64_t iova = (m->next & ~entry_mask(place->level + 1)) +
+			((uint64_t)place->index << entry_span_lg2(place->level));
+	uint64_t leaf, pa = piece->pa + (piece->done << entry_span_lg2(place->level));
 	struct unmapping u;
-	uint64_t leaf, first = m->next;
 
 	if (!m->checked)
 		return STEP_CHECK;
 
-	leaf = F->leaf(m->attr, piece->pa + (piece->done / piece->run << piece->size_lg2),
-		       piece->level, piece->size_lg2, (unsigned)(piece->done & (piece->run - 1)));
-	unmapping_init(&u, m->domain, mapping_gather(m), IOPT_FREED_BLOCK, first,
-		       first | entry_mask(place->level));
-	if (!unlink_table(&u, place, entry, leaf, first))
+	leaf = run > 1 ? 0 : F->leaf(m->attr, pa, piece->level, piece->size_lg2, 0);
+	unmapping_init(&u, m->domain, mapping_gather(m), IOPT_FREED_BLOCK, iova,
+		       iova | entry_mask(place->level));
+	if (!unlink_table(&u, place, entry, leaf, iova))
 		return STEP_AGAIN;
-	released(&u, first, first | entry_mask(place->level), IOPT_OWES_TABLES,
-		 F->info.granule_lg2);
+	released(&u, iova, iova | entry_mask(place->level), IOPT_OWES_TABLES, F->info.granule_lg2);
+	if (run > 1)
+		return STEP_AGAIN;
 	piece_pass(m, piece, 1);
 	return STEP_DONE;
 }
@@ -338,24 +392,25 @@ static void path_writeback(const struct iopt_domain *domain, uint64_t top, uint6
 static inline enum step map_step(struct mapping *m, struct piece *piece)
 {
 	uint64_t top = __atomic_load_n(&m->domain->top, __ATOMIC_ACQUIRE);
-	unsigned n, written;
 	struct place place;
+	struct writing w;
+	unsigned written;
 	uint64_t entry;
 
 	entry = place_find(top, m->next, piece->level, &place);
 	if (place.level > piece->level)
 		return entry ? resolve(m, piece, &place) : install(m, piece, &place);
 
-	n = piece_fit(piece, place.index);
-	written = write_entries(m, piece, place_slot(&place), n, true);
+	writing_init(&w, m, piece, place.table, true);
+	written = write_entries(&w);
 	if (m->domain->flags & IOPT_NONCOHERENT) {
-		entries_writeback(m->domain, place_slot(&place), written);
+		entries_writeback(m->domain, w.slot, written);
 		path_writeback(m->domain, top, m->next, place.level);
 	}
 	piece_pass(m, piece, written);
-	if (written == n)
+	if (written == w.nr)
 		return STEP_DONE;
-	place.index += written;
+	place.index += w.conflict;
 	return resolve(m, piece, &place);
 }
 
@@ -422,11 +477,6 @@ static inline int map_piece(struct mapping *m, struct piece *piece)
 			continue;
 		error = map_aside(m, step);
 	}
-	if (error && piece->done % piece->run)
-		m->run_last =
-			m->next +
-			(piece->run - piece->done % piece->run) * (entry_mask(piece->level) + 1) -
-			1;
 	return error;
 }
 
@@ -482,15 +532,11 @@ static inline void mapping_init(struct mapping *m, struct iopt_domain *domain, u
 	m->first = first;
 	m->next = first;
 	m->last = last;
-	m->run_last = 0;
 	m->owes = false;
 	m->checked = false;
 }
 
-/*
- * Roll back (hazard 1): only what this call wrote, which a device may have cached already. It owes an
- * invalidation up to the end of a run that it stopped in, whose entries all name the whole (hazard 4).
- */
+/* Roll back (hazard 1): only what this call wrote, which a device may have cached already. */
 static void map_undo(struct mapping *m)
 {
 	struct unmapping u;
@@ -499,11 +545,8 @@ static void map_undo(struct mapping *m)
 		return;
 	unmapping_init(&u, m->domain, mapping_gather(m), IOPT_FREED_UNMAP, m->first, m->next - 1);
 	iopt_host_read_lock();
-	unmap_own(&u);
+	unmap_range(&u);
 	iopt_host_read_unlock();
-	if (m->run_last >= m->next)
-		gather_add(&m->gather, m->next, m->run_last,
-			   IOPT_OWES_LEAVES | IOPT_OWES_DEVICE_TLB, F->info.granule_lg2);
 }
 
 /* The end of every map, with what is owed to the hardware. */

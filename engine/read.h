@@ -260,7 +260,8 @@ static void visit_leaf(struct visiting *v, const struct place *place, uint64_t t
 	item->first = leaf->first;
 	item->last = leaf->last;
 	item->pa = leaf->pa;
-	item->entry = entry;
+	item->entry = leaf->index == place->index ? entry
+						  : entry_load(slot_at(place->table, leaf->index));
 	item->entry_pa = table_pa + ((uint64_t)leaf->index << F->info.entry_lg2);
 	item->level = (uint8_t)place->level;
 	item->leaf_lg2 = (uint8_t)leaf->size_lg2;

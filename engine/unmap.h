@@ -81,17 +81,20 @@ static uint64_t table_bytes(const void *table)
 }
 
 /*
- * Take the leaf whose lowest entry lies at a place, all entries of its run, and say whether it was
- * dirty. By exchange: no bit that hardware sets is lost, since it sets none in an entry that is not
- * present. `entry` is what the lowest one held.
+ * Take the rest of a run, whose entry at place->index was exchanged already and held `entry`, and say
+ * whether the leaf was dirty. By exchange: no bit that hardware sets is lost, since it sets none in an
+ * entry that is not present. place->index stands on the last entry taken: the run's end, but never
+ * behind `end`, whatever the entries say.
  */
-static bool take_run(const struct place *place, uint64_t entry, unsigned run, uint64_t instead)
+static bool take_run(struct place *place, const struct leaf *leaf, uint64_t entry, unsigned end,
+		     uint64_t instead)
 {
 	bool dirty = F->leaf_dirty(entry);
 
-	for (unsigned i = 1; i < run; i++)
-		dirty |= F->leaf_dirty(
-			entry_exchange(slot_at(place->table, place->index + i), instead));
+	while (place->index < end && place->index + 1 < leaf->index + leaf->run) {
+		place->index++;
+		dirty |= F->leaf_dirty(entry_exchange(place_slot(place), instead));
+	}
 	return dirty;
 }
 
@@ -116,10 +119,10 @@ static void take_table(struct unmapping *u, uint64_t pa, unsigned level, uint64_
 			take_table(u, F->table_pa(entry), level - 1, start);
 		} else if (kind == IOPT_LEAF) {
 			leaf_read(&place, entry, start, &leaf);
-			if (take_run(&place, entry, leaf.run, F->soft_dead) && u->sink)
+			if (take_run(&place, &leaf, entry, table_entries() - 1, F->soft_dead) &&
+			    u->sink)
 				sink_record(u->sink, leaf.first, leaf.last);
 			u->bytes += leaf.last - leaf.first + 1;
-			place.index += leaf.run - 1;
 		}
 	}
 	if (u->count && level == 0)
@@ -184,7 +187,7 @@ static inline unsigned clear_leaves(void *table, unsigned level, unsigned index,
 static unsigned clear_leaves_exactly(struct unmapping *u, struct place *place, unsigned end,
 				     uint64_t iova)
 {
-	unsigned start = place->index, cleared = 0;
+	unsigned start = place->index, cleared = 0, first;
 
 	for (; place->index <= end; place->index++) {
 		uint64_t entry = entry_load(place_slot(place));
@@ -199,10 +202,10 @@ static unsigned clear_leaves_exactly(struct unmapping *u, struct place *place, u
 			  iova + ((uint64_t)(place->index - start) << entry_span_lg2(place->level)),
 			  &leaf);
 		entry = entry_exchange(place_slot(place), 0);
-		if (take_run(place, entry, leaf.run, 0))
+		first = place->index;
+		if (take_run(place, &leaf, entry, end, 0))
 			sink_record(u->sink, leaf.first, leaf.last);
-		place->index += leaf.run - 1;
-		cleared += leaf.run;
+		cleared += place->index - first + 1;
 	}
 	return cleared;
 }
@@ -311,9 +314,10 @@ static inline bool entries_cut(const struct place *place, unsigned end)
 
 /*
  * Unmap what the top that covers first translates. Most ranges lie in one table of level 0; what spans
- * several entries of a table above, or one that leads to a table, is unmap_table()'s. Returns 0 or, having changed nothing, -EOPNOTSUPP; whole says that the range cuts no leaf.
+ * several entries of a table above, or one that leads to a table, is unmap_table()'s. Returns 0
+ * or, having changed nothing, -EOPNOTSUPP.
  */
-static inline int unmap_range(struct unmapping *u, bool whole)
+static inline int unmap_range(struct unmapping *u)
 {
 	uint64_t first = u->range.first, last = u->range.last;
 	uint64_t top = __atomic_load_n(&u->domain->top, __ATOMIC_ACQUIRE);
@@ -332,25 +336,20 @@ static inline int unmap_range(struct unmapping *u, bool whole)
 	entry = place_find(top, first, stop, &place);
 	if (place.level > 0) {
 		/* A range that is one table cuts nothing. */
-		whole |= F->kind(entry, place.level) == IOPT_TABLE &&
-			 last - first == entry_mask(place.level);
-		if (!whole && range_cuts(top, first, last))
+		bool table = F->kind(entry, place.level) == IOPT_TABLE &&
+			     last - first == entry_mask(place.level);
+
+		if (!table && range_cuts(top, first, last))
 			return -IOPT_EOPNOTSUPP;
 		unmap_table(u, &place, first, last);
 	} else {
 		unsigned end = place.index + (unsigned)((last - first) >> F->info.granule_lg2);
 
-		if (has_runs() && !whole && entries_cut(&place, end))
+		if (has_runs() && entries_cut(&place, end))
 			return -IOPT_EOPNOTSUPP;
 		unmap_leaves(u, &place, end, first);
 	}
 	return 0;
-}
-
-/* What a failed map wrote itself: it may have stopped in the middle of a run. */
-static void unmap_own(struct unmapping *u)
-{
-	unmap_range(u, true);
 }
 
 static int unmap_check(const struct iopt_domain *domain, uint64_t first, uint64_t last,
@@ -401,7 +400,7 @@ static __attribute__((noinline)) int unmap_long(struct iopt_domain *domain, uint
 	if (u.sink && !sink_covers(u.sink, first, last))
 		return -IOPT_ERANGE;
 	iopt_host_read_lock();
-	error = unmap_range(&u, false);
+	error = unmap_range(&u);
 	iopt_host_read_unlock();
 
 	if (!error && result)

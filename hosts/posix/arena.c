@@ -23,6 +23,7 @@
 #include "hosts/posix/internal.h"
 
 #define ARENA_BYTES_DEFAULT (64ull << 30)
+#define ARENA_BYTES_LEAST   (256ull << 20)
 
 /* Page numbers have 32 bits. */
 #define ARENA_BYTES_MAX (16ull << 40)
@@ -149,8 +150,7 @@ static int map_arena(const struct iopt_posix_config *config, struct arena *fresh
 {
 	int error = 0;
 
-	if (!iopt_posix_rcu_usable())
-		return -ENOSYS;
+	iopt_posix_rcu_start();
 	*fresh = (struct arena){ .start = reserve(config->bytes), .bytes = config->bytes };
 	if (!fresh->start)
 		return -ENOMEM;
@@ -197,14 +197,19 @@ static void use_arena(const struct iopt_posix_config *config, const struct arena
 
 bool iopt_posix_arena_make(void)
 {
-	const struct iopt_posix_config config = { .bytes = ARENA_BYTES_DEFAULT, .fd = -1 };
+	struct iopt_posix_config config = { .bytes = ARENA_BYTES_DEFAULT, .fd = -1 };
 	struct arena fresh;
+	int error = -ENOMEM;
 
 	if (__atomic_load_n(&made, __ATOMIC_ACQUIRE))
 		return true;
 	pthread_mutex_lock(&lock);
-	if (!made && map_arena(&config, &fresh) == 0)
-		use_arena(&config, &fresh);
+	/* Less of it where address space is short: under a limit, or under valgrind. */
+	for (; !made && error && config.bytes >= ARENA_BYTES_LEAST; config.bytes /= 2) {
+		error = map_arena(&config, &fresh);
+		if (!error)
+			use_arena(&config, &fresh);
+	}
 	pthread_mutex_unlock(&lock);
 	return __atomic_load_n(&made, __ATOMIC_ACQUIRE);
 }

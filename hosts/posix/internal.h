@@ -76,8 +76,8 @@ void iopt_posix_cache_drop(void);
 
 /* ---- rcu_urcu.c, rcu_c11.c ----------------------------------------------------------------- */
 
-/** iopt_posix_rcu_usable() - whether read sections work here; says why not on standard error */
-bool iopt_posix_rcu_usable(void);
+/** iopt_posix_rcu_start() - before the first read section, with the arena; again does no harm */
+void iopt_posix_rcu_start(void);
 
 /** iopt_posix_rcu_register(), iopt_posix_rcu_unregister() - the calling thread as a reader */
 void iopt_posix_rcu_register(void);

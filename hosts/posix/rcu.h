@@ -82,9 +82,9 @@ static inline void iopt_posix_rcu_read_unlock(void)
 #define _LGPL_SOURCE
 #endif
 /*
- * Readers without fences need the membarrier system call (Linux 4.14). liburcu asks at run time
- * whether there is one, twice in each section, unless it is told so here; rcu_urcu.c asks once and
- * makes no arena where there is none.
+ * liburcu asks at run time, three times in each section, whether the kernel has the membarrier system
+ * call (Linux 4.14). It is told so here; where there is none (old kernels, valgrind) our own flag, in
+ * memory that is at hand, has the fences executed.
  */
 #ifndef CONFIG_RCU_FORCE_SYS_MEMBARRIER
 #define CONFIG_RCU_FORCE_SYS_MEMBARRIER 1
@@ -100,12 +100,18 @@ static inline bool iopt_posix_rcu_registered(void)
 	return URCU_TLS(urcu_memb_reader).registered;
 }
 
+/* There is no membarrier call. Set before the first section, then constant. */
+extern bool iopt_posix_fences IOPT_POSIX_HIDDEN;
+
 static inline void iopt_posix_rcu_read_lock(void)
 {
 	urcu_memb_read_lock();
+	if (__builtin_expect(iopt_posix_fences, 0))
+		cmm_smp_mb();
 }
 
-/* Wakes a grace period that sleeps until readers are gone: liburcu's own code, out of line. */
+/* The rest of leaving a section, out of line: with fences, or waking a grace period that sleeps. */
+void iopt_posix_rcu_unlock_fenced(void) IOPT_POSIX_HIDDEN __attribute__((cold));
 void iopt_posix_rcu_wake(void) IOPT_POSIX_HIDDEN __attribute__((cold));
 
 /*
@@ -116,11 +122,13 @@ static inline void iopt_posix_rcu_read_unlock(void)
 {
 	unsigned long ctr = URCU_TLS(urcu_memb_reader).ctr;
 
-	urcu_memb_smp_mb_slave();
-	_CMM_STORE_SHARED(URCU_TLS(urcu_memb_reader).ctr, ctr - URCU_GP_COUNT);
-	if ((ctr & URCU_GP_CTR_NEST_MASK) != URCU_GP_COUNT)
+	if (__builtin_expect(iopt_posix_fences, 0)) {
+		iopt_posix_rcu_unlock_fenced();
 		return;
-	urcu_memb_smp_mb_slave();
+	}
+	cmm_barrier();
+	_CMM_STORE_SHARED(URCU_TLS(urcu_memb_reader).ctr, ctr - URCU_GP_COUNT);
+	cmm_barrier();
 	if (__builtin_expect(uatomic_read(&urcu_memb_gp.futex) == -1, 0))
 		iopt_posix_rcu_wake();
 }

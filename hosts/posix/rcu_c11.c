@@ -42,9 +42,8 @@ static struct iopt_posix_rcu_head *queue;
 static uint64_t deferred, reclaimed;
 static bool started;
 
-bool iopt_posix_rcu_usable(void)
+void iopt_posix_rcu_start(void)
 {
-	return true;
 }
 
 void iopt_posix_rcu_register(void)

@@ -8,8 +8,6 @@
  */
 #ifndef IOPT_RCU_C11
 
-#include <stdio.h>
-
 #include "hosts/posix/internal.h"
 
 /* Lists, ever; atomic. */
@@ -18,14 +16,23 @@ static uint64_t deferred, reclaimed;
 /* What the header's constant stands for in the library itself (rcu.h). */
 extern int has_membarrier __asm__("urcu_memb_has_sys_membarrier");
 
-bool iopt_posix_rcu_usable(void)
+bool iopt_posix_fences;
+
+void iopt_posix_rcu_start(void)
 {
-	if (!has_membarrier)
-		fprintf(stderr, "iopt: the kernel has no membarrier system call (Linux 4.14, "
-				"CONFIG_MEMBARRIER)\n");
-	return has_membarrier;
+	iopt_posix_fences = !has_membarrier;
 }
 
+void iopt_posix_rcu_unlock_fenced(void)
+{
+	cmm_smp_mb();
+	_CMM_STORE_SHARED(URCU_TLS(urcu_memb_reader).ctr,
+			  URCU_TLS(urcu_memb_reader).ctr - URCU_GP_COUNT);
+	cmm_smp_mb();
+	iopt_posix_rcu_wake();
+}
+
+/* A reader that leaves an inner section wakes for nothing, which does no harm. */
 void iopt_posix_rcu_wake(void)
 {
 	urcu_common_wake_up_gp(&urcu_memb_gp);

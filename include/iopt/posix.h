@@ -22,7 +22,8 @@ extern "C" {
 
 /**
  * struct iopt_posix_config - the arena of table memory
- * @bytes:   size of the arena, a multiple of 2 MiB; address space only until used; 0: 64 GiB
+ * @bytes:   size of the arena, a multiple of 2 MiB; address space only until used; 0: 64 GiB,
+ *           or what there is of it
  * @base:    physical address of its first byte, a multiple of 2 MiB
  * @fd:      a file (memfd) to map it from, so that others can map it too; -1: anonymous memory
  * @offset:  where in that file, a multiple of 2 MiB
@@ -49,8 +50,7 @@ struct iopt_posix_config {
  * @config: what it is to be
  *
  * Return: 0; -EINVAL: sizes that are not multiples of 2 MiB or a file that is too small; -EBUSY: the
- * arena is in use already; -ENOMEM: no address space; -ENOSYS: the kernel has no membarrier system
- * call (before Linux 4.14).
+ * arena is in use already; -ENOMEM: no address space.14).
  * Context: before or after all use of the library (all domains destroyed), one thread.
  */
 int iopt_posix_setup(const struct iopt_posix_config *config);
