@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* The model test's options and configurations: see model.h. */
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tests/model/model.h"
+
+#define OPS_DEFAULT 1050000u
+#define SIZE(lg2)   (1ull << (lg2))
+#define TRACK	    IOPT_TRACK
+
+/* Every format and number of levels, sizes left out, widths, and what the flags change. */
+static const struct config configs[] = {
+	{ .name = "vtd-ss,3", .format = "vtd-ss", .levels = 3, .flags = TRACK },
+	{ .name = "vtd-ss,4", .format = "vtd-ss", .levels = 4, .flags = TRACK },
+	{ .name = "vtd-ss,5", .format = "vtd-ss", .levels = 5, .flags = TRACK },
+	{ .name = "vtd-ss,4,untracked", .format = "vtd-ss", .levels = 4 },
+	{ .name = "vtd-ss,4,4K",
+	  .format = "vtd-ss",
+	  .levels = 4,
+	  .flags = TRACK,
+	  .page_sizes = SIZE(12) },
+	{ .name = "vtd-ss,4,4K+2M",
+	  .format = "vtd-ss",
+	  .levels = 4,
+	  .flags = IOPT_TRACKABLE,
+	  .page_sizes = SIZE(12) | SIZE(21) },
+	{ .name = "vtd-ss,3,4K+1G",
+	  .format = "vtd-ss",
+	  .levels = 3,
+	  .flags = TRACK,
+	  .page_sizes = SIZE(12) | SIZE(30) },
+	{ .name = "vtd-ss,4,narrow",
+	  .format = "vtd-ss",
+	  .levels = 4,
+	  .flags = TRACK,
+	  .iova_lg2 = 41,
+	  .pa_lg2 = 36 },
+	{ .name = "vtd-ss,4,caches-empty",
+	  .format = "vtd-ss",
+	  .levels = 4,
+	  .flags = TRACK | IOPT_CACHES_EMPTY },
+	{ .name = "vtd-ss,4,noncoherent",
+	  .format = "vtd-ss",
+	  .levels = 4,
+	  .flags = IOPT_NONCOHERENT },
+
+	{ .name = "x86-64,4", .format = "x86-64", .levels = 4, .flags = TRACK },
+	{ .name = "x86-64,5", .format = "x86-64", .levels = 5, .flags = TRACK },
+	{ .name = "x86-64,4,sign",
+	  .format = "x86-64",
+	  .levels = 4,
+	  .flags = TRACK | IOPT_SIGN_EXTEND },
+	{ .name = "x86-64,5,sign",
+	  .format = "x86-64",
+	  .levels = 5,
+	  .flags = TRACK | IOPT_SIGN_EXTEND },
+	{ .name = "x86-64,4,untracked", .format = "x86-64", .levels = 4 },
+	{ .name = "x86-64,4,sign,4K",
+	  .format = "x86-64",
+	  .levels = 4,
+	  .flags = IOPT_TRACKABLE | IOPT_SIGN_EXTEND,
+	  .page_sizes = SIZE(12) },
+	{ .name = "x86-64,5,sign,narrow",
+	  .format = "x86-64",
+	  .levels = 5,
+	  .iova_lg2 = 50,
+	  .pa_lg2 = 46,
+	  .flags = TRACK | IOPT_SIGN_EXTEND },
+	{ .name = "x86-64,4,4K+1G",
+	  .format = "x86-64",
+	  .levels = 4,
+	  .flags = TRACK,
+	  .page_sizes = SIZE(12) | SIZE(30) },
+	{ .name = "x86-64,4,caches-empty",
+	  .format = "x86-64",
+	  .levels = 4,
+	  .flags = IOPT_CACHES_EMPTY },
+	{ .name = "x86-64,4,sign,noncoherent",
+	  .format = "x86-64",
+	  .levels = 4,
+	  .flags = IOPT_NONCOHERENT | IOPT_SIGN_EXTEND },
+
+	{ .name = "amd-v1,1", .format = "amd-v1", .levels = 1, .max_levels = 1, .flags = TRACK },
+	{ .name = "amd-v1,2", .format = "amd-v1", .levels = 2, .max_levels = 2, .flags = TRACK },
+	{ .name = "amd-v1,3", .format = "amd-v1", .levels = 3, .max_levels = 3, .flags = TRACK },
+	{ .name = "amd-v1,4", .format = "amd-v1", .levels = 4, .max_levels = 4, .flags = TRACK },
+	{ .name = "amd-v1,5", .format = "amd-v1", .levels = 5, .max_levels = 5, .flags = TRACK },
+	{ .name = "amd-v1,6", .format = "amd-v1", .levels = 6, .max_levels = 6, .flags = TRACK },
+	{ .name = "amd-v1,1+", .format = "amd-v1", .levels = 1, .flags = TRACK },
+	{ .name = "amd-v1,2+", .format = "amd-v1", .levels = 2, .flags = TRACK },
+	{ .name = "amd-v1,3+", .format = "amd-v1", .levels = 3, .flags = IOPT_TRACKABLE },
+	{ .name = "amd-v1,4+", .format = "amd-v1", .levels = 4, .flags = TRACK },
+	{ .name = "amd-v1,5+", .format = "amd-v1", .levels = 5 },
+	{ .name = "amd-v1,1+,4K",
+	  .format = "amd-v1",
+	  .levels = 1,
+	  .flags = TRACK,
+	  .page_sizes = SIZE(12) },
+	{ .name = "amd-v1,3+,4K+2M+1G",
+	  .format = "amd-v1",
+	  .levels = 3,
+	  .flags = TRACK,
+	  .page_sizes = SIZE(12) | SIZE(21) | SIZE(30) },
+	{ .name = "amd-v1,3+,odd sizes",
+	  .format = "amd-v1",
+	  .levels = 3,
+	  .flags = TRACK,
+	  .page_sizes = SIZE(12) | SIZE(14) | SIZE(20) | SIZE(25) | SIZE(38) | SIZE(49) },
+	{ .name = "amd-v1,2+,narrow",
+	  .format = "amd-v1",
+	  .levels = 2,
+	  .iova_lg2 = 45,
+	  .pa_lg2 = 40,
+	  .flags = TRACK },
+	{ .name = "amd-v1,3+,caches-empty",
+	  .format = "amd-v1",
+	  .levels = 3,
+	  .flags = TRACK | IOPT_CACHES_EMPTY },
+	{ .name = "amd-v1,2+,noncoherent",
+	  .format = "amd-v1",
+	  .levels = 2,
+	  .flags = IOPT_NONCOHERENT },
+};
+
+#define NR_CONFIGS (sizeof(configs) / sizeof(configs[0]))
+
+struct options {
+	uint64_t seed;
+	uint64_t ops;
+	const char *format;
+	const char *config;
+	const char *replay;
+};
+
+static const struct argp_option argp_options[] = {
+	{ "seed", 's', "N", 0, "first seed (default: 1; 0: the time)", 0 },
+	{ "ops", 'n', "N", 0, "operations, over all configurations together", 0 },
+	{ "format", 'f', "NAME", 0, "only configurations of this format", 0 },
+	{ "config", 'c', "NAME", 0, "only this configuration", 0 },
+	{ "replay", 'r', "FILE", 0, "run the operations of a file, as printed by a failure", 0 },
+	{ "list", 'l', NULL, 0, "list the configurations", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+	char *end = NULL;
+
+	switch (key) {
+	case 's': options->seed = strtoull(arg, &end, 0); break;
+	case 'n': options->ops = strtoull(arg, &end, 0); break;
+	case 'f': options->format = arg; return 0;
+	case 'c': options->config = arg; return 0;
+	case 'r': options->replay = arg; return 0;
+	case 'l':
+		for (size_t i = 0; i < NR_CONFIGS; i++)
+			puts(configs[i].name);
+		exit(EXIT_SUCCESS);
+	default: return ARGP_ERR_UNKNOWN;
+	}
+	if (end == arg || *end)
+		argp_error(state, "'%s' is not a number", arg);
+	return 0;
+}
+
+static bool chosen(const struct options *options, const struct config *config)
+{
+	return (!options->format || !strcmp(options->format, config->format)) &&
+	       (!options->config || !strcmp(options->config, config->name));
+}
+
+static const struct config *config_named(const char *name)
+{
+	for (size_t i = 0; i < NR_CONFIGS; i++)
+		if (!strcmp(configs[i].name, name))
+			return &configs[i];
+	return NULL;
+}
+
+static void print_failure(struct trial *trial, const struct config *config)
+{
+	printf("model: %s, seed %ju, operation %u: %s\n", config->name, (uintmax_t)trial->seed,
+	       trial->nr, trial->message);
+	fflush(stdout);
+	trial_shrink(trial, config);
+	printf("model: the same in %u operations, to be run again with --replay: %s\n", trial->nr,
+	       trial->message);
+	printf("config %s\n", config->name);
+	for (unsigned i = 0; i < trial->nr; i++)
+		op_print(stdout, &trial->ops[i]);
+}
+
+static int run_all(struct trial *trial, const struct options *options)
+{
+	unsigned failures = 0, nr = 0;
+
+	for (size_t i = 0; i < NR_CONFIGS; i++)
+		nr += chosen(options, &configs[i]);
+	if (!nr) {
+		fputs("model: no such configuration, see --list\n", stderr);
+		return 2;
+	}
+	printf("model: seed %ju\n", (uintmax_t)options->seed);
+	for (size_t i = 0; i < NR_CONFIGS; i++) {
+		if (!chosen(options, &configs[i]))
+			continue;
+		if (trials_random(trial, &configs[i], options->seed, options->ops / nr + 1)) {
+			printf("ok %s: %ju operations\n", configs[i].name, (uintmax_t)trial->done);
+			continue;
+		}
+		print_failure(trial, &configs[i]);
+		failures++;
+	}
+	return failures ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static const struct config *replay_read(struct trial *trial, FILE *file)
+{
+	const struct config *config = NULL;
+	char line[256];
+
+	trial->nr = 0;
+	while (fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = 0;
+		if (!strncmp(line, "config ", strlen("config ")))
+			config = config_named(line + strlen("config "));
+		else if (trial->nr < MAX_OPS && op_parse(line, &trial->ops[trial->nr]))
+			trial->nr++;
+	}
+	return config;
+}
+
+static int replay(struct trial *trial, const char *name)
+{
+	FILE *file = strcmp(name, "-") ? fopen(name, "r") : stdin;
+	const struct config *config;
+
+	if (!file) {
+		perror(name);
+		return 2;
+	}
+	config = replay_read(trial, file);
+	if (file != stdin)
+		fclose(file);
+	if (!config || !trial->nr) {
+		fprintf(stderr, "model: %s: expected 'config NAME' and operations\n", name);
+		return 2;
+	}
+	if (trial_again(trial, config)) {
+		printf("ok %s: %u operations\n", config->name, trial->nr);
+		return EXIT_SUCCESS;
+	}
+	printf("model: %s: %s\n", config->name, trial->message);
+	return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		argp_options, parse, NULL, "Random operations on the engine and on a model of it.",
+		NULL,	      NULL,  NULL
+	};
+	struct options options = { .seed = 1, .ops = OPS_DEFAULT };
+	struct trial *trial = trial_new();
+
+	argp_err_exit_status = 2;
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	if (!trial) {
+		fputs("model: no memory\n", stderr);
+		return 2;
+	}
+	if (!options.seed)
+		options.seed = (uint64_t)time(NULL);
+	return options.replay ? replay(trial, options.replay) : run_all(trial, &options);
+}

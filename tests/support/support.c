@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* See support.h. */
+#include <string.h>
+
+#include "formats/amd_v1.h"
+#include "formats/vtd_ss.h"
+#include "formats/x86_64.h"
+#include "tests/support/support.h"
+
+static const struct hardware hardware[] = {
+	{ "vtd-ss", VTD_SS_A, VTD_SS_D, VTD_SS_R | VTD_SS_W, VTD_SS_W },
+	{ "x86-64", X86_64_A, X86_64_D, X86_64_P, X86_64_RW },
+	{ "amd-v1", AMD_V1_A, AMD_V1_D, AMD_V1_PR, AMD_V1_IW },
+};
+
+const struct hardware *hardware_of(const char *format)
+{
+	for (size_t i = 0; i < sizeof(hardware) / sizeof(hardware[0]); i++)
+		if (!strcmp(hardware[i].name, format))
+			return &hardware[i];
+	return NULL;
+}
+
+bool hardware_writes(const struct hardware *hw, uint64_t entry_pa)
+{
+	uint64_t *slot = iopt_posix_va(entry_pa);
+	uint64_t entry = __atomic_load_n(slot, __ATOMIC_RELAXED);
+
+	do {
+		if (!(entry & hw->present) || !(entry & hw->write))
+			return false;
+	} while (!__atomic_compare_exchange_n(slot, &entry, entry | hw->accessed | hw->dirty, false,
+					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return true;
+}
+
+bool find_leaf(struct iopt_domain *domain, uint64_t iova, struct iopt_item *leaf)
+{
+	struct iopt_visit visit;
+
+	iopt_visit_init(&visit, iova, iova, IOPT_VISIT_LEAVES);
+	return iopt_visit(domain, &visit, leaf, 1) == 1;
+}
+
+bool device_writes(const struct hardware *hw, struct iopt_domain *domain, uint64_t iova)
+{
+	const struct iopt_format_info *info = iopt_format_find(hw->name);
+	struct iopt_item leaf;
+	unsigned span_lg2;
+
+	if (!find_leaf(domain, iova, &leaf))
+		return false;
+	span_lg2 = info->granule_lg2 + leaf.level * info->index_lg2;
+	return hardware_writes(hw, leaf.entry_pa +
+					   (((iova - leaf.first) >> span_lg2) << info->entry_lg2));
+}
+
+uint64_t count_items(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags)
+{
+	struct iopt_item items[32];
+	struct iopt_visit visit;
+	uint64_t count = 0;
+
+	iopt_visit_init(&visit, first, last, flags);
+	while (!visit.done)
+		count += iopt_visit(domain, &visit, items, 32);
+	return count;
+}
+
+bool ranges_cover(const struct iopt_range *ranges, unsigned nr, uint64_t first, uint64_t last)
+{
+	for (unsigned i = 0; i < nr; i++) {
+		if (ranges[i].first > first || ranges[i].last < first)
+			continue;
+		if (ranges[i].last >= last)
+			return true;
+		first = ranges[i].last + 1;
+		i = -1u; /* what comes next may stand before this one */
+	}
+	return false;
+}
+
+bool gather_covers(const struct iopt_gather *gather, uint64_t first, uint64_t last)
+{
+	return (gather->owes & IOPT_OWES_ALL) ||
+	       ranges_cover(gather->ranges, gather->nr_ranges, first, last);
+}
+
+bool memory_idle(void)
+{
+	struct iopt_posix_memory memory;
+
+	iopt_posix_barrier();
+	iopt_posix_memory(&memory);
+	return !memory.live && !memory.waiting && !memory.tables;
+}
+
+void random_seed(struct random *random, uint64_t seed)
+{
+	random->state = seed ? seed : 1;
+	for (int i = 0; i < 8; i++)
+		random_next(random);
+}
+
+uint64_t random_next(struct random *random)
+{
+	uint64_t x = random->state;
+
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	random->state = x;
+	return x * 0x2545f4914f6cdd1dull;
+}
+
+uint64_t random_below(struct random *random, uint64_t below)
+{
+	return (random_next(random) >> 16) % below;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What the tests of the engine share: the hardware's side of an entry, a device that notes what it
+ * is told to drop, and looking up one leaf. Nothing here knows of cmocka: the model test runs
+ * without it.
+ */
+#ifndef TESTS_SUPPORT_H
+#define TESTS_SUPPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "iopt/iopt.h"
+#include "iopt/posix.h"
+
+#define KIB (1ull << 10)
+#define MIB (1ull << 20)
+#define GIB (1ull << 30)
+#define RW  (IOPT_READ | IOPT_WRITE)
+
+/**
+ * struct hardware - what a test must know of a format to play the hardware
+ * @name:     the format's
+ * @accessed: the bit that hardware sets in a leaf that it used
+ * @dirty:    and that it sets when it wrote through it
+ * @present:  one of these is set in an entry that hardware looks at
+ * @write:    set in a leaf that may be written through
+ */
+struct hardware {
+	const char *name;
+	uint64_t accessed;
+	uint64_t dirty;
+	uint64_t present;
+	uint64_t write;
+};
+
+/**
+ * hardware_of() - the hardware that walks a format
+ * @format: name of one of the library's formats
+ */
+const struct hardware *hardware_of(const char *format);
+
+/**
+ * hardware_writes() - a device's write went through this leaf entry: set accessed and dirty
+ * @hw:       whose
+ * @entry_pa: physical address of the entry, of any of a run
+ *
+ * As hardware does: atomically, and only while the entry is present and may be written through. A
+ * walk that was cached leads here even if the table was unlinked.
+ *
+ * Return: whether the bits are set now.
+ */
+bool hardware_writes(const struct hardware *hw, uint64_t entry_pa);
+
+/**
+ * find_leaf() - the leaf that translates an IOVA
+ * @domain: where
+ * @iova:   any byte
+ * @leaf:   filled in
+ *
+ * Return: false if there is none.
+ */
+bool find_leaf(struct iopt_domain *domain, uint64_t iova, struct iopt_item *leaf);
+
+/**
+ * device_writes() - a device writes to an IOVA of a domain
+ * @hw:     the domain's format
+ * @domain: where
+ * @iova:   any byte; of the leaf's run the entry that translates it is marked, and no other
+ *
+ * Return: false if nothing is mapped there or it may not be written.
+ */
+bool device_writes(const struct hardware *hw, struct iopt_domain *domain, uint64_t iova);
+
+/**
+ * count_items() - visit a range
+ * @domain: where
+ * @first:  first IOVA
+ * @last:   last IOVA
+ * @flags:  IOPT_VISIT_*
+ *
+ * Return: the number of items.
+ */
+uint64_t count_items(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags);
+
+/**
+ * ranges_cover() - whether ranges, together, name all of first..last
+ * @ranges: any order
+ * @nr:     how many
+ * @first:  first IOVA
+ * @last:   last IOVA
+ */
+bool ranges_cover(const struct iopt_range *ranges, unsigned nr, uint64_t first, uint64_t last);
+
+/* Whether a gather, as an invalidate callback gets it, has the hardware drop all of first..last. */
+bool gather_covers(const struct iopt_gather *gather, uint64_t first, uint64_t last);
+
+/**
+ * memory_idle() - wait for RCU and say whether no table memory is in use
+ *
+ * True when everything that was created is destroyed: nothing leaked.
+ */
+bool memory_idle(void);
+
+/* xorshift64*, one state a user; a seed of 0 is made 1. Deterministic everywhere. */
+struct random {
+	uint64_t state;
+};
+
+void random_seed(struct random *random, uint64_t seed);
+uint64_t random_next(struct random *random);
+/* 0..below - 1; below is not 0. */
+uint64_t random_below(struct random *random, uint64_t below);
+
+#endif
