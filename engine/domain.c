@@ -149,6 +149,9 @@ static void domain_init(struct iopt_domain *domain, const struct iopt_config *co
 	if (config->flags & IOPT_TRACK)
 		domain->flags |= IOPT_TRACKABLE;
 	domain->tracking = config->flags & IOPT_TRACK;
+	domain->short_map =
+		!CHECKED && !(config->flags & (IOPT_NONCOHERENT | IOPT_CACHES_EMPTY));
+	domain->short_unmap = !(config->flags & (IOPT_NONCOHERENT | IOPT_TRACK));
 	domain->max_levels = (uint8_t)g->max_levels;
 	domain->callbacks = config->callbacks;
 	domain->ctx = config->ctx;
@@ -295,7 +298,9 @@ int iopt_track(struct iopt_domain *domain, bool on)
 
 	if (!(domain->flags & IOPT_TRACKABLE))
 		return -IOPT_EOPNOTSUPP;
+	/* Walkers that do not snoop and tracking exclude each other: nothing else bars the short way. */
 	__atomic_store_n(&domain->tracking, on, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&domain->short_unmap, !on, __ATOMIC_SEQ_CST);
 	iopt_host_enter();
 	if (on && !was)
 		track_forget(domain);

@@ -6,6 +6,7 @@
 #ifndef ENGINE_DOMAIN_H
 #define ENGINE_DOMAIN_H
 
+#include "engine/checked.h"
 #include "engine/errors.h"
 #include "engine/host.h"
 #include "iopt/iopt.h"
@@ -88,11 +89,14 @@ struct table_counts {
  * @page_sizes: bit n: leaves of 2^n bytes may be used
  * @flags:      iopt_config::flags
  * @tracking:   unmap reports dirty pages
+ * @short_map:  one entry may be mapped by map_entry(): nothing is owed for it
+ * @short_unmap: the same for unmap_entry(): no dirty bit is asked for
  * @newest:     top word of the newest top
+ * @debts:      of a checked build: ranges that are not synced
  * @sweep_lock: held by clearing sweeps, by nobody else
  * @counts:     changed where tables come and go only
  *
- * The members up to @tracking are read by every operation and hardly ever written.
+ * The members up to @short_unmap are read by every operation and hardly ever written.
  */
 struct iopt_domain {
 	const struct iopt_ops *ops;
@@ -104,12 +108,15 @@ struct iopt_domain {
 	uint64_t page_sizes;
 	uint32_t flags;
 	bool tracking;
+	bool short_map;
+	bool short_unmap;
 
 	uint64_t newest;
 	uint8_t max_levels;
 	struct iopt_callbacks callbacks;
 	void *ctx;
 	struct iopt_host_lock sweep_lock;
+	struct debts debts;
 
 	/* Away from the line above: written by mappers that add tables. */
 	struct table_counts counts __attribute__((aligned(64)));

@@ -62,6 +62,12 @@ static inline unsigned table_index(uint64_t iova, unsigned level)
 	return (iova >> entry_span_lg2(level)) & (table_entries() - 1);
 }
 
+/* Whether a range is one entry of that level, whole, and an address such an entry can hold. */
+static inline bool is_entry(uint64_t first, uint64_t last, uint64_t pa, unsigned level)
+{
+	return !(((last - first) ^ entry_mask(level)) | ((first | pa) & entry_mask(level)));
+}
+
 static inline void *slot_at(void *table, unsigned index)
 {
 	return (char *)table + ((size_t)index << F->info.entry_lg2);
@@ -81,11 +87,6 @@ static inline uint64_t entry_load_table(const void *slot)
 static inline void entry_store(void *slot, uint64_t entry)
 {
 	__atomic_store_n((uint64_t *)slot, entry, __ATOMIC_RELAXED);
-}
-
-static inline void entry_store_release(void *slot, uint64_t entry)
-{
-	__atomic_store_n((uint64_t *)slot, entry, __ATOMIC_RELEASE);
 }
 
 /* On failure *old is what was found. */
@@ -111,6 +112,33 @@ static inline uint64_t entry_exchange(void *slot, uint64_t entry)
 static inline void entry_and(void *slot, uint64_t mask)
 {
 	__atomic_fetch_and((uint64_t *)slot, mask, __ATOMIC_RELAXED);
+}
+
+/*
+ * A leaf entry, seen a moment ago, becomes empty. A checked build looks at what it takes: hardware may
+ * have set bits meanwhile, but nobody else may have changed it.
+ */
+static inline void entry_clear(void *slot, uint64_t seen, unsigned level, uint64_t iova)
+{
+	uint64_t old;
+
+	if (!CHECKED) {
+		entry_store(slot, 0);
+		return;
+	}
+	old = __atomic_exchange_n((uint64_t *)slot, 0, __ATOMIC_RELEASE);
+	if (F->kind(old, level) != IOPT_LEAF || F->leaf_pa(old, level) != F->leaf_pa(seen, level))
+		iopt_host_breach("two operations write one range: unmap found its entry changed",
+				 iova);
+}
+
+/* The same, after all stores of whoever mapped it (rule 3). */
+static inline void entry_clear_release(void *slot, uint64_t seen, unsigned level, uint64_t iova)
+{
+	if (CHECKED)
+		entry_clear(slot, seen, level, iova);
+	else
+		__atomic_store_n((uint64_t *)slot, 0, __ATOMIC_RELEASE);
 }
 
 /* For walkers that do not snoop: count entries from slot on go to memory. */

@@ -44,6 +44,7 @@ int iopt_gather_merge(struct iopt_gather *into, struct iopt_gather *from)
 		into->tables = from->tables;
 		into->nr_tables += from->nr_tables;
 	}
+	debts_pass(&into->domain->debts, from, into);
 	gather_clear(from);
 	return 0;
 }
@@ -76,5 +77,6 @@ void iopt_sync(struct iopt_gather *gather)
 		collect_dirty(gather);
 		iopt_host_table_defer(gather->tables);
 	}
+	debts_pass(&domain->debts, gather, NULL);
 	gather_clear(gather);
 }

@@ -54,7 +54,9 @@ static inline void gather_add(struct iopt_gather *gather, uint64_t first, uint64
 {
 	gather->owes |= owes;
 	if (leaf_lg2 < gather->leaf_lg2)
-		gather->leaf_lg2 = leaf_lg2;
+		gather->leaf_lg2 = (uint8_t)leaf_lg2;
+	if (!(owes & IOPT_OWES_DIRTY))
+		debts_add(&gather->domain->debts, gather, first, last);
 	gather_range_add(gather, first, last);
 }
 

@@ -126,6 +126,7 @@ static inline void piece_choose(const struct iopt_domain *domain, uint64_t iova,
  * struct writing - leaves that are written into one table
  * @slot:     the first entry
  * @nr:       how many entries
+ * @iova:     IOVA of the first one
  * @anchor:   others can see the table: the first entry is taken by compare-and-exchange
  * @attr, @pa, @level, @size_lg2: what the first leaf is made of
  * @conflict: set to the number of an entry that was not empty, if not all were written
@@ -133,6 +134,7 @@ static inline void piece_choose(const struct iopt_domain *domain, uint64_t iova,
 struct writing {
 	void *slot;
 	unsigned nr;
+	uint64_t iova;
 	bool anchor;
 	uint64_t attr;
 	uint64_t pa;
@@ -152,6 +154,18 @@ static inline bool write_first(struct writing *w, uint64_t entry)
 	return true;
 }
 
+/* An entry after the first, which was just seen to be empty. */
+static inline void write_next(const struct writing *w, unsigned i, uint64_t entry)
+{
+	uint64_t empty = 0;
+
+	if (!CHECKED)
+		entry_store(slot_at(w->slot, i), entry);
+	else if (!entry_cas(slot_at(w->slot, i), &empty, entry))
+		iopt_host_breach("two operations write one range: map found its entry taken",
+				 w->iova + ((uint64_t)i << entry_span_lg2(w->level)));
+}
+
 /* Leaves of an entry each: stores over what was just seen to be empty. Returns how many. */
 static inline unsigned write_singles(struct writing *w)
 {
@@ -166,7 +180,7 @@ static inline unsigned write_singles(struct writing *w)
 			pa += 1ull << size_lg2;
 			if (entry_load(slot_at(slot, i)))
 				break;
-			entry_store(slot_at(slot, i), F->leaf(attr, pa, level, size_lg2, 0));
+			write_next(w, i, F->leaf(attr, pa, level, size_lg2, 0));
 		}
 	}
 	w->conflict = i;
@@ -201,15 +215,15 @@ static inline unsigned write_runs(struct writing *w)
 		unsigned empty = entries_empty(slot, run);
 		uint64_t entry = F->leaf(attr, pa, w->level, size_lg2, 0);
 
-		w->conflict = done + empty;
+		w->conflict = done + (empty < run ? empty : 0);
 		if (empty < run)
 			return done;
 		if (done)
-			entry_store(slot, entry);
+			write_next(w, done, entry);
 		else if (!write_first(w, entry))
 			return 0;
 		for (unsigned i = 1; i < run; i++)
-			entry_store(slot_at(slot, i), F->leaf(attr, pa, w->level, size_lg2, i));
+			write_next(w, done + i, F->leaf(attr, pa, w->level, size_lg2, i));
 	}
 	return w->nr;
 }
@@ -230,6 +244,7 @@ static inline void writing_init(struct writing *w, const struct mapping *m,
 
 	w->slot = slot_at(table, index);
 	w->nr = left < room ? (unsigned)left : room;
+	w->iova = m->next;
 	w->anchor = anchor;
 	w->attr = m->attr;
 	w->pa = piece->pa + (piece->done << entry_span_lg2(piece->level));
@@ -363,7 +378,11 @@ static enum step resolve(struct mapping *m, struct piece *piece, struct place *p
 
 	switch (F->kind(entry, place->level)) {
 	case IOPT_LEAF: return STEP_EXIST;
-	case IOPT_TABLE: return replace_table(m, piece, place, entry);
+	case IOPT_TABLE:
+		/* Above the piece's level it only came since, and leads on. */
+		if (place->level != piece->level)
+			return STEP_AGAIN;
+		return replace_table(m, piece, place, entry);
 	default: return STEP_AGAIN; /* empty by now, or dead: the table is not in use any more */
 	}
 }
@@ -388,10 +407,9 @@ static void path_writeback(const struct iopt_domain *domain, uint64_t top, uint6
 	}
 }
 
-/* Map what of the piece goes into one table. Context: inside a read section. */
-static inline enum step map_step(struct mapping *m, struct piece *piece)
+/* Map what of the piece goes into one table. */
+static inline enum step map_table(struct mapping *m, struct piece *piece, uint64_t top)
 {
-	uint64_t top = __atomic_load_n(&m->domain->top, __ATOMIC_ACQUIRE);
 	struct place place;
 	struct writing w;
 	unsigned written;
@@ -403,15 +421,23 @@ static inline enum step map_step(struct mapping *m, struct piece *piece)
 
 	writing_init(&w, m, piece, place.table, true);
 	written = write_entries(&w);
-	if (m->domain->flags & IOPT_NONCOHERENT) {
-		entries_writeback(m->domain, w.slot, written);
-		path_writeback(m->domain, top, m->next, place.level);
-	}
+	entries_writeback(m->domain, w.slot, written);
 	piece_pass(m, piece, written);
 	if (written == w.nr)
 		return STEP_DONE;
 	place.index += w.conflict;
 	return resolve(m, piece, &place);
+}
+
+/* The same, and the way to it. Context: inside a read section. */
+static inline enum step map_step(struct mapping *m, struct piece *piece)
+{
+	uint64_t top = __atomic_load_n(&m->domain->top, __ATOMIC_ACQUIRE), iova = m->next;
+	enum step step = map_table(m, piece, top);
+
+	if ((m->domain->flags & IOPT_NONCOHERENT) && m->next != iova)
+		path_writeback(m->domain, top, iova, piece->level);
+	return step;
 }
 
 /* Have m->need tables at hand. Context: outside read sections. */
@@ -596,21 +622,21 @@ static inline __attribute__((always_inline)) bool map_entry(const struct iopt_do
 			 F->leaf(attr, pa, level, entry_span_lg2(level), 0));
 }
 
-/* Whether the range is one entry of that level, and may be mapped by map_entry(). */
-static inline bool map_is_entry(const struct iopt_domain *domain, uint64_t first, uint64_t last,
-				uint64_t pa, unsigned level)
-{
-	return last - first == entry_mask(level) && !((first | pa) & entry_mask(level)) &&
-	       domain->page_sizes >> entry_span_lg2(level) & 1 &&
-	       !(domain->flags & (IOPT_NONCOHERENT | IOPT_CACHES_EMPTY));
-}
-
+/* Everything else. */
 static __attribute__((noinline)) int map_long(struct iopt_domain *domain, uint64_t first,
-					      uint64_t last, uint64_t pa, uint64_t attr,
+					      uint64_t last, uint64_t pa, unsigned prot,
 					      struct iopt_reserve *reserve)
 {
+	int error = map_check(domain, first, last, pa);
 	struct mapping m;
-	int error;
+	uint64_t attr;
+
+	if (!error)
+		error = F->leaf_attr(prot, domain->flags, &attr);
+	if (error)
+		return error;
+	if (debts_hold(&domain->debts, first, last))
+		iopt_host_breach("a range is mapped again before its gather is synced", first);
 
 	mapping_init(&m, domain, attr, first, last, reserve);
 	error = map_top(&m);
@@ -621,38 +647,41 @@ static __attribute__((noinline)) int map_long(struct iopt_domain *domain, uint64
 
 /* One entry did not go the short way: out of the read section, and the long way. */
 static __attribute__((noinline)) int map_again(struct iopt_domain *domain, uint64_t first,
-					       uint64_t last, uint64_t pa, uint64_t attr,
+					       uint64_t last, uint64_t pa, unsigned prot,
 					       struct iopt_reserve *reserve)
 {
 	iopt_host_read_unlock();
-	return map_long(domain, first, last, pa, attr, reserve);
+	return map_long(domain, first, last, pa, prot, reserve);
 }
 
+/* What all of a call's arguments must be for the short way; what is not may still be right. */
+static inline bool map_is_short(const struct iopt_domain *domain, uint64_t first, uint64_t last,
+				uint64_t pa, unsigned prot, uint64_t *attr)
+{
+	return domain->short_map && domain_has(domain, first, last) && pa <= domain->pa_last &&
+	       !F->leaf_attr(prot, domain->flags, attr);
+}
+
+/*
+ * Most calls map a granule or a block into a table that is there. They go the short way, and leave it
+ * by a jump from inside the section, so that nothing need be kept beyond its end.
+ */
 static int map(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa,
 	       unsigned prot, struct iopt_reserve *reserve)
 {
-	int error = map_check(domain, first, last, pa);
 	uint64_t attr;
 
-	if (!error)
-		error = F->leaf_attr(prot, domain->flags, &attr);
-	if (error)
-		return error;
-
-	/*
-	 * Failing jumps away from inside the section, so that nothing need be kept beyond its end on
-	 * the way that most calls take.
-	 */
-	if (map_is_entry(domain, first, last, pa, 0)) {
+	if (is_entry(first, last, pa, 0) && map_is_short(domain, first, last, pa, prot, &attr)) {
 		iopt_host_read_lock();
 		if (!map_entry(domain, attr, first, pa, 0))
-			return map_again(domain, first, last, pa, attr, reserve);
-	} else if (map_is_entry(domain, first, last, pa, 1)) {
+			return map_again(domain, first, last, pa, prot, reserve);
+	} else if (is_entry(first, last, pa, 1) && (domain->page_sizes & (entry_mask(1) + 1)) &&
+		   map_is_short(domain, first, last, pa, prot, &attr)) {
 		iopt_host_read_lock();
 		if (!map_entry(domain, attr, first, pa, 1))
-			return map_again(domain, first, last, pa, attr, reserve);
+			return map_again(domain, first, last, pa, prot, reserve);
 	} else {
-		return map_long(domain, first, last, pa, attr, reserve);
+		return map_long(domain, first, last, pa, prot, reserve);
 	}
 	iopt_host_publish();
 	iopt_host_read_unlock();
@@ -693,6 +722,9 @@ static int map_sg(struct iopt_domain *domain, uint64_t first, const struct iopt_
 		error = F->leaf_attr(prot, domain->flags, &attr);
 	if (error)
 		return error;
+
+	if (debts_hold(&domain->debts, first, end))
+		iopt_host_breach("a range is mapped again before its gather is synced", first);
 
 	mapping_init(&m, domain, attr, first, end, reserve);
 	error = map_top(&m);

@@ -25,14 +25,17 @@ static inline struct iopt_table *table_pop(struct iopt_table **list)
 	return table;
 }
 
-/* Tables that are linked now. */
+/*
+ * Tables that are linked now. What is linked and unlinked again between the loads is counted as gone
+ * only: never more than there were.
+ */
 static inline uint64_t count_live(const struct table_counts *counts, unsigned level)
 {
-	uint64_t live = __atomic_load_n(&counts->linked[level], __ATOMIC_RELAXED);
+	int64_t live = (int64_t)__atomic_load_n(&counts->linked[level], __ATOMIC_RELAXED);
 
 	for (unsigned why = 0; why < IOPT_NR_FREED; why++)
-		live -= __atomic_load_n(&counts->unlinked[why][level], __ATOMIC_RELAXED);
-	return live;
+		live -= (int64_t)__atomic_load_n(&counts->unlinked[why][level], __ATOMIC_RELAXED);
+	return live > 0 ? (uint64_t)live : 0;
 }
 
 static inline uint64_t count_all_live(const struct table_counts *counts)

@@ -162,22 +162,29 @@ static bool unlink_table(struct unmapping *u, const struct place *place, uint64_
  *
  * Returns the entry behind the last one looked at; adds to *cleared how many held a leaf.
  */
-static inline unsigned clear_leaves(void *table, unsigned level, unsigned index, unsigned end,
-				    unsigned *cleared)
+static inline unsigned clear_leaves(const struct place *place, const unsigned level, unsigned end,
+				    uint64_t iova, unsigned *cleared)
 {
-	while (index <= end) {
-		unsigned start;
+	unsigned index = place->index;
 
-		switch (F->kind(entry_load(slot_at(table, index)), level)) {
-		case IOPT_TABLE: return index;
-		case IOPT_LEAF: break;
-		default: index++; continue;
+	while (index <= end) {
+		uint64_t entry = entry_load(slot_at(place->table, index));
+		enum iopt_kind kind = F->kind(entry, level);
+		unsigned start = index;
+
+		if (kind == IOPT_TABLE)
+			break;
+		if (kind != IOPT_LEAF) {
+			index++;
+			continue;
 		}
-		start = index;
-		entry_store_release(slot_at(table, index), 0);
-		while (++index <= end &&
-		       F->kind(entry_load(slot_at(table, index)), level) == IOPT_LEAF)
-			entry_store(slot_at(table, index), 0);
+		entry_clear_release(slot_at(place->table, index), entry, level, iova);
+		while (++index <= end) {
+			entry = entry_load(slot_at(place->table, index));
+			if (F->kind(entry, level) != IOPT_LEAF)
+				break;
+			entry_clear(slot_at(place->table, index), entry, level, iova);
+		}
 		*cleared += index - start;
 	}
 	return index;
@@ -225,9 +232,9 @@ static inline unsigned unmap_leaves(struct unmapping *u, struct place *place, un
 	if (u->sink)
 		cleared = clear_leaves_exactly(u, place, end, iova);
 	else if (place->level == 0)
-		place->index = clear_leaves(place->table, 0, start, end, &cleared);
+		place->index = clear_leaves(place, 0, end, iova, &cleared);
 	else
-		place->index = clear_leaves(place->table, place->level, start, end, &cleared);
+		place->index = clear_leaves(place, place->level, end, iova, &cleared);
 	passed = place->index - start;
 	if (cleared) {
 		u->bytes += (uint64_t)cleared << span_lg2;
@@ -272,8 +279,10 @@ static void unmap_table(struct unmapping *u, struct place *place, uint64_t first
 		} else {
 			unsigned passed = unmap_leaves(u, place, end, first & ~mask);
 
-			first = (first & ~mask) +
-				((uint64_t)passed << entry_span_lg2(place->level));
+			/* None: a neighbour hung a table in here since. It is looked into next. */
+			if (passed)
+				first = (first & ~mask) +
+					((uint64_t)passed << entry_span_lg2(place->level));
 		}
 	}
 }
@@ -379,7 +388,7 @@ unmap_entry(struct iopt_domain *domain, uint64_t first, unsigned level, struct i
 	if (place.level != level || F->kind(entry, level) != IOPT_LEAF ||
 	    (has_runs() && F->leaf_lg2(entry, level) != entry_span_lg2(level)))
 		return false;
-	entry_store_release(place_slot(&place), 0);
+	entry_clear_release(place_slot(&place), entry, level, first);
 	gather_add(gather, first, first + entry_mask(level),
 		   IOPT_OWES_LEAVES | IOPT_OWES_DEVICE_TLB, entry_span_lg2(level));
 	return true;
@@ -391,18 +400,22 @@ static __attribute__((noinline)) int unmap_long(struct iopt_domain *domain, uint
 						struct iopt_gather *gather,
 						struct iopt_released *result)
 {
+	int error = unmap_check(domain, first, last, flags, gather);
 	struct unmapping u;
-	int error;
 
+	if (error)
+		return error;
 	unmapping_init(&u, domain, gather, IOPT_FREED_UNMAP, first, last);
 	u.sink = domain_tracks(domain) ? gather->sink : NULL;
 	u.count = flags & IOPT_UNMAP_COUNT;
 	if (u.sink && !sink_covers(u.sink, first, last))
 		return -IOPT_ERANGE;
+	if ((flags & IOPT_UNMAP_FULL) && range_finds(domain, first, last, FIND_HOLE))
+		return -IOPT_ENOENT;
+
 	iopt_host_read_lock();
 	error = unmap_range(&u);
 	iopt_host_read_unlock();
-
 	if (!error && result)
 		*result =
 			(struct iopt_released){ u.went.first, u.went.last, u.count ? u.bytes : 0 };
@@ -419,23 +432,28 @@ static __attribute__((noinline)) int unmap_again(struct iopt_domain *domain, uin
 	return unmap_long(domain, first, last, flags, gather, result);
 }
 
-/*
- * unmap() of a range that was checked. Failing to take one entry jumps away from inside the section,
- * so that nothing need be kept beyond its end on the way that most calls take.
- */
-static inline int unmap_checked(struct iopt_domain *domain, uint64_t first, uint64_t last,
-				unsigned flags, struct iopt_gather *gather,
-				struct iopt_released *result)
+/* What all of a call's arguments must be for the short way; what is not may still be right. */
+static inline bool unmap_is_short(const struct iopt_domain *domain, uint64_t first, uint64_t last,
+				  unsigned flags, const struct iopt_gather *gather)
 {
-	bool exactly = domain_tracks(domain) && gather->sink;
+	return __atomic_load_n(&domain->short_unmap, __ATOMIC_RELAXED) &&
+	       domain_has(domain, first, last) && gather->domain == domain &&
+	       !(flags & ~IOPT_UNMAP_COUNT);
+}
 
-	if (exactly || (domain->flags & IOPT_NONCOHERENT)) {
-		return unmap_long(domain, first, last, flags, gather, result);
-	} else if (last - first == entry_mask(0)) {
+/*
+ * Most calls unmap a granule or a block that is mapped. They go the short way, and leave it by a jump
+ * from inside the section, so that nothing need be kept beyond its end.
+ */
+static int unmap(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags,
+		 struct iopt_gather *gather, struct iopt_released *result)
+{
+	if (is_entry(first, last, 0, 0) && unmap_is_short(domain, first, last, flags, gather)) {
 		iopt_host_read_lock();
 		if (!unmap_entry(domain, first, 0, gather))
 			return unmap_again(domain, first, last, flags, gather, result);
-	} else if (last - first == entry_mask(1) && !(first & entry_mask(1))) {
+	} else if (is_entry(first, last, 0, 1) &&
+		   unmap_is_short(domain, first, last, flags, gather)) {
 		iopt_host_read_lock();
 		if (!unmap_entry(domain, first, 1, gather))
 			return unmap_again(domain, first, last, flags, gather, result);
@@ -447,29 +465,6 @@ static inline int unmap_checked(struct iopt_domain *domain, uint64_t first, uint
 						  flags & IOPT_UNMAP_COUNT ? last - first + 1 : 0 };
 	iopt_host_read_unlock();
 	return 0;
-}
-
-/* unmap() that refuses holes: a scan of its own, before anything changes. */
-static __attribute__((noinline)) int unmap_full(struct iopt_domain *domain, uint64_t first,
-						uint64_t last, unsigned flags,
-						struct iopt_gather *gather,
-						struct iopt_released *result)
-{
-	if (range_finds(domain, first, last, FIND_HOLE))
-		return -IOPT_ENOENT;
-	return unmap_checked(domain, first, last, flags, gather, result);
-}
-
-static int unmap(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags,
-		 struct iopt_gather *gather, struct iopt_released *result)
-{
-	int error = unmap_check(domain, first, last, flags, gather);
-
-	if (error)
-		return error;
-	if (flags & IOPT_UNMAP_FULL)
-		return unmap_full(domain, first, last, flags, gather, result);
-	return unmap_checked(domain, first, last, flags, gather, result);
 }
 
 #endif
