@@ -149,8 +149,7 @@ static void domain_init(struct iopt_domain *domain, const struct iopt_config *co
 	if (config->flags & IOPT_TRACK)
 		domain->flags |= IOPT_TRACKABLE;
 	domain->tracking = config->flags & IOPT_TRACK;
-	domain->short_map =
-		!CHECKED && !(config->flags & (IOPT_NONCOHERENT | IOPT_CACHES_EMPTY));
+	domain->short_map = !CHECKED && !(config->flags & (IOPT_NONCOHERENT | IOPT_CACHES_EMPTY));
 	domain->short_unmap = !(config->flags & (IOPT_NONCOHERENT | IOPT_TRACK));
 	domain->max_levels = (uint8_t)g->max_levels;
 	domain->callbacks = config->callbacks;

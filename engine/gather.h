@@ -7,38 +7,38 @@
 
 #include "engine/domain.h"
 
-/* Returns whether the range continues or lies in this one, which then names both. */
-static inline bool range_join(struct iopt_range *range, uint64_t first, uint64_t last)
+/* The range grows to hold first..last, too, over a gap if there is one. */
+static inline void range_grow(struct iopt_range *range, uint64_t first, uint64_t last)
 {
-	if (first && first - 1 == range->last)
-		range->last = last;
-	else if (range->first && range->first - 1 == last)
-		range->first = first;
-	else
-		return first >= range->first && last <= range->last;
-	return true;
-}
-
-static inline void gather_range_add(struct iopt_gather *gather, uint64_t first, uint64_t last)
-{
-	uint32_t nr = gather->nr_ranges;
-	struct iopt_range *range;
-
-	/* The newest range first: a caller that goes up or down a scatter list keeps one range. */
-	if (nr && range_join(&gather->ranges[nr - 1], first, last))
-		return;
-	if (nr < IOPT_GATHER_RANGES) {
-		gather->ranges[nr].first = first;
-		gather->ranges[nr].last = last;
-		gather->nr_ranges = nr + 1;
-		return;
-	}
-	/* Full: the newest range grows over the gap. More than needed, never less. */
-	range = &gather->ranges[nr - 1];
 	if (first < range->first)
 		range->first = first;
 	if (last > range->last)
 		range->last = last;
+}
+
+/* Whether first..last continues the range at one of its ends, or lies in it. */
+static inline bool range_touches(const struct iopt_range *range, uint64_t first, uint64_t last)
+{
+	return (first && first - 1 == range->last) || (range->first && range->first - 1 == last) ||
+	       (first >= range->first && last <= range->last);
+}
+
+/*
+ * A caller that goes up or down a scatter list keeps one range. Once all are in use the newest one
+ * grows: more than needed, never less.
+ */
+static inline void gather_range_add(struct iopt_gather *gather, uint64_t first, uint64_t last)
+{
+	uint32_t nr = gather->nr_ranges;
+
+	if (nr == IOPT_GATHER_RANGES ||
+	    (nr && range_touches(&gather->ranges[nr - 1], first, last))) {
+		range_grow(&gather->ranges[nr - 1], first, last);
+	} else {
+		gather->ranges[nr].first = first;
+		gather->ranges[nr].last = last;
+		gather->nr_ranges = nr + 1;
+	}
 }
 
 /**

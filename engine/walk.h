@@ -78,6 +78,24 @@ static inline __attribute__((always_inline)) bool descend(struct descent *way, s
 	return true;
 }
 
+/*
+ * All of the way from a top of that many levels. Written out level by level, so that each has its
+ * shift and its tests of the entry as constants; if levels is one, nothing else is left.
+ */
+static inline __attribute__((always_inline)) void
+descend_all(struct descent *way, struct place *place, const unsigned levels)
+{
+	const unsigned most = F->info.max_levels;
+
+	if ((most >= 6 && levels >= 6 && !descend(way, place, 5)) ||
+	    (most >= 5 && levels >= 5 && !descend(way, place, 4)) ||
+	    (most >= 4 && levels >= 4 && !descend(way, place, 3)) ||
+	    (most >= 3 && levels >= 3 && !descend(way, place, 2)) ||
+	    (most >= 2 && levels >= 2 && !descend(way, place, 1)))
+		return;
+	descend(way, place, 0);
+}
+
 /**
  * place_find() - go down as far as tables lead
  * @top:   a top that covers @iova
@@ -85,23 +103,18 @@ static inline __attribute__((always_inline)) bool descend(struct descent *way, s
  * @stop:  the level to stop at
  * @place: set to the entry that was reached: at @stop, or above it where no table leads on
  *
- * Written out level by level, so that each has its shift and its tests of the entry as constants.
- *
  * Return: the entry there, as loaded.
  */
 static inline __attribute__((always_inline)) uint64_t place_find(uint64_t top, uint64_t iova,
 								 unsigned stop, struct place *place)
 {
 	struct descent way = { .iova = iova, .stop = stop, .table_pa = top_pa(top) };
-	const unsigned most = F->info.max_levels, levels = top_levels(top);
 
-	if ((most >= 6 && levels >= 6 && !descend(&way, place, 5)) ||
-	    (most >= 5 && levels >= 5 && !descend(&way, place, 4)) ||
-	    (most >= 4 && levels >= 4 && !descend(&way, place, 3)) ||
-	    (most >= 3 && levels >= 3 && !descend(&way, place, 2)) ||
-	    (most >= 2 && levels >= 2 && !descend(&way, place, 1)))
-		return way.entry;
-	descend(&way, place, 0);
+	/* The usual number of levels is asked for once, others at each. */
+	if (top_levels(top) == F->info.default_levels)
+		descend_all(&way, place, F->info.default_levels);
+	else
+		descend_all(&way, place, top_levels(top));
 	return way.entry;
 }
 
