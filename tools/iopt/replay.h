@@ -288,4 +288,21 @@ struct replay_sums {
 
 void replay_sum(const struct replay *replay, struct replay_sums *sums);
 
+/**
+ * struct replay_latencies - latencies of all mappers together
+ * @map:   of iopt_map() and iopt_map_sg(): [0] without a sweep beside, [1] with one, [2] all
+ * @unmap: of iopt_unmap(), likewise
+ * @sync:  of iopt_sync()
+ */
+struct replay_latencies {
+	struct latency map[3];
+	struct latency unmap[3];
+	struct latency sync;
+};
+
+void replay_latencies(const struct replay *replay, struct replay_latencies *all);
+
+/** replay_mapped_peak() - the most bytes that were mapped in any sample */
+uint64_t replay_mapped_peak(const struct replay *replay);
+
 #endif

@@ -1,3 +1,866 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The HTML report of a replay: one file with all that it shows in it. Charts are SVG, readable
+ * without scripts; a little script adds what is under the pointer. Colours follow the reader's choice
+ * of light or dark.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/iopt/command.h"
+#include "tools/iopt/image.h"
+#include "tools/iopt/output.h"
 #include "tools/iopt/replay.h"
-int report_html(struct replay *replay, const char *path) { (void)replay; (void)path; return 0; }
+
+#define WIDTH 960.0
+#define LEFT  86.0
+#define RIGHT 14.0
+#define PLOT  (WIDTH - LEFT - RIGHT)
+
+/* Colours of the picture: they must do on light and on dark. The page's own are in the style. */
+#define COLOUR_MAPPED 0x3b86c8u
+#define COLOUR_DIRTY  0xe8702au
+
+#define MAX_PANELS 6u
+
+static const char style[] =
+	":root{color-scheme:light dark;--back:#fbfbf9;--card:#fff;--text:#1c2126;--soft:#5d6771;"
+	"--line:#dfe2e5;--grid:#eceef0;--a:#2f78b7;--b:#d9601a;--c:#2d8a5f;--good:#1f7a46;"
+	"--bad:#c0322b}"
+	"@media(prefers-color-scheme:dark){:root{--back:#14171a;--card:#1c2024;--text:#e6e8ea;"
+	"--soft:#9aa4ad;--line:#343a40;--grid:#282d32;--a:#5aa5e0;--b:#f08a4b;--c:#5fc394;"
+	"--good:#54c98a;--bad:#f0736c}}"
+	"*{box-sizing:border-box}"
+	"body{margin:0;background:var(--back);color:var(--text);"
+	"font:15px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}"
+	"main{max-width:1040px;margin:0 auto;padding:32px 20px 64px}"
+	"h1{font-size:26px;margin:0 0 4px}h2{font-size:18px;margin:0 0 2px}"
+	"p{margin:0 0 12px;color:var(--soft);max-width:72ch}"
+	"section{background:var(--card);border:1px solid var(--line);border-radius:10px;"
+	"padding:18px 20px;margin-top:18px}"
+	".verdict{display:inline-block;font-weight:600;padding:3px 12px;border-radius:99px;"
+	"border:1.5px solid currentColor}"
+	".good{color:var(--good)}.bad{color:var(--bad)}"
+	".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;"
+	"margin-top:18px}"
+	".tile{background:var(--card);border:1px solid var(--line);border-radius:10px;"
+	"padding:10px 14px}"
+	".tile b{display:block;font-size:22px;font-weight:600;font-variant-numeric:tabular-nums}"
+	".tile span{color:var(--soft);font-size:13px}"
+	"svg{display:block;width:100%;height:auto;overflow:visible}"
+	"svg text{fill:var(--soft);font-size:12px}"
+	"svg .name{fill:var(--text);font-size:13px}"
+	"svg .grid{stroke:var(--grid);stroke-width:1}svg .axis{stroke:var(--line);stroke-width:1}"
+	"svg image{image-rendering:pixelated}"
+	".a{fill:var(--a);stroke:var(--a)}.b{fill:var(--b);stroke:var(--b)}"
+	".c{fill:var(--c);stroke:var(--c)}"
+	".area{stroke:none;fill-opacity:.22}.stroke{fill:none;stroke-width:1.6;stroke-linejoin:round}"
+	".bar{stroke:none;fill-opacity:.75}"
+	".key{display:flex;flex-wrap:wrap;gap:4px 18px;margin:2px 0 8px;color:var(--soft);"
+	"font-size:13px}"
+	".key i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:6px}"
+	"table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}"
+	"th,td{text-align:right;padding:4px 10px;border-bottom:1px solid var(--grid)}"
+	"th:first-child,td:first-child{text-align:left;padding-left:0}"
+	"td:last-child.note{text-align:left;color:var(--soft)}"
+	"th{color:var(--soft);font-weight:500;font-size:13px}"
+	".scroll{overflow-x:auto}"
+	"#tip{position:fixed;pointer-events:none;background:var(--text);color:var(--back);"
+	"border-radius:6px;padding:4px 9px;font-size:13px;display:none;white-space:pre;z-index:9}"
+	"svg .cross{stroke:var(--soft);stroke-width:1;stroke-dasharray:3 3;visibility:hidden}"
+	"code{font-size:13px}";
+
+/*
+ * What is under the pointer. A chart carries its plot's edges and points in data- attributes: times
+ * in seconds and a line of text for each; the picture its rows' addresses.
+ */
+static const char script[] =
+	"const tip=document.getElementById('tip');"
+	"function show(e,t){tip.textContent=t;tip.style.display='block';"
+	"const w=tip.offsetWidth;"
+	"tip.style.left=Math.min(e.clientX+14,innerWidth-w-8)+'px';"
+	"tip.style.top=(e.clientY+14)+'px'}"
+	"for(const s of document.querySelectorAll('svg[data-plot]')){"
+	"const d=JSON.parse(s.dataset.plot),c=s.querySelector('.cross');"
+	"s.addEventListener('pointermove',e=>{"
+	"const r=s.getBoundingClientRect(),v=s.viewBox.baseVal;"
+	"const x=(e.clientX-r.left)/r.width*v.width,y=(e.clientY-r.top)/r.height*v.height;"
+	"const f=(x-d.x)/d.w;if(f<0||f>1){leave();return}"
+	"let t='';"
+	"if(d.t){let i=0;while(i<d.t.length-1&&d.t[i+1]<=f*d.end)i++;"
+	"t=d.t[i].toFixed(2)+' s\\n'+d.s[i]}"
+	"else{const row=d.rows.find(q=>y>=q[0]&&y<q[1]);if(!row){leave();return}"
+	"t=(f*d.end).toFixed(3)+' s\\n'+row[2]}"
+	"if(c){c.setAttribute('x1',x);c.setAttribute('x2',x);c.style.visibility='visible'}"
+	"show(e,t)});"
+	"function leave(){tip.style.display='none';if(c)c.style.visibility='hidden'}"
+	"s.addEventListener('pointerleave',leave)}";
+
+/* Text that may hold anything, e.g. a file's name. */
+static void put_text(FILE *out, const char *text)
+{
+	for (; *text; text++) {
+		switch (*text) {
+		case '&': fputs("&amp;", out); break;
+		case '<': fputs("&lt;", out); break;
+		case '>': fputs("&gt;", out); break;
+		case '"': fputs("&quot;", out); break;
+		default: fputc(*text, out);
+		}
+	}
+}
+
+/* 1234567 as "1.23 M". */
+static const char *short_number(double value, char text[SIZE_TEXT_BYTES])
+{
+	static const char units[] = " kMGT";
+	unsigned unit = 0;
+
+	while (value >= 999.5 && unit < 4) {
+		value /= 1000;
+		unit++;
+	}
+	snprintf(text, SIZE_TEXT_BYTES, "%.*f%s%.*s", unit && value < 10 ? 2 : unit && value < 100,
+		 value, unit ? " " : "", unit != 0, &units[unit]);
+	return text;
+}
+
+/* 1234 ns as "1.23 us". */
+static const char *short_time(double ns, char text[SIZE_TEXT_BYTES])
+{
+	static const char *const units[] = { "ns", "\302\265s", "ms", "s" };
+	unsigned unit = 0;
+
+	while (ns >= 999.5 && unit < 3) {
+		ns /= 1000;
+		unit++;
+	}
+	snprintf(text, SIZE_TEXT_BYTES, "%.*f %s", unit && ns < 10 ? 2 : unit && ns < 100, ns,
+		 units[unit]);
+	return text;
+}
+
+static const char *short_bytes(double bytes, char text[SIZE_TEXT_BYTES])
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	unsigned unit = 0;
+
+	while (bytes >= 1024 && unit < 6) {
+		bytes /= 1024;
+		unit++;
+	}
+	snprintf(text, SIZE_TEXT_BYTES, "%.*f %s", unit && bytes < 10, bytes, units[unit]);
+	return text;
+}
+
+/* ---- axes ---------------------------------------------------------------------------------------- */
+
+/* A round step that cuts @span into about @parts; for bytes a power of two. */
+static double nice_step(double span, double parts, bool bytes)
+{
+	double raw = span / parts, scale;
+
+	if (!(raw > 0))
+		return 1;
+	if (bytes)
+		return exp2(ceil(log2(raw)));
+	scale = pow(10, floor(log10(raw)));
+	if (raw <= scale)
+		return scale;
+	if (raw <= 2 * scale)
+		return 2 * scale;
+	return raw <= 5 * scale ? 5 * scale : 10 * scale;
+}
+
+static void time_axis(FILE *out, double end, double top, double bottom)
+{
+	double step = nice_step(end, 8, false);
+	int digits = step < 0.01 ? 3 : step < 0.1 ? 2 : step < 1;
+
+	for (double at = 0; at <= end * 1.0001; at += step) {
+		double x = LEFT + (end > 0 ? at / end * PLOT : 0);
+
+		fprintf(out, "<path class=\"grid\" d=\"M%.1f %.1fV%.1f\"/>", x, top, bottom);
+		fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.*f s</text>\n",
+			x, bottom + 17, digits, at);
+	}
+	fprintf(out, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>\n", LEFT, bottom, LEFT + PLOT);
+}
+
+/* ---- IOVA space over time ------------------------------------------------------------------------ */
+
+struct panel {
+	unsigned first_row; /* of the view */
+	unsigned nr_rows;
+	unsigned gaps; /* places where addresses jump */
+};
+
+static bool jumps(const struct heat_view *view, unsigned row)
+{
+	return view->rows[row]->number != view->rows[row - 1]->number + 1;
+}
+
+/* A panel for each of the first domains. Return: how many. */
+static unsigned find_panels(const struct heat_view *view, struct panel panels[MAX_PANELS],
+			    unsigned *left_out)
+{
+	unsigned nr = 0;
+
+	*left_out = 0;
+	for (unsigned i = 0; i < view->nr_rows; i++) {
+		bool fresh = !i || view->rows[i]->domain != view->rows[i - 1]->domain;
+
+		if (fresh && nr == MAX_PANELS)
+			++*left_out;
+		if (*left_out)
+			continue;
+		if (fresh)
+			panels[nr++] = (struct panel){ i, 0, 0 };
+		else if (jumps(view, i))
+			panels[nr - 1].gaps++;
+		panels[nr - 1].nr_rows++;
+	}
+	return nr;
+}
+
+/* The strongest cell, so that colours use their whole range. */
+static double strongest(const struct heat_view *view, const struct panel *panel)
+{
+	double most = 1;
+
+	for (unsigned row = 0; row < panel->nr_rows; row++)
+		for (unsigned column = 0; column < view->columns; column++)
+			if (view->rows[panel->first_row + row]->mapped[column] > most)
+				most = view->rows[panel->first_row + row]->mapped[column];
+	return most;
+}
+
+static uint32_t blend(double share)
+{
+	uint32_t colour = 0;
+
+	for (int shift = 16; shift >= 0; shift -= 8) {
+		double from = COLOUR_MAPPED >> shift & 255, to = COLOUR_DIRTY >> shift & 255;
+
+		colour |= (uint32_t)(from + (to - from) * share) << shift;
+	}
+	return colour;
+}
+
+/* The opacity says how many pages were mapped (logarithmic), the colour how many of them written. */
+static void paint_row(struct image *image, unsigned y, const struct heat_row *row, unsigned columns,
+		      double most)
+{
+	for (unsigned x = 0; x < columns; x++) {
+		double mapped = row->mapped[x], dirty = row->dirty[x], share;
+
+		if (mapped <= 0 && dirty <= 0)
+			continue;
+		share = dirty <= 0 ? 0 : dirty >= mapped ? 1 : 0.35 + 0.65 * dirty / mapped;
+		image_set(image, x, y, blend(share),
+			  (unsigned)(70 +
+				     185 * log1p(mapped > dirty ? mapped : dirty) / log1p(most)));
+	}
+}
+
+/* Where the rows of a panel lie, from the top: the highest address first. */
+static double row_top(const struct heat_view *view, const struct panel *panel, unsigned row,
+		      double top, double height, double gap)
+{
+	double y = top;
+
+	for (unsigned i = panel->nr_rows; i-- > row + 1;) {
+		y += height;
+		if (jumps(view, panel->first_row + i))
+			y += gap;
+	}
+	return y;
+}
+
+static void put_address(FILE *out, double y, uint64_t iova)
+{
+	fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">0x%" PRIx64 "</text>\n",
+		LEFT - 6, y, iova);
+}
+
+/* One stretch of neighbouring rows is one picture. Rows first..last of the panel. */
+static void put_stretch(FILE *out, const struct heat_view *view, const struct panel *panel,
+			unsigned first, unsigned last, double top, double height, double most)
+{
+	unsigned rows = last - first + 1;
+	struct image image;
+
+	if (!image_create(&image, view->columns, rows))
+		return;
+	for (unsigned i = 0; i < rows; i++)
+		paint_row(&image, i, view->rows[panel->first_row + last - i], view->columns, most);
+	fprintf(out,
+		"<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"none\" "
+		"class=\"axis\"/>"
+		"<image x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
+		"preserveAspectRatio=\"none\" href=\"",
+		LEFT, top, PLOT, rows * height, LEFT, top, PLOT, rows * height);
+	image_url(&image, out);
+	fputs("\"/>\n", out);
+	image_free(&image);
+}
+
+static void put_panel(FILE *out, const struct heat_view *view, const struct panel *panel)
+{
+	const double gap = panel->gaps > 20 ? 2 : 7, top = 24;
+	double space = 330 - gap * panel->gaps, height, bottom, last_label = -100;
+	double seconds = (double)view->columns * (double)view->column_ns * 1e-9;
+	double most = strongest(view, panel);
+	unsigned end = panel->nr_rows;
+
+	height = (space < 120 ? 120 : space) / panel->nr_rows;
+	if (height > 16)
+		height = 16;
+	bottom = row_top(view, panel, 0, top, height, gap) + height;
+	fprintf(out,
+		"<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"IOVA space of domain "
+		"%" PRIu32 " over time\" data-plot='{\"x\":%.1f,\"w\":%.1f,\"end\":%.4f,\"rows\":[",
+		WIDTH, bottom + 28, view->rows[panel->first_row]->domain, LEFT, PLOT, seconds);
+	for (unsigned i = 0; i < panel->nr_rows; i++) {
+		double y = row_top(view, panel, i, top, height, gap);
+		uint64_t iova = view->rows[panel->first_row + i]->number << view->row_lg2;
+
+		fprintf(out, "%s[%.2f,%.2f,\"IOVA 0x%" PRIx64 "\"]", i ? "," : "", y, y + height,
+			iova);
+	}
+	fprintf(out, "]}'>\n<text class=\"name\" x=\"%.1f\" y=\"14\">domain %" PRIu32 "</text>\n",
+		LEFT, view->rows[panel->first_row]->domain);
+	time_axis(out, seconds, top, bottom);
+	while (end) {
+		unsigned first = end - 1;
+		double y;
+
+		while (first && !jumps(view, panel->first_row + first))
+			first--;
+		y = row_top(view, panel, end - 1, top, height, gap);
+		put_stretch(out, view, panel, first, end - 1, y, height, most);
+		if (y - last_label > 14) {
+			put_address(out, y + (height < 12 ? 9 : height * 0.75),
+				    (view->rows[panel->first_row + end - 1]->number
+				     << view->row_lg2) +
+					    ((1ULL << view->row_lg2) - 1));
+			last_label = y;
+		}
+		end = first;
+	}
+	if (bottom - last_label > 26)
+		put_address(out, bottom - 2, view->rows[panel->first_row]->number << view->row_lg2);
+	fputs("<line class=\"cross\" y1=\"24\" y2=\"", out);
+	fprintf(out, "%.1f\"/></svg>\n", bottom);
+}
+
+static void put_key(FILE *out, const char *const names[], const char *const colours[], unsigned nr)
+{
+	fputs("<div class=\"key\">", out);
+	for (unsigned i = 0; i < nr; i++)
+		fprintf(out, "<span><i style=\"background:%s\"></i>%s</span>", colours[i],
+			names[i]);
+	fputs("</div>\n", out);
+}
+
+static void put_heat(FILE *out, const struct heat_view *view)
+{
+	static const char *const names[] = { "mapped; stronger: more pages",
+					     "mapped and written by devices" };
+	static const char *const colours[] = { "#3b86c8", "#e8702a" };
+	struct panel panels[MAX_PANELS];
+	unsigned left_out, nr = find_panels(view, panels, &left_out);
+	char row[SIZE_TEXT_BYTES], column[SIZE_TEXT_BYTES];
+
+	fputs("<section><h2>IOVA space over time</h2>", out);
+	if (!nr) {
+		fputs("<p>Nothing was mapped with a time stamp.</p></section>\n", out);
+		return;
+	}
+	fprintf(out,
+		"<p>What the recorded machine's drivers mapped, at the recording's own time (first "
+		"pass), and what the simulated devices wrote in the replay. Only addresses that "
+		"were used are drawn; a cell is %s by %s.</p>",
+		short_bytes((double)(1ULL << view->row_lg2), row),
+		short_time((double)view->column_ns, column));
+	put_key(out, names, colours, 2);
+	for (unsigned i = 0; i < nr; i++)
+		put_panel(out, view, &panels[i]);
+	if (left_out)
+		fprintf(out, "<p>%u more domains are not drawn.</p>", left_out);
+	fputs("</section>\n", out);
+}
+
+/* ---- lines over time ----------------------------------------------------------------------------- */
+
+#define MAX_LINES 2u
+
+/**
+ * struct chart - lines over the run's time
+ * @title:    of the chart, for those who can't see it
+ * @names:    of the lines
+ * @classes:  of the lines: colours
+ * @nr_lines: how many
+ * @bytes:    values are bytes
+ * @unit:     behind values in the tip
+ * @seconds:  times of the points
+ * @values:   of each line
+ * @nr:       points
+ */
+struct chart {
+	const char *title;
+	const char *names[MAX_LINES];
+	const char *classes[MAX_LINES];
+	unsigned nr_lines;
+	bool bytes;
+	const char *unit;
+	double seconds[REPLAY_SAMPLES];
+	double values[MAX_LINES][REPLAY_SAMPLES];
+	unsigned nr;
+};
+
+static const char *value_text(const struct chart *chart, double value, char text[SIZE_TEXT_BYTES])
+{
+	return chart->bytes ? short_bytes(value, text) : short_number(value, text);
+}
+
+static void put_points(FILE *out, const struct chart *chart)
+{
+	char text[SIZE_TEXT_BYTES];
+
+	fprintf(out, "data-plot='{\"x\":%.1f,\"w\":%.1f,\"end\":%.4f,\"t\":[", LEFT, PLOT,
+		chart->seconds[chart->nr - 1]);
+	for (unsigned i = 0; i < chart->nr; i++)
+		fprintf(out, "%s%.4f", i ? "," : "", chart->seconds[i]);
+	fputs("],\"s\":[", out);
+	for (unsigned i = 0; i < chart->nr; i++) {
+		fputs(i ? ",\"" : "\"", out);
+		for (unsigned line = 0; line < chart->nr_lines; line++)
+			fprintf(out, "%s%s %s%s", line ? "\\n" : "", chart->names[line],
+				value_text(chart, chart->values[line][i], text), chart->unit);
+		fputc('"', out);
+	}
+	fputs("]}'", out);
+}
+
+static void put_line(FILE *out, const struct chart *chart, unsigned line, double top, double bottom,
+		     double most)
+{
+	double end = chart->seconds[chart->nr - 1];
+
+	for (int area = 1; area >= 0; area--) {
+		double x = LEFT;
+
+		fprintf(out, "<path class=\"%s %s\" d=\"M", chart->classes[line],
+			area ? "area" : "stroke");
+		if (area)
+			fprintf(out, "%.1f %.1fL", LEFT, bottom);
+		for (unsigned i = 0; i < chart->nr; i++) {
+			x = LEFT + (end > 0 ? chart->seconds[i] / end * PLOT : 0);
+			fprintf(out, "%s%.1f %.1f", i ? "L" : "", x,
+				bottom - chart->values[line][i] / most * (bottom - top));
+		}
+		if (area)
+			fprintf(out, "L%.1f %.1fZ", x, bottom);
+		fputs("\"/>\n", out);
+	}
+}
+
+static void put_chart(FILE *out, const struct chart *chart, double height)
+{
+	const double top = 10, bottom = top + height;
+	double most = 0, step;
+	char text[SIZE_TEXT_BYTES];
+
+	if (chart->nr < 2) {
+		fputs("<p>The run was too short for this chart.</p>", out);
+		return;
+	}
+	for (unsigned line = 0; line < chart->nr_lines; line++)
+		for (unsigned i = 0; i < chart->nr; i++)
+			if (chart->values[line][i] > most)
+				most = chart->values[line][i];
+	step = nice_step(most, 4, chart->bytes);
+	most = most > 0 ? ceil(most / step) * step : 1;
+	fprintf(out, "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\" ", WIDTH,
+		bottom + 24, chart->title);
+	put_points(out, chart);
+	fputs(">\n", out);
+	for (double at = 0; at <= most * 1.0001; at += step) {
+		double y = bottom - at / most * height;
+
+		fprintf(out, "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/>", LEFT, y, LEFT + PLOT);
+		fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
+			LEFT - 8, y + 4, value_text(chart, at, text));
+	}
+	time_axis(out, chart->seconds[chart->nr - 1], top, bottom);
+	for (unsigned line = 0; line < chart->nr_lines; line++)
+		put_line(out, chart, line, top, bottom, most);
+	fprintf(out, "<line class=\"cross\" y1=\"%.1f\" y2=\"%.1f\"/></svg>\n", top, bottom);
+}
+
+/* Pages a second, from counters. */
+static void fill_rates(struct chart *chart, const struct watchers *watchers)
+{
+	const struct sample *samples = watchers->samples;
+
+	for (unsigned i = 1; i < watchers->nr_samples; i++) {
+		double span = (double)(samples[i].ns - samples[i - 1].ns) * 1e-9;
+
+		if (span <= 0)
+			continue;
+		chart->seconds[chart->nr] = (double)samples[i].ns * 1e-9;
+		chart->values[0][chart->nr] =
+			(double)(samples[i].by_unmap - samples[i - 1].by_unmap) / span;
+		chart->values[1][chart->nr] =
+			(double)(samples[i].by_sweep - samples[i - 1].by_sweep) / span;
+		chart->nr++;
+	}
+}
+
+static void put_dirty(FILE *out, const struct replay *replay)
+{
+	static const char *const names[] = { "reported by unmap", "reported by sweeps" };
+	static const char *const colours[] = { "var(--a)", "var(--b)" };
+	struct chart chart = { .title = "dirty pages reported a second, over time",
+			       .names = { "unmap", "sweep" },
+			       .classes = { "a", "b" },
+			       .nr_lines = 2,
+			       .unit = " pages/s" };
+
+	fputs("<section><h2>Dirty pages over time</h2><p>Pages a second that the engine reported as "
+	      "written by devices: by sweeps over what stays mapped, and by the unmap of what "
+	      "goes.</p>",
+	      out);
+	put_key(out, names, colours, 2);
+	fill_rates(&chart, &replay->watchers);
+	put_chart(out, &chart, 170);
+	fputs("</section>\n", out);
+}
+
+static void put_tables(FILE *out, const struct replay *replay)
+{
+	const struct watchers *watchers = &replay->watchers;
+	struct chart tables = { .title = "live tables over time",
+				.names = { "tables" },
+				.classes = { "c" },
+				.nr_lines = 1,
+				.unit = "" };
+	struct chart mapped = { .title = "mapped memory over time",
+				.names = { "mapped" },
+				.classes = { "a" },
+				.nr_lines = 1,
+				.bytes = true,
+				.unit = "" };
+
+	for (unsigned i = 0; i < watchers->nr_samples; i++) {
+		tables.seconds[i] = mapped.seconds[i] = (double)watchers->samples[i].ns * 1e-9;
+		tables.values[0][i] = (double)watchers->samples[i].tables;
+		mapped.values[0][i] = (double)watchers->samples[i].mapped_bytes;
+	}
+	tables.nr = mapped.nr = watchers->nr_samples;
+	fputs("<section><h2>Live tables over time</h2><p>Tables that are linked, of all domains; below "
+	      "it what they map at the moment.</p>",
+	      out);
+	put_chart(out, &tables, 110);
+	fputs("<h2 style=\"margin-top:14px\">Mapped memory</h2>", out);
+	put_chart(out, &mapped, 110);
+	fputs("</section>\n", out);
+}
+
+/* ---- latencies ----------------------------------------------------------------------------------- */
+
+struct latency_line {
+	const char *name;
+	const char *colour;
+	const struct latency *latency;
+};
+
+/* Nanoseconds to pixels: logarithmic, from 10 ns to 100 ms. */
+static double latency_x(double ns)
+{
+	double x = (log10(ns < 10 ? 10 : ns) - 1) / 7;
+
+	return LEFT + 60 + (x > 1 ? 1 : x) * (PLOT - 60);
+}
+
+#define LATENCY_ROW 46.0
+
+/* A histogram: bars of a quarter of a power of two, heights by the root of the share. */
+static void put_latency(FILE *out, const struct latency_line *line, double base)
+{
+	static const uint32_t marks[] = { 500000, 990000, 999000 };
+	static const char *const names[] = { "p50", "p99", "p99.9" };
+	const struct latency *latency = line->latency;
+	double most = 0;
+	uint64_t bars[64 * 4] = { 0 };
+	char text[SIZE_TEXT_BYTES];
+
+	for (unsigned i = LATENCY_SUBS / 4; i < LATENCY_BUCKETS; i++)
+		bars[i / (LATENCY_SUBS / 4)] += latency->buckets[i];
+	for (unsigned i = 0; i < LATENCY_SUBS / 4; i++)
+		bars[1] += latency->buckets[i];
+	for (unsigned i = 0; i < 64 * 4; i++)
+		if ((double)bars[i] > most)
+			most = (double)bars[i];
+	fprintf(out, "<text class=\"name\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
+		LEFT + 48, base - 4, line->name);
+	fprintf(out, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>\n", LEFT + 60, base,
+		LEFT + PLOT);
+	for (unsigned i = 1; i < 61 * 4; i++) {
+		double from, to, height;
+
+		if (!bars[i])
+			continue;
+		from = latency_x((double)latency_value(i * (LATENCY_SUBS / 4)));
+		to = latency_x((double)latency_value((i + 1) * (LATENCY_SUBS / 4)));
+		height = sqrt((double)bars[i] / most) * (LATENCY_ROW - 14);
+		fprintf(out,
+			"<rect class=\"%s bar\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
+			"height=\"%.1f\"><title>%s: %" PRIu64 " calls around %s</title></rect>\n",
+			line->colour, from, base - (height < 1 ? 1 : height),
+			to - from > 1.4 ? to - from - 0.7 : 0.7, height < 1 ? 1 : height,
+			line->name, bars[i],
+			short_time((double)latency_value(i * (LATENCY_SUBS / 4)), text));
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		uint64_t ns = latency_quantile(latency, marks[i]);
+
+		fprintf(out,
+			"<path class=\"%s stroke\" d=\"M%.1f %.1fv6\"><title>%s %s</title></path>\n",
+			line->colour, latency_x((double)ns), base, names[i],
+			short_time((double)ns, text));
+	}
+}
+
+static void put_latency_axis(FILE *out, double bottom)
+{
+	char text[SIZE_TEXT_BYTES];
+
+	for (double ns = 10; ns < 2e8; ns *= 10) {
+		double x = latency_x(ns);
+
+		fprintf(out, "<path class=\"grid\" d=\"M%.1f 8V%.1f\"/>", x, bottom);
+		fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>\n", x,
+			bottom + 22, short_time(ns, text));
+	}
+}
+
+static void put_latency_table(FILE *out, const struct latency_line *lines, unsigned nr)
+{
+	char text[5][SIZE_TEXT_BYTES];
+
+	fputs("<div class=\"scroll\"><table><tr><th>latency</th><th>calls</th><th>p50</th><th>p99</th>"
+	      "<th>p99.9</th><th>max</th></tr>\n",
+	      out);
+	for (unsigned i = 0; i < nr; i++) {
+		const struct latency *latency = lines[i].latency;
+
+		fprintf(out,
+			"<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n",
+			lines[i].name, grouped(latency->nr, text[0]),
+			short_time((double)latency_quantile(latency, 500000), text[1]),
+			short_time((double)latency_quantile(latency, 990000), text[2]),
+			short_time((double)latency_quantile(latency, 999000), text[3]),
+			short_time((double)latency->max, text[4]));
+	}
+	fputs("</table></div>\n", out);
+}
+
+static void put_latencies(FILE *out, const struct replay *replay,
+			  const struct replay_latencies *all)
+{
+	const struct watchers *watchers = &replay->watchers;
+	const struct latency_line lines[] = {
+		{ "map", "a", &all->map[0] },
+		{ "map, sweep beside", "a", &all->map[1] },
+		{ "unmap", "b", &all->unmap[0] },
+		{ "unmap, sweep beside", "b", &all->unmap[1] },
+		{ "sync of unmaps", "c", &all->sync },
+		{ "sweep", "c", &watchers->sweep },
+		{ "dump", "c", &watchers->dump },
+	};
+	struct latency_line shown[sizeof(lines) / sizeof(lines[0])];
+	unsigned nr = 0;
+
+	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		if (lines[i].latency->nr)
+			shown[nr++] = lines[i];
+	fputs("<section><h2>Latency</h2><p>How long calls took, on a logarithmic scale; the height is "
+	      "the root of a bar's share, so that rare calls can be seen. The ticks below a line are "
+	      "p50, p99 and p99.9. A sync waits for the devices' accesses that are under way. Reading "
+	      "the clock is in each.</p>",
+	      out);
+	fprintf(out,
+		"<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"latency "
+		"distributions\">\n",
+		WIDTH, nr * LATENCY_ROW + 40);
+	put_latency_axis(out, nr * LATENCY_ROW + 8);
+	for (unsigned i = 0; i < nr; i++)
+		put_latency(out, &shown[i], (i + 1) * LATENCY_ROW);
+	fputs("</svg>\n", out);
+	put_latency_table(out, shown, nr);
+	fputs("</section>\n", out);
+}
+
+/* ---- figures ------------------------------------------------------------------------------------- */
+
+static void put_tile(FILE *out, const char *value, const char *what)
+{
+	fprintf(out, "<div class=\"tile\"><b>%s</b><span>%s</span></div>\n", value, what);
+}
+
+static void put_head(FILE *out, const struct replay *replay, const struct replay_sums *sums,
+		     const struct replay_latencies *all)
+{
+	const struct replay_options *options = &replay->options;
+	const struct calls_counts *counts = calls_counts(replay->calls);
+	const bool exact = replay_exact(replay);
+	char text[SIZE_TEXT_BYTES], fault[256];
+
+	fprintf(out, "<h1>iopt replay <span class=\"verdict %s\">%s</span></h1>\n<p><code>",
+		exact ? "good" : "bad", exact ? "\342\234\223 exact" : "\342\234\227 not exact");
+	put_text(out, strcmp(options->trace, "-") ? options->trace : "standard input");
+	fprintf(out,
+		"</code><br>%s, %u levels, %s invalidation, %u device%s, %" PRIu64 " pass%s</p>\n",
+		options->format->title,
+		options->levels ? options->levels : options->format->default_levels,
+		options->batch ? "batched" : "strict", options->devices,
+		options->devices == 1 ? "" : "s", options->loops, options->loops == 1 ? "" : "es");
+	for (unsigned i = 0; i < replay->nr_faults; i++)
+		fprintf(out, "<p class=\"bad\">%s</p>\n",
+			fault_text(&replay->faults[i], fault, sizeof(fault)));
+	if (replay->breach[0])
+		fprintf(out, "<p class=\"bad\">%s</p>\n", replay->breach);
+	fputs("<div class=\"tiles\">\n", out);
+	put_tile(out, short_number((double)(counts->maps + counts->unmaps), text),
+		 "events replayed");
+	put_tile(out, short_time((double)latency_quantile(&all->map[2], 500000), text),
+		 "map, median");
+	put_tile(out, short_time((double)latency_quantile(&all->unmap[2], 500000), text),
+		 "unmap, median");
+	put_tile(out, short_number((double)sums->written, text), "pages written by devices");
+	put_tile(out, short_number((double)sums->reported, text), "pages reported dirty");
+	put_tile(out, short_bytes((double)replay->stats.table_bytes_peak, text),
+		 "table memory, peak");
+	fputs("</div>\n", out);
+}
+
+static void put_figure(FILE *out, const char *name, uint64_t value, const char *note)
+{
+	char text[SIZE_TEXT_BYTES];
+
+	fprintf(out, "<tr><td>%s</td><td>%s</td><td class=\"note\">%s</td></tr>\n", name,
+		grouped(value, text), note);
+}
+
+static void put_verdict(FILE *out, const struct replay *replay)
+{
+	const _Atomic uint64_t *faults = replay->report.faults;
+
+	fputs("<section><h2>Verdict</h2><p>Exact means that every figure here is zero.</p>"
+	      "<div class=\"scroll\"><table>\n",
+	      out);
+	put_figure(out, "written, not reported", faults[LEDGER_LOST],
+		   "pages that a device wrote and no sweep or unmap reported");
+	put_figure(out, "reported, not written", faults[LEDGER_IN_VAIN],
+		   "leaves reported dirty that no device had written since their last report");
+	put_figure(out, "stale accesses", faults[LEDGER_STALE] + faults[LEDGER_WRONG_PAGE],
+		   "accesses that reached a page after its unmap was synced, or another page");
+	put_figure(out, "live mappings refused", faults[LEDGER_NO_ACCESS],
+		   "accesses refused although the page was mapped all the time");
+	put_figure(out, "wrong leaves in dumps", faults[LEDGER_BAD_DUMP],
+		   "walks of the live tables that disagree with what is mapped");
+	put_figure(out, "freed tables read", replay->freed_table_reads, "by the devices' walker");
+	put_figure(out, "malformed entries read", replay->breaches - replay->freed_table_reads,
+		   "reserved bits, misaligned blocks, replicas that differ");
+	put_figure(out, "tables leaked", replay->leaked_tables,
+		   "after all was unmapped and destroyed");
+	fputs("</table></div></section>\n", out);
+}
+
+static void put_tally(FILE *out, const char *name, const struct calls_tally *tally)
+{
+	char note[64];
+
+	if (!tally->nr)
+		return;
+	snprintf(note, sizeof(note), "first at line %" PRIu64, tally->line);
+	put_figure(out, name, tally->nr, note);
+}
+
+static void put_figures(FILE *out, const struct replay *replay, const struct replay_sums *sums)
+{
+	const struct calls_counts *counts = calls_counts(replay->calls);
+	const struct iopt_stats *stats = &replay->stats;
+	char note[128], text[2][SIZE_TEXT_BYTES];
+
+	fputs("<section><h2>Figures</h2><div class=\"scroll\"><table>\n", out);
+	put_figure(out, "map events", counts->maps, "contiguous segments");
+	put_figure(out, "map calls", sums->maps, "segments of a scatter list in one call");
+	put_figure(out, "unmap calls", sums->unmaps, "");
+	put_figure(out, "domains", atomic_load(&replay->nr_domains), "");
+	put_figure(out, "device accesses", sums->accesses, "");
+	put_figure(out, "device writes", sums->writes, "");
+	put_figure(out, "accesses refused after unmap", sums->refused, "as they must be");
+	put_figure(out, "pages written", sums->written, "once each mapping");
+	put_figure(out, "pages reported dirty", sums->reported,
+		   "once each mapping; a larger leaf counts with all its pages");
+	put_figure(out, "sweeps", atomic_load(&replay->watchers.sweeps), "");
+	put_figure(out, "walks of live tables", atomic_load(&replay->watchers.dumps), "");
+	put_figure(out, "invalidations", replay->invalidations, "");
+	snprintf(note, sizeof(note), "%s, beside %s mapped at most",
+		 short_bytes((double)stats->table_bytes_peak, text[0]),
+		 short_bytes((double)replay_mapped_peak(replay), text[1]));
+	put_figure(out, "tables, peak", stats->tables_peak, note);
+	put_figure(out, "tables freed by unmap", stats->freed[IOPT_FREED_UNMAP], "while live");
+	put_figure(out, "tables freed under a block", stats->freed[IOPT_FREED_BLOCK], "while live");
+	put_figure(out, "tables freed after a lost race", stats->freed[IOPT_FREED_RACE], "");
+	put_tally(out, "events without domain", &counts->without_domain);
+	put_tally(out, "maps whose domain was inferred", &counts->inferred_maps);
+	put_tally(out, "unmaps whose domain was inferred", &counts->inferred_unmaps);
+	put_tally(out, "maps over something live", &counts->maps_over_live);
+	put_tally(out, "unmaps of what was never seen mapped", &counts->unknown_unmaps);
+	put_tally(out, "ragged unmaps", &counts->ragged_unmaps);
+	put_tally(out, "beyond what the table holds, left out", &sums->beyond);
+	put_tally(out, "unmaps inside a larger leaf, left out", &sums->partial);
+	put_tally(out, "maps over what these left, left out", &sums->blocked);
+	if (replay->trace_counts.lost_lines)
+		put_figure(out, "lost-event lines", replay->trace_counts.lost_lines, "");
+	fputs("</table></div></section>\n", out);
+}
+
+int report_html(struct replay *replay, const char *path)
+{
+	struct replay_latencies all;
+	struct replay_sums sums;
+	struct heat_view view;
+	struct output output;
+	FILE *out;
+
+	if (!output_open(&output, path))
+		return EXIT_CONTENT;
+	out = output.stream;
+	replay_sum(replay, &sums);
+	replay_latencies(replay, &all);
+	heat_finish(replay->heat, &view);
+	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+	      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+	      "<title>iopt replay</title>\n<style>",
+	      out);
+	fputs(style, out);
+	fputs("</style>\n</head>\n<body>\n<main>\n", out);
+	put_head(out, replay, &sums, &all);
+	put_heat(out, &view);
+	put_dirty(out, replay);
+	put_tables(out, replay);
+	put_latencies(out, replay, &all);
+	put_verdict(out, replay);
+	put_figures(out, replay, &sums);
+	fputs("</main>\n<div id=\"tip\"></div>\n<script>", out);
+	fputs(script, out);
+	fputs("</script>\n</body>\n</html>\n", out);
+	return output_close(&output) ? EXIT_OKAY : EXIT_CONTENT;
+}

@@ -79,14 +79,7 @@ void replay_sum(const struct replay *replay, struct replay_sums *sums)
 	}
 }
 
-/* Latencies of all mappers: [0] without a sweep beside, [1] with one, [2] all. */
-struct latencies {
-	struct latency map[3];
-	struct latency unmap[3];
-	struct latency sync;
-};
-
-static void sum_latencies(const struct replay *replay, struct latencies *all)
+void replay_latencies(const struct replay *replay, struct replay_latencies *all)
 {
 	memset(all, 0, sizeof(*all));
 	for (unsigned i = 0; i < replay->options.threads; i++) {
@@ -102,7 +95,7 @@ static void sum_latencies(const struct replay *replay, struct latencies *all)
 	}
 }
 
-static uint64_t mapped_peak(const struct replay *replay)
+uint64_t replay_mapped_peak(const struct replay *replay)
 {
 	uint64_t peak = 0;
 
@@ -180,7 +173,7 @@ static void print_config(const struct replay *replay)
 }
 
 static void print_events(const struct replay *replay, const struct replay_sums *sums,
-			 const struct latencies *all)
+			 const struct replay_latencies *all)
 {
 	const struct calls_counts *counts = calls_counts(replay->calls);
 	uint64_t events = counts->maps + counts->unmaps, wall = replay->end_ns - replay->start_ns;
@@ -235,7 +228,7 @@ static void print_oddities(const struct replay *replay, const struct replay_sums
 		row("left mapped at the end", counts->left, "unmapped after the last event");
 }
 
-static void print_latencies(const struct replay *replay, const struct latencies *all)
+static void print_latencies(const struct replay *replay, const struct replay_latencies *all)
 {
 	const struct watchers *watchers = &replay->watchers;
 
@@ -264,7 +257,8 @@ static void print_tables(const struct replay *replay)
 	printf("\ntables\n");
 	row("live at the end", stats->tables, "%s", size_text(stats->table_bytes, text[0]));
 	row("peak", stats->tables_peak, "%s, beside %s mapped",
-	    size_text(stats->table_bytes_peak, text[0]), size_text(mapped_peak(replay), text[1]));
+	    size_text(stats->table_bytes_peak, text[0]),
+	    size_text(replay_mapped_peak(replay), text[1]));
 	row("freed while live",
 	    stats->freed[IOPT_FREED_UNMAP] + stats->freed[IOPT_FREED_BLOCK] +
 		    stats->freed[IOPT_FREED_RACE],
@@ -319,11 +313,11 @@ static void print_verdict(const struct replay *replay)
 
 void results_print(const struct replay *replay)
 {
-	struct latencies all;
+	struct replay_latencies all;
 	struct replay_sums sums;
 
 	replay_sum(replay, &sums);
-	sum_latencies(replay, &all);
+	replay_latencies(replay, &all);
 	print_config(replay);
 	print_events(replay, &sums, &all);
 	print_oddities(replay, &sums);
@@ -449,7 +443,7 @@ static void add_tables(struct json_object *root, const struct replay *replay)
 	add(root, "tables_live", stats->tables);
 	add(root, "tables_peak", stats->tables_peak);
 	add(root, "table_bytes_peak", stats->table_bytes_peak);
-	add(root, "mapped_bytes_peak", mapped_peak(replay));
+	add(root, "mapped_bytes_peak", replay_mapped_peak(replay));
 	add(freed, "unmap", stats->freed[IOPT_FREED_UNMAP]);
 	add(freed, "block", stats->freed[IOPT_FREED_BLOCK]);
 	add(freed, "race", stats->freed[IOPT_FREED_RACE]);
@@ -465,9 +459,9 @@ static void add_tables(struct json_object *root, const struct replay *replay)
 static void add_latencies(struct json_object *root, const struct replay *replay)
 {
 	const struct watchers *watchers = &replay->watchers;
-	struct latencies all;
+	struct replay_latencies all;
 
-	sum_latencies(replay, &all);
+	replay_latencies(replay, &all);
 	add_latency(root, "map_ns", &all.map[2]);
 	add_latency(root, "map_ns_without_sweep", &all.map[0]);
 	add_latency(root, "map_ns_beside_sweep", &all.map[1]);

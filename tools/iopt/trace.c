@@ -449,7 +449,7 @@ static int check_end(struct trace *trace)
 int trace_next(struct trace *trace, struct trace_event *event)
 {
 	bool complete = true;
-	struct text line = { NULL, NULL };
+	struct text line = { trace->buffer, trace->buffer };
 	int result;
 
 	for (;;) {
