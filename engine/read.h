@@ -124,13 +124,14 @@ static inline bool scan_table(struct scan *scan, struct place *place, uint64_t *
 }
 
 /*
- * The next entry of the table; false at its end, or at an entry that leads further down: then the
- * scan comes back by address. scan->next is the first IOVA of the entry.
+ * The next entry of the table; false at its end, at one that leads further down, or where the scan
+ * went over a gap: then the scan comes back by address. scan->next is the entry's first IOVA.
  */
 static inline bool scan_entry(const struct scan *scan, struct place *place, unsigned index,
 			      uint64_t *entry)
 {
-	if (scan->done || index >= table_entries())
+	if (scan->done || index >= table_entries() ||
+	    table_index(scan->next, place->level) != index)
 		return false;
 	place->index = index;
 	*entry = entry_load_table(place_slot(place));

@@ -346,7 +346,7 @@ static inline int unmap_range(struct unmapping *u)
 	if (place.level > 0) {
 		/* A range that is one table cuts nothing. */
 		bool table = F->kind(entry, place.level) == IOPT_TABLE &&
-			     last - first == entry_mask(place.level);
+			     is_entry(first, last, 0, place.level);
 
 		if (!table && range_cuts(top, first, last))
 			return -IOPT_EOPNOTSUPP;

@@ -30,6 +30,9 @@
 extern "C" {
 #endif
 
+/* What these headers declare is all that the shared library shows. */
+#pragma GCC visibility push(default)
+
 #define IOPT_MAX_LEVELS 6u
 
 struct iopt_domain;
@@ -636,6 +639,8 @@ struct iopt_stats {
  * Context: any.
  */
 void iopt_stats(const struct iopt_domain *domain, struct iopt_stats *stats);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

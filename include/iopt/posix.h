@@ -20,6 +20,9 @@
 extern "C" {
 #endif
 
+/* What these headers declare is all that the shared library shows. */
+#pragma GCC visibility push(default)
+
 /**
  * struct iopt_posix_config - the arena of table memory
  * @bytes:   size of the arena, a multiple of 2 MiB; address space only until used; 0: 64 GiB,
@@ -128,6 +131,8 @@ uint64_t iopt_posix_fail(uint64_t nth, bool repeat);
  * A checked build reports each on standard error; other builds find none.
  */
 uint64_t iopt_posix_breaches(void);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }
