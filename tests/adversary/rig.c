@@ -387,7 +387,7 @@ void rig_sweep(struct rig *rig, uint64_t first, uint64_t last, unsigned flags, s
 
 /* ---- the same test for every format ---------------------------------------------------------- */
 
-#define MAX_TESTS 128u
+#define MAX_TESTS 256u
 
 /* What cmocka hands to a test as its initial state. */
 struct format_run {
@@ -396,10 +396,18 @@ struct format_run {
 	char name[96];
 };
 
+static const struct format_test *running;
+
+const struct format_test *test_running(void)
+{
+	return running;
+}
+
 static void run_one(void **state)
 {
 	const struct format_run *run = *state;
 
+	running = run->test;
 	run->test->run(run->format);
 }
 

@@ -193,12 +193,17 @@ void rig_sweep(struct rig *rig, uint64_t first, uint64_t last, unsigned flags, s
  * @name:     without the format
  * @run:      the test
  * @wants:    abilities that the format must have, IOPT_CAN_*; others are left out
+ * @ctx:      for @run, which finds it by test_running()
  */
 struct format_test {
 	const char *name;
 	void (*run)(const struct iopt_format_info *format);
 	uint32_t wants;
+	const void *ctx;
 };
+
+/* The test that is running. */
+const struct format_test *test_running(void);
 
 /**
  * run_format_tests() - run each of some tests for every format

@@ -79,9 +79,9 @@ static void test_run_without_start_ends_table(const struct iopt_format_info *for
 int main(int argc, char **argv)
 {
 	static const struct format_test tests[] = {
-		{ "run without its start", test_run_without_start, IOPT_CAN_RUNS },
+		{ "run without its start", test_run_without_start, IOPT_CAN_RUNS, NULL },
 		{ "run without its start ends a table", test_run_without_start_ends_table,
-		  IOPT_CAN_RUNS },
+		  IOPT_CAN_RUNS, NULL },
 	};
 
 	return run_format_tests(argc, argv, "breach", tests, sizeof(tests) / sizeof(*tests));

@@ -526,20 +526,22 @@ static void test_sweep_spares_other_sizes(const struct iopt_format_info *format)
 int main(int argc, char **argv)
 {
 	static const struct format_test tests[] = {
-		{ "sweep reports what was written", test_sweep_reports_what_was_written, 0 },
-		{ "sweep into bitmap", test_sweep_into_bitmap, 0 },
-		{ "refused stays dirty", test_refused_stays_dirty, 0 },
-		{ "taken before refusal is cleared", test_taken_before_refusal_is_cleared, 0 },
-		{ "partial leaf stays dirty", test_partial_leaf_stays_dirty, 0 },
-		{ "sweep in steps", test_sweep_in_steps, 0 },
-		{ "run dirty by any replica", test_run_dirty_by_any_replica, IOPT_CAN_RUNS },
-		{ "run dirty in unlinked table", test_run_dirty_in_unlinked_table, IOPT_CAN_RUNS },
-		{ "unmap reports what was written", test_unmap_reports_what_was_written, 0 },
+		{ "sweep reports what was written", test_sweep_reports_what_was_written, 0, NULL },
+		{ "sweep into bitmap", test_sweep_into_bitmap, 0, NULL },
+		{ "refused stays dirty", test_refused_stays_dirty, 0, NULL },
+		{ "taken before refusal is cleared", test_taken_before_refusal_is_cleared, 0,
+		  NULL },
+		{ "partial leaf stays dirty", test_partial_leaf_stays_dirty, 0, NULL },
+		{ "sweep in steps", test_sweep_in_steps, 0, NULL },
+		{ "run dirty by any replica", test_run_dirty_by_any_replica, IOPT_CAN_RUNS, NULL },
+		{ "run dirty in unlinked table", test_run_dirty_in_unlinked_table, IOPT_CAN_RUNS,
+		  NULL },
+		{ "unmap reports what was written", test_unmap_reports_what_was_written, 0, NULL },
 		{ "unmap reports blocks of unlinked table",
-		  test_unmap_reports_blocks_of_unlinked_table, 0 },
-		{ "unmap sees last writes", test_unmap_sees_last_writes, 0 },
-		{ "sweep resurrects nothing", test_sweep_resurrects_nothing, 0 },
-		{ "sweep spares other sizes", test_sweep_spares_other_sizes, 0 },
+		  test_unmap_reports_blocks_of_unlinked_table, 0, NULL },
+		{ "unmap sees last writes", test_unmap_sees_last_writes, 0, NULL },
+		{ "sweep resurrects nothing", test_sweep_resurrects_nothing, 0, NULL },
+		{ "sweep spares other sizes", test_sweep_spares_other_sizes, 0, NULL },
 	};
 
 	return run_format_tests(argc, argv, "dirty", tests, sizeof(tests) / sizeof(*tests));

@@ -271,13 +271,13 @@ static void test_growth_without_memory(const struct iopt_format_info *format)
 int main(int argc, char **argv)
 {
 	static const struct format_test tests[] = {
-		{ "grows by need", test_grows_by_need, IOPT_CAN_GROW },
-		{ "top is one word", test_top_is_one_word, IOPT_CAN_GROW },
-		{ "newest top leads to old", test_newest_top_leads_to_old, IOPT_CAN_GROW },
-		{ "announced before use", test_announced_before_use, IOPT_CAN_GROW },
-		{ "late announcement", test_late_announcement, IOPT_CAN_GROW },
-		{ "old top unlinked", test_old_top_unlinked, IOPT_CAN_GROW },
-		{ "growth without memory", test_growth_without_memory, IOPT_CAN_GROW },
+		{ "grows by need", test_grows_by_need, IOPT_CAN_GROW, NULL },
+		{ "top is one word", test_top_is_one_word, IOPT_CAN_GROW, NULL },
+		{ "newest top leads to old", test_newest_top_leads_to_old, IOPT_CAN_GROW, NULL },
+		{ "announced before use", test_announced_before_use, IOPT_CAN_GROW, NULL },
+		{ "late announcement", test_late_announcement, IOPT_CAN_GROW, NULL },
+		{ "old top unlinked", test_old_top_unlinked, IOPT_CAN_GROW, NULL },
+		{ "growth without memory", test_growth_without_memory, IOPT_CAN_GROW, NULL },
 	};
 
 	return run_format_tests(argc, argv, "top", tests, sizeof(tests) / sizeof(*tests));

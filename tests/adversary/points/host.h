@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The posix host, with a point before every atomic access that the engine makes: the engine, compiled
+ * unchanged against this header, can be stopped at each of them while another thread does something.
+ * See test_points.c.
+ *
+ * The macros below stand for builtins of the compiler, which no function can: a name is not expanded
+ * again inside its own expansion, so that the builtin itself is what remains behind the point.
+ */
+#ifndef TESTS_ADVERSARY_POINTS_HOST_H
+#define TESTS_ADVERSARY_POINTS_HOST_H
+
+#include "hosts/posix/host.h"
+
+/* Points that this thread passes before it stops at one; 0: it stops at none. */
+extern _Thread_local uint64_t points_left;
+
+/* The thread stops here. */
+void point_reached(void);
+
+static inline void point(void)
+{
+	if (points_left && --points_left == 0)
+		point_reached();
+}
+
+#define __atomic_load_n(...)		 (point(), __atomic_load_n(__VA_ARGS__))
+#define __atomic_store_n(...)		 (point(), __atomic_store_n(__VA_ARGS__))
+#define __atomic_exchange_n(...)	 (point(), __atomic_exchange_n(__VA_ARGS__))
+#define __atomic_compare_exchange_n(...) (point(), __atomic_compare_exchange_n(__VA_ARGS__))
+#define __atomic_fetch_add(...)		 (point(), __atomic_fetch_add(__VA_ARGS__))
+#define __atomic_fetch_sub(...)		 (point(), __atomic_fetch_sub(__VA_ARGS__))
+#define __atomic_fetch_and(...)		 (point(), __atomic_fetch_and(__VA_ARGS__))
+#define __atomic_fetch_or(...)		 (point(), __atomic_fetch_or(__VA_ARGS__))
+#define __atomic_add_fetch(...)		 (point(), __atomic_add_fetch(__VA_ARGS__))
+
+#endif

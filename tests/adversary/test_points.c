@@ -1,0 +1,928 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Two operations, one in the middle of the other, at every point of it: the engine is compiled with a
+ * point before each of its atomic accesses (points/host.h). A scene is played once for each point of
+ * its first operation; there the thread stops, and another one runs the second operation from start to
+ * end. So whatever can go wrong by one switch between threads goes wrong here every time.
+ *
+ * Each playing has a window of IOVA of its own in one domain, so that tables above it are shared.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "aside.h"
+#include "points/host.h"
+
+#define PA (1ull << 40)
+
+#define WINDOW (4 * GIB)
+
+/* Up to here every point is tried, from there on some. */
+#define ALL_POINTS  160u
+#define POINT_STEP  61u
+#define MOST_POINTS 4000u
+
+/* An operation with fewer was not compiled against points/host.h. */
+#define FEWEST_POINTS 3u
+
+/**
+ * struct stage - one playing of a scene
+ * @rig:    the domain
+ * @base:   first IOVA of the window
+ * @size_lg2: leaf size that the scene is played for
+ * @result: of the first operation, where it is a call that may fail
+ * @first, @second, @last: dirty pages that the operations reported, and a last sweep
+ * @other:  of the second operation: whether a device's access got through, or a result
+ * @before: what was dirty before
+ */
+struct stage {
+	struct rig *rig;
+	uint64_t base;
+	unsigned size_lg2;
+	int result;
+	int other;
+	struct notes first;
+	struct notes second;
+	struct notes last;
+};
+
+/**
+ * struct scene - see the head of this file
+ * @name:    without the format
+ * @prepare: before; NULL: nothing
+ * @first:   the operation that is stopped
+ * @second:  what happens meanwhile; may complain, not assert
+ * @check:   after: the window is emptied behind it
+ * @wants:   abilities that the format must have
+ * @sizes:   bit n: play it for leaves of 2^n bytes, where the format has them; 0: once
+ */
+struct scene {
+	const char *name;
+	void (*prepare)(struct stage *stage);
+	void (*first)(struct stage *stage);
+	void (*second)(struct stage *stage);
+	void (*check)(struct stage *stage);
+	uint32_t wants;
+	uint64_t sizes;
+};
+
+/* ---- points ---------------------------------------------------------------------------------- */
+
+_Thread_local uint64_t points_left;
+
+static const struct scene *playing;
+static struct stage *stage_now;
+static bool reached;
+
+static void *play_second(void *ctx)
+{
+	playing->second(ctx);
+	return NULL;
+}
+
+/* Not while this thread holds the lock that a change of the root needs: the next point serves as well. */
+void point_reached(void)
+{
+	if (pthread_mutex_trylock(&stage_now->rig->root_lock)) {
+		points_left = 1;
+		return;
+	}
+	pthread_mutex_unlock(&stage_now->rig->root_lock);
+	reached = true;
+	aside(play_second, stage_now);
+}
+
+/* ---- what operations and checks are made of ---------------------------------------------------- */
+
+/* A physical address that is like an IOVA in its lowest n bits only: leaves of 2^n bytes. */
+static uint64_t pa_for(unsigned leaf_lg2)
+{
+	return PA + (1ull << leaf_lg2);
+}
+
+static int map_at(struct stage *stage, uint64_t offset, uint64_t bytes, uint64_t pa)
+{
+	uint64_t first = stage->base + offset;
+
+	return iopt_map(stage->rig->domain, first, first + bytes - 1, pa, READ_WRITE, NULL);
+}
+
+static void must_map(struct stage *stage, uint64_t offset, uint64_t bytes, uint64_t pa)
+{
+	if (map_at(stage, offset, bytes, pa))
+		complain("%s: map at offset 0x%llx fails", playing->name,
+			 (unsigned long long)offset);
+}
+
+static int unmap_at(struct stage *stage, uint64_t offset, uint64_t bytes, struct notes *notes)
+{
+	uint64_t first = stage->base + offset;
+	struct iopt_gather gather;
+	int error;
+
+	notes_init(notes);
+	iopt_gather_init(&gather, stage->rig->domain, &notes->sink);
+	error = iopt_unmap(stage->rig->domain, first, first + bytes - 1, 0, &gather, NULL);
+	iopt_sync(&gather);
+	return error;
+}
+
+static void must_unmap(struct stage *stage, uint64_t offset, uint64_t bytes, struct notes *notes)
+{
+	if (unmap_at(stage, offset, bytes, notes))
+		complain("%s: unmap at offset 0x%llx fails", playing->name,
+			 (unsigned long long)offset);
+}
+
+static void sweep_window(struct stage *stage, struct notes *notes)
+{
+	struct iopt_gather gather;
+
+	notes_init(notes);
+	iopt_gather_init(&gather, stage->rig->domain, NULL);
+	if (iopt_sweep(stage->rig->domain, stage->base, stage->base + WINDOW - 1, IOPT_SWEEP_CLEAR,
+		       &notes->sink, &gather, 0, NULL))
+		complain("%s: a sweep fails", playing->name);
+	iopt_sync(&gather);
+}
+
+static bool writes(struct stage *stage, uint64_t offset)
+{
+	return rig_write(stage->rig, 0, stage->base + offset) == SOFT_IOMMU_DONE;
+}
+
+static void must_write(struct stage *stage, uint64_t offset)
+{
+	if (!writes(stage, offset))
+		complain("%s: the device can't write at offset 0x%llx", playing->name,
+			 (unsigned long long)offset);
+}
+
+static void must_be_at(struct stage *stage, uint64_t offset, uint64_t pa)
+{
+	struct iopt_translation found;
+
+	assert_int_equal(iopt_translate(stage->rig->domain, stage->base + offset, &found), 0);
+	assert_int_equal(found.pa, pa);
+	assert_true(writes(stage, offset));
+	assert_int_equal(rig_touched(), pa);
+}
+
+static void must_be_gone(struct stage *stage, uint64_t offset)
+{
+	struct iopt_translation found;
+
+	assert_int_equal(iopt_translate(stage->rig->domain, stage->base + offset, &found), -ENOENT);
+	assert_false(writes(stage, offset));
+}
+
+/* How often a page was reported, by whomever. */
+static unsigned reports(const struct stage *stage, uint64_t offset)
+{
+	uint64_t iova = stage->base + offset;
+
+	return notes_count(&stage->first, iova) + notes_count(&stage->second, iova) +
+	       notes_count(&stage->last, iova);
+}
+
+static uint64_t leaf(const struct stage *stage)
+{
+	return 1ull << stage->size_lg2;
+}
+
+/* ---- scenes: mappers beside each other --------------------------------------------------------- */
+
+#define A (3 * PAGE)
+#define B (7 * PAGE)
+
+static void map_a(struct stage *stage)
+{
+	must_map(stage, A, PAGE, PA);
+}
+
+static void map_b(struct stage *stage)
+{
+	must_map(stage, B, PAGE, 3 * PA);
+}
+
+static void check_a_and_b(struct stage *stage)
+{
+	must_be_at(stage, A, PA);
+	must_be_at(stage, B, 3 * PA);
+}
+
+static void map_b_in_next_table(struct stage *stage)
+{
+	must_map(stage, 2 * MIB + B, PAGE, 3 * PA);
+}
+
+static void check_a_and_next_b(struct stage *stage)
+{
+	must_be_at(stage, A, PA);
+	must_be_at(stage, 2 * MIB + B, 3 * PA);
+}
+
+/* A run of pages over the border of two tables, and neighbours of both its ends. */
+static void map_across(struct stage *stage)
+{
+	must_map(stage, 2 * MIB - 3 * PAGE, 6 * PAGE, pa_for(12));
+}
+
+static void map_beside_across(struct stage *stage)
+{
+	must_map(stage, 2 * MIB - 4 * PAGE, PAGE, 3 * PA);
+	must_map(stage, 2 * MIB + 3 * PAGE, PAGE, 3 * PA + PAGE);
+}
+
+static void check_across(struct stage *stage)
+{
+	for (unsigned i = 0; i < 6; i++)
+		must_be_at(stage, 2 * MIB + i * PAGE - 3 * PAGE, pa_for(12) + i * PAGE);
+	must_be_at(stage, 2 * MIB - 4 * PAGE, 3 * PA);
+	must_be_at(stage, 2 * MIB + 3 * PAGE, 3 * PA + PAGE);
+}
+
+static void unmap_b(struct stage *stage)
+{
+	must_unmap(stage, B, PAGE, &stage->second);
+}
+
+static void check_a_without_b(struct stage *stage)
+{
+	must_be_at(stage, A, PA);
+	must_be_gone(stage, B);
+}
+
+static void unmap_a(struct stage *stage)
+{
+	must_unmap(stage, A, PAGE, &stage->first);
+}
+
+static void check_b_without_a(struct stage *stage)
+{
+	must_be_gone(stage, A);
+	must_be_at(stage, B, 3 * PA);
+}
+
+/* A run of several pages, while a device goes for all of them: each is reached once the map returned. */
+static void map_leaf(struct stage *stage)
+{
+	must_map(stage, 0, leaf(stage), pa_for(stage->size_lg2));
+}
+
+static void write_all_pages(struct stage *stage)
+{
+	for (unsigned i = 0; i < 16; i++)
+		stage->other += writes(stage, i * (leaf(stage) / 16));
+}
+
+static void check_leaf_mapped(struct stage *stage)
+{
+	for (unsigned i = 0; i < 16; i++)
+		must_be_at(stage, i * (leaf(stage) / 16),
+			   pa_for(stage->size_lg2) + i * (leaf(stage) / 16));
+}
+
+/* ---- scenes: a block over empty tables ---------------------------------------------------------- */
+
+static void prepare_empty_table(struct stage *stage)
+{
+	must_map(stage, 0, PAGE, pa_for(12));
+	must_write(stage, 0);
+	must_unmap(stage, 0, PAGE, &stage->second);
+}
+
+static void map_block(struct stage *stage)
+{
+	must_map(stage, 0, 2 * MIB, pa_for(21));
+}
+
+static void write_block(struct stage *stage)
+{
+	if (writes(stage, MIB) && rig_touched() != pa_for(21) + MIB)
+		complain("%s: the device goes elsewhere", playing->name);
+}
+
+static void check_block(struct stage *stage)
+{
+	must_be_at(stage, 0, pa_for(21));
+	must_be_at(stage, MIB, pa_for(21) + MIB);
+}
+
+static void check_block_and_next_b(struct stage *stage)
+{
+	check_block(stage);
+	must_be_at(stage, 2 * MIB + B, 3 * PA);
+}
+
+/* ---- scenes: unmap is exact --------------------------------------------------------------------- */
+
+static void prepare_leaf(struct stage *stage)
+{
+	must_map(stage, 0, leaf(stage), pa_for(stage->size_lg2));
+	must_map(stage, 4 * MIB, PAGE, pa_for(12));
+}
+
+static void unmap_leaf(struct stage *stage)
+{
+	must_unmap(stage, 0, leaf(stage), &stage->first);
+}
+
+static void write_leaf(struct stage *stage)
+{
+	stage->other = writes(stage, leaf(stage) / 2);
+}
+
+static void check_unmapped_exactly(struct stage *stage)
+{
+	must_be_gone(stage, 0);
+	must_be_gone(stage, leaf(stage) / 2);
+	assert_int_equal(reports(stage, leaf(stage) / 2), stage->other);
+	must_be_at(stage, 4 * MIB, pa_for(12));
+}
+
+/* The same where the table goes as a whole; the device has a pointer to it. */
+static void prepare_leaf_and_pointer(struct stage *stage)
+{
+	prepare_leaf(stage);
+	must_map(stage, MIB, PAGE, pa_for(12));
+	rig_read(stage->rig, 0, stage->base + MIB);
+}
+
+static void unmap_table_of_leaf(struct stage *stage)
+{
+	must_unmap(stage, 0, 2 * MIB, &stage->first);
+}
+
+static void prepare_leaf_beside_b(struct stage *stage)
+{
+	prepare_leaf(stage);
+	must_map(stage, 2 * MIB + B, PAGE, 3 * PA);
+}
+
+static void sweep_meanwhile(struct stage *stage)
+{
+	sweep_window(stage, &stage->second);
+}
+
+static void prepare_dirty_leaf(struct stage *stage)
+{
+	prepare_leaf_beside_b(stage);
+	must_write(stage, leaf(stage) / 4);
+}
+
+/* Both may report it where they meet, one of them must. */
+static void check_reported_by_one(struct stage *stage)
+{
+	must_be_gone(stage, 0);
+	assert_in_range(reports(stage, leaf(stage) / 4), 1, 2);
+	must_be_at(stage, 2 * MIB + B, 3 * PA);
+}
+
+/* ---- scenes: sweeps ------------------------------------------------------------------------------- */
+
+static void sweep_first(struct stage *stage)
+{
+	sweep_window(stage, &stage->first);
+}
+
+static void check_write_reported(struct stage *stage)
+{
+	sweep_window(stage, &stage->last);
+	assert_true(stage->other);
+	assert_in_range(reports(stage, leaf(stage) / 2), 1, 2);
+	/* A sweep that comes later finds nothing new. */
+	sweep_window(stage, &stage->last);
+	assert_int_equal(notes_count(&stage->last, stage->base + leaf(stage) / 2), 0);
+}
+
+/* Under a sweep a dirty leaf is unmapped and mapped again, elsewhere, and that is written too. */
+static void map_again_and_write(struct stage *stage)
+{
+	must_unmap(stage, 0, leaf(stage), &stage->second);
+	must_map(stage, 0, leaf(stage), pa_for(stage->size_lg2) + 2 * PA);
+	must_write(stage, 0);
+}
+
+/* The same, with the table of it. */
+static void map_table_again_and_write(struct stage *stage)
+{
+	must_unmap(stage, 0, 2 * MIB, &stage->second);
+	must_map(stage, 0, leaf(stage), pa_for(stage->size_lg2) + 2 * PA);
+	must_write(stage, 0);
+}
+
+static void check_both_reported(struct stage *stage)
+{
+	must_be_at(stage, 2 * MIB + B, 3 * PA);
+	sweep_window(stage, &stage->last);
+	/* The old one by the sweep or the unmap, the new one by the sweep, if it came by, or the next. */
+	assert_true(notes_count(&stage->first, stage->base) ||
+		    notes_count(&stage->second, stage->base));
+	assert_true(notes_count(&stage->first, stage->base) ||
+		    notes_count(&stage->last, stage->base));
+	must_be_at(stage, 0, pa_for(stage->size_lg2) + 2 * PA);
+}
+
+/* Under a sweep a dirty leaf is unmapped for good. */
+static void unmap_leaf_meanwhile(struct stage *stage)
+{
+	must_unmap(stage, 0, leaf(stage), &stage->second);
+}
+
+/* Under a sweep leaves of another size take the place, all written. */
+static void map_other_size_and_write(struct stage *stage)
+{
+	uint64_t size = stage->size_lg2 == 21 ? PAGE : 2 * MIB;
+
+	must_unmap(stage, 0, leaf(stage), &stage->second);
+	must_map(stage, 0, size, stage->size_lg2 == 21 ? pa_for(12) : pa_for(21));
+	must_write(stage, size / 2);
+}
+
+static void check_other_size_reported(struct stage *stage)
+{
+	uint64_t wrote = stage->size_lg2 == 21 ? PAGE / 2 : MIB;
+
+	sweep_window(stage, &stage->last);
+	assert_true(notes_count(&stage->first, stage->base + wrote) ||
+		    notes_count(&stage->last, stage->base + wrote));
+}
+
+/* ---- scenes: readers ------------------------------------------------------------------------------ */
+
+static void prepare_gigabyte(struct stage *stage)
+{
+	must_map(stage, GIB + A, PAGE, PA);
+	must_map(stage, GIB + 2 * MIB + A, PAGE, PA);
+	must_map(stage, 2 * GIB + A, PAGE, 5 * PA);
+	must_write(stage, GIB + A);
+}
+
+/* Tables and all, and a block in their place. */
+static void unmap_gigabyte_map_block(struct stage *stage)
+{
+	must_unmap(stage, GIB, GIB, &stage->second);
+	must_map(stage, GIB, 2 * MIB, pa_for(21));
+}
+
+static void translate_all(struct stage *stage)
+{
+	struct iopt_translation found;
+	int error = iopt_translate(stage->rig->domain, stage->base + GIB + A, &found);
+
+	if (error ? error != -ENOENT : found.pa != PA && found.pa != pa_for(21) + A)
+		complain("a translation that never was");
+	if (iopt_translate(stage->rig->domain, stage->base + 2 * GIB + A, &found) ||
+	    found.pa != 5 * PA)
+		complain("a translation got lost");
+}
+
+static void visit_all(struct stage *stage)
+{
+	struct iopt_item items[3];
+	struct iopt_visit visit;
+	unsigned found = 0;
+
+	iopt_visit_init(&visit, stage->base, stage->base + WINDOW - 1,
+			IOPT_VISIT_LEAVES | IOPT_VISIT_TABLES);
+	while (!visit.done) {
+		size_t nr = iopt_visit(stage->rig->domain, &visit, items, 3);
+
+		for (size_t i = 0; i < nr; i++) {
+			const struct iopt_item *item = &items[i];
+
+			if (item->flags & IOPT_ITEM_TABLE)
+				continue;
+			if (item->pa != PA && item->pa != pa_for(21) && item->pa != 5 * PA)
+				complain("a visit finds what never was");
+			found += item->pa == 5 * PA;
+		}
+	}
+	if (found != 1)
+		complain("a visit finds %u times what is there once", found);
+}
+
+static void check_readers(struct stage *stage)
+{
+	must_be_at(stage, GIB + A, pa_for(21) + A);
+	must_be_at(stage, 2 * GIB + A, 5 * PA);
+	must_be_gone(stage, GIB + 2 * MIB + A);
+}
+
+/* ---- scenes: maps that fail ------------------------------------------------------------------------ */
+
+/* Twelve pages over the border of two tables; the last one is taken. */
+#define FAILING	      (2 * MIB - 6 * PAGE)
+#define FAILING_PAGES 12u
+
+static void prepare_last_taken(struct stage *stage)
+{
+	must_map(stage, FAILING + (FAILING_PAGES - 1) * PAGE, PAGE, 3 * PA);
+	must_map(stage, FAILING - PAGE, PAGE, 5 * PA);
+	must_map(stage, FAILING + FAILING_PAGES * PAGE, PAGE, 7 * PA);
+}
+
+static void map_and_fail(struct stage *stage)
+{
+	stage->result = map_at(stage, FAILING, FAILING_PAGES * PAGE, pa_for(12));
+}
+
+static void read_all_failing(struct stage *stage)
+{
+	for (unsigned i = 0; i < FAILING_PAGES; i++)
+		rig_read(stage->rig, 0, stage->base + FAILING + i * PAGE);
+}
+
+static void check_failed(struct stage *stage)
+{
+	assert_int_equal(stage->result, -EEXIST);
+	for (unsigned i = 0; i + 1 < FAILING_PAGES; i++)
+		must_be_gone(stage, FAILING + i * PAGE);
+	must_be_at(stage, FAILING + (FAILING_PAGES - 1) * PAGE, 3 * PA);
+	must_be_at(stage, FAILING - PAGE, 5 * PA);
+	must_be_at(stage, FAILING + FAILING_PAGES * PAGE, 7 * PA);
+}
+
+/* No memory for the second table. */
+static void map_without_memory(struct stage *stage)
+{
+	iopt_posix_fail(1, false);
+	stage->result = map_at(stage, FAILING, (FAILING_PAGES - 1) * PAGE, pa_for(12));
+	iopt_posix_fail(0, false);
+}
+
+static void prepare_first_table(struct stage *stage)
+{
+	must_map(stage, FAILING - PAGE, PAGE, 5 * PA);
+}
+
+static void check_failed_without_memory(struct stage *stage)
+{
+	assert_int_equal(stage->result, -ENOMEM);
+	for (unsigned i = 0; i < FAILING_PAGES; i++)
+		must_be_gone(stage, FAILING + i * PAGE);
+	must_be_at(stage, FAILING - PAGE, 5 * PA);
+}
+
+/* Neighbours are mapped while it fails, and stay. */
+static void map_beside_failing(struct stage *stage)
+{
+	must_map(stage, FAILING - 2 * PAGE, PAGE, 3 * PA);
+	must_map(stage, FAILING + (FAILING_PAGES + 1) * PAGE, PAGE, 3 * PA);
+}
+
+static void check_failed_beside(struct stage *stage)
+{
+	check_failed(stage);
+	must_be_at(stage, FAILING - 2 * PAGE, 3 * PA);
+	must_be_at(stage, FAILING + (FAILING_PAGES + 1) * PAGE, 3 * PA);
+}
+
+/* ---- scenes: broken contracts ----------------------------------------------------------------------- */
+
+/* The range that two fight about is the second gigabyte; a neighbour lives in the third. */
+static void prepare_neighbour(struct stage *stage)
+{
+	must_map(stage, 2 * GIB + A, PAGE, 5 * PA);
+	must_map(stage, GIB + B, PAGE, 3 * PA);
+	must_map(stage, GIB + 4 * MIB + B, PAGE, 3 * PA);
+	must_write(stage, GIB + B);
+	must_write(stage, GIB + 4 * MIB + B);
+}
+
+static void map_in_gigabyte(struct stage *stage)
+{
+	stage->result = map_at(stage, GIB + A, PAGE, PA);
+}
+
+static void map_new_table_in_gigabyte(struct stage *stage)
+{
+	stage->result = map_at(stage, GIB + 2 * MIB + A, PAGE, PA);
+}
+
+static void unmap_gigabyte(struct stage *stage)
+{
+	stage->other = unmap_at(stage, GIB, GIB, &stage->second);
+}
+
+static void unmap_gigabyte_first(struct stage *stage)
+{
+	stage->result = unmap_at(stage, GIB, GIB, &stage->first);
+}
+
+static void unmap_table_in_gigabyte(struct stage *stage)
+{
+	stage->result = unmap_at(stage, GIB + 4 * MIB, 2 * MIB, &stage->first);
+}
+
+static void unmap_table_in_gigabyte_second(struct stage *stage)
+{
+	stage->other = unmap_at(stage, GIB + 4 * MIB, 2 * MIB, &stage->second);
+}
+
+static void check_neighbour(struct stage *stage)
+{
+	must_be_at(stage, 2 * GIB + A, 5 * PA);
+}
+
+static void check_neighbour_and_gone(struct stage *stage)
+{
+	must_be_at(stage, 2 * GIB + A, 5 * PA);
+	assert_int_equal(stage->result, 0);
+	assert_int_equal(stage->other, 0);
+	must_be_gone(stage, GIB + 4 * MIB + B);
+}
+
+/* A table that is new in an unlinked one would be lost: the mapper finds dead and starts again. */
+static void check_neighbour_and_new_table(struct stage *stage)
+{
+	must_be_at(stage, 2 * GIB + A, 5 * PA);
+	assert_int_equal(stage->result, 0);
+	must_be_gone(stage, GIB + B);
+}
+
+/* Two maps that overlap, two runs of pages or two leaves, between neighbours on both sides. */
+static void prepare_both_sides(struct stage *stage)
+{
+	must_map(stage, MIB - 16 * PAGE, 16 * PAGE, pa_for(12));
+	must_map(stage, MIB + 64 * KIB, 16 * PAGE, pa_for(12));
+}
+
+static void map_middle(struct stage *stage)
+{
+	stage->result = map_at(stage, MIB, 64 * KIB, pa_for(stage->size_lg2));
+}
+
+static void map_middle_too(struct stage *stage)
+{
+	stage->other = map_at(stage, MIB + 3 * PAGE, 8 * PAGE, pa_for(12) + 8 * PA);
+}
+
+static void unmap_middle(struct stage *stage)
+{
+	stage->other = unmap_at(stage, MIB, 64 * KIB, &stage->second);
+}
+
+static void unmap_middle_first(struct stage *stage)
+{
+	stage->result = unmap_at(stage, MIB, 64 * KIB, &stage->first);
+}
+
+static void prepare_middle(struct stage *stage)
+{
+	prepare_both_sides(stage);
+	map_middle(stage);
+}
+
+/* What is left in the middle goes; the neighbours don't. */
+static void check_both_sides(struct stage *stage)
+{
+	unmap_at(stage, MIB, 64 * KIB, &stage->last);
+	for (unsigned i = 0; i < 16; i++) {
+		must_be_at(stage, MIB + i * PAGE - 16 * PAGE, pa_for(12) + i * PAGE);
+		must_be_at(stage, MIB + 64 * KIB + i * PAGE, pa_for(12) + i * PAGE);
+	}
+}
+
+/* ---- scenes: growth ---------------------------------------------------------------------------------- */
+
+/* The window's own number says how far up it reaches; here the whole domain is the stage. */
+static uint64_t beyond(const struct stage *stage, unsigned levels)
+{
+	return 1ull << (stage->rig->format->granule_lg2 + levels * stage->rig->format->index_lg2);
+}
+
+static void map_high(struct stage *stage)
+{
+	must_map(stage, beyond(stage, 2), PAGE, PA);
+}
+
+static void map_higher(struct stage *stage)
+{
+	must_map(stage, beyond(stage, 4), PAGE, PA);
+	must_write(stage, beyond(stage, 4));
+}
+
+static void map_as_high(struct stage *stage)
+{
+	must_map(stage, beyond(stage, 2) + B, PAGE, 3 * PA);
+	must_write(stage, beyond(stage, 2) + B);
+}
+
+static void prepare_low(struct stage *stage)
+{
+	must_map(stage, A, PAGE, 5 * PA);
+	must_write(stage, A);
+}
+
+static void look_low(struct stage *stage)
+{
+	struct iopt_translation found;
+
+	if (iopt_translate(stage->rig->domain, A, &found) || found.pa != 5 * PA)
+		complain("what is mapped below is lost while the top grows");
+	must_write(stage, A);
+	must_map(stage, B, PAGE, 7 * PA);
+	must_write(stage, B);
+	must_unmap(stage, B, PAGE, &stage->second);
+	if (writes(stage, B))
+		complain("what was unmapped below stays while the top grows");
+}
+
+static void check_high(struct stage *stage)
+{
+	must_be_at(stage, A, 5 * PA);
+	must_be_at(stage, beyond(stage, 2), PA);
+}
+
+static void unmap_below(struct stage *stage)
+{
+	must_unmap(stage, 0, beyond(stage, 2), &stage->second);
+}
+
+static void check_high_only(struct stage *stage)
+{
+	must_be_gone(stage, A);
+	must_be_at(stage, beyond(stage, 2), PA);
+}
+
+/* ---- playing ------------------------------------------------------------------------------------------- */
+
+#define SIZES_HERE (1ull << 12 | 1ull << 13 | 1ull << 16 | 1ull << 21)
+#define RUNS_HERE  (1ull << 13 | 1ull << 16)
+
+static const struct scene scenes[] = {
+	{ "neighbours in a new table", NULL, map_a, map_b, check_a_and_b, 0, 0 },
+	{ "neighbours in a new table above", NULL, map_a, map_b_in_next_table, check_a_and_next_b,
+	  0, 0 },
+	{ "neighbours of two tables", NULL, map_across, map_beside_across, check_across, 0, 0 },
+	{ "map beside unmap", map_b, map_a, unmap_b, check_a_without_b, 0, 0 },
+	{ "unmap beside map", map_a, unmap_a, map_b, check_b_without_a, 0, 0 },
+	{ "map under a device", NULL, map_leaf, write_all_pages, check_leaf_mapped, 0,
+	  1ull << 16 | 1ull << 21 },
+	{ "block over empty table, device", prepare_empty_table, map_block, write_block,
+	  check_block, 0, 0 },
+	{ "block over empty table, neighbour", prepare_empty_table, map_block, map_b_in_next_table,
+	  check_block_and_next_b, 0, 0 },
+	{ "unmap under a device", prepare_leaf, unmap_leaf, write_leaf, check_unmapped_exactly, 0,
+	  SIZES_HERE },
+	{ "unlink under a device", prepare_leaf_and_pointer, unmap_table_of_leaf, write_leaf,
+	  check_unmapped_exactly, 0, 1ull << 12 | RUNS_HERE },
+	{ "unmap beside sweep", prepare_dirty_leaf, unmap_leaf, sweep_meanwhile,
+	  check_reported_by_one, 0, SIZES_HERE },
+	{ "unlink beside sweep", prepare_dirty_leaf, unmap_table_of_leaf, sweep_meanwhile,
+	  check_reported_by_one, 0, 1ull << 12 | RUNS_HERE },
+	{ "sweep under a device", prepare_leaf, sweep_first, write_leaf, check_write_reported, 0,
+	  SIZES_HERE },
+	{ "sweep beside unmap", prepare_dirty_leaf, sweep_first, unmap_leaf_meanwhile,
+	  check_reported_by_one, 0, SIZES_HERE },
+	{ "sweep beside unmap and map", prepare_dirty_leaf, sweep_first, map_again_and_write,
+	  check_both_reported, 0, SIZES_HERE },
+	{ "sweep beside unlink and map", prepare_dirty_leaf, sweep_first, map_table_again_and_write,
+	  check_both_reported, 0, 1ull << 12 | RUNS_HERE },
+	{ "sweep beside another size", prepare_leaf, sweep_first, map_other_size_and_write,
+	  check_other_size_reported, 0, SIZES_HERE },
+	{ "translate beside unlink", prepare_gigabyte, translate_all, unmap_gigabyte_map_block,
+	  check_readers, 0, 0 },
+	{ "visit beside unlink", prepare_gigabyte, visit_all, unmap_gigabyte_map_block,
+	  check_readers, 0, 0 },
+	{ "failing map under a device", prepare_last_taken, map_and_fail, read_all_failing,
+	  check_failed, 0, 0 },
+	{ "map without memory under a device", prepare_first_table, map_without_memory,
+	  read_all_failing, check_failed_without_memory, 0, 0 },
+	{ "failing map beside maps", prepare_last_taken, map_and_fail, map_beside_failing,
+	  check_failed_beside, 0, 0 },
+	{ "breach: map, unlink", prepare_neighbour, map_in_gigabyte, unmap_gigabyte,
+	  check_neighbour, 0, 0 },
+	{ "breach: map into a new table, unlink", prepare_neighbour, map_new_table_in_gigabyte,
+	  unmap_gigabyte, check_neighbour_and_new_table, 0, 0 },
+	{ "breach: unlink of part, of all", prepare_neighbour, unmap_table_in_gigabyte,
+	  unmap_gigabyte, check_neighbour_and_gone, 0, 0 },
+	{ "breach: unlink of all, of part", prepare_neighbour, unmap_gigabyte_first,
+	  unmap_table_in_gigabyte_second, check_neighbour_and_gone, 0, 0 },
+	{ "breach: two maps", prepare_both_sides, map_middle, map_middle_too, check_both_sides, 0,
+	  1ull << 12 | 1ull << 16 },
+	{ "breach: map, unmap", prepare_both_sides, map_middle, unmap_middle, check_both_sides, 0,
+	  1ull << 12 | 1ull << 16 },
+	{ "breach: unmap, map", prepare_middle, unmap_middle_first, map_middle_too,
+	  check_both_sides, 0, 1ull << 12 | 1ull << 16 },
+};
+
+/* In these the whole domain is the stage: one for each point. */
+static const struct scene growths[] = {
+	{ "growth under a device", prepare_low, map_high, look_low, check_high, IOPT_CAN_GROW, 0 },
+	{ "growth beside growth", prepare_low, map_high, map_higher, check_high, IOPT_CAN_GROW, 0 },
+	{ "growth beside the same growth", prepare_low, map_high, map_as_high, check_high,
+	  IOPT_CAN_GROW, 0 },
+	{ "growth beside unlink of the old top", prepare_low, map_high, unmap_below,
+	  check_high_only, IOPT_CAN_GROW, 0 },
+};
+
+/* Returns whether the point was reached: else the scene is over. */
+static bool play(const struct scene *scene, struct stage *stage, uint64_t point)
+{
+	playing = scene;
+	stage_now = stage;
+	reached = false;
+	if (scene->prepare)
+		scene->prepare(stage);
+	assert_no_complaint();
+	notes_init(&stage->first);
+	notes_init(&stage->second);
+	notes_init(&stage->last);
+	points_left = point;
+	scene->first(stage);
+	points_left = 0;
+	if (!reached)
+		scene->second(stage);
+	assert_no_complaint();
+	scene->check(stage);
+	return reached;
+}
+
+static uint64_t next_point(uint64_t point)
+{
+	return point < ALL_POINTS ? point + 1 : point + POINT_STEP;
+}
+
+static void run_scene(const struct scene *scene, const struct iopt_format_info *format,
+		      unsigned size_lg2)
+{
+	struct rig_config config = rig_defaults(format->name);
+	struct rig rig;
+	uint64_t number = 0;
+	bool more = true;
+
+	if (format->abilities & IOPT_CAN_GROW)
+		config.domain.levels = 5; /* growing is for other scenes */
+	rig_open(&rig, &config);
+	for (uint64_t point = 1; more && point < MOST_POINTS; point = next_point(point)) {
+		struct stage stage = {
+			.rig = &rig,
+			.base = ++number * WINDOW,
+			.size_lg2 = size_lg2,
+		};
+
+		more = play(scene, &stage, point);
+		must_unmap(&stage, 0, WINDOW, &stage.last);
+	}
+	assert_true(number > FEWEST_POINTS);
+	rig_close(&rig);
+}
+
+static void run_growth(const struct scene *scene, const struct iopt_format_info *format)
+{
+	bool more = true;
+
+	for (uint64_t point = 1; more && point < MOST_POINTS; point = next_point(point)) {
+		struct rig_config config = rig_defaults(format->name);
+		struct stage stage = { 0 };
+		struct rig rig;
+
+		config.domain.levels = 2;
+		rig_open(&rig, &config);
+		stage.rig = &rig;
+		more = play(scene, &stage, point);
+		rig_close(&rig);
+	}
+}
+
+/* ---- one cmocka test for each scene ---------------------------------------------------------------------- */
+
+static bool is_growth(const struct scene *scene)
+{
+	return scene >= growths && scene < growths + sizeof(growths) / sizeof(*growths);
+}
+
+static void test_scene(const struct iopt_format_info *format)
+{
+	const struct scene *scene = test_running()->ctx;
+
+	if (is_growth(scene)) {
+		run_growth(scene, format);
+		return;
+	}
+	if (!scene->sizes) {
+		run_scene(scene, format, 0);
+		return;
+	}
+	for (unsigned size_lg2 = 12; size_lg2 < 64; size_lg2++)
+		if (scene->sizes & format->page_sizes & 1ull << size_lg2)
+			run_scene(scene, format, size_lg2);
+}
+
+#define NR_SCENES  (sizeof(scenes) / sizeof(*scenes))
+#define NR_GROWTHS (sizeof(growths) / sizeof(*growths))
+
+int main(int argc, char **argv)
+{
+	static struct format_test tests[NR_SCENES + NR_GROWTHS];
+
+	for (size_t i = 0; i < NR_SCENES + NR_GROWTHS; i++) {
+		const struct scene *scene = i < NR_SCENES ? &scenes[i] : &growths[i - NR_SCENES];
+
+		tests[i] = (struct format_test){ scene->name, test_scene, scene->wants, scene };
+	}
+	return run_format_tests(argc, argv, "points", tests, NR_SCENES + NR_GROWTHS);
+}
