@@ -236,7 +236,7 @@ void heat_dirty(struct heat *heat, const struct heat_dirt *dirt, unsigned nr)
 	pthread_mutex_unlock(&heat->lock);
 }
 
-void heat_finish(struct heat *heat, struct heat_view *view)
+void heat_finish(struct heat *heat, uint64_t passes, struct heat_view *view)
 {
 	for (unsigned i = 0; i < CALLS_DOMAINS; i++) {
 		struct range_node *node;
@@ -251,5 +251,6 @@ void heat_finish(struct heat *heat, struct heat_view *view)
 				    .row_lg2 = heat->row_lg2,
 				    .columns = heat->columns,
 				    .column_ns = heat->column_ns,
-				    .start_ns = heat->start_ns };
+				    .start_ns = heat->start_ns,
+				    .passes = passes };
 }

@@ -36,6 +36,7 @@ struct heat_row {
  * @columns:   how many are in use
  * @column_ns: time of a column
  * @start_ns:  time stamp at the left edge
+ * @passes:    how often the recording was replayed: dirt is of all of them
  */
 struct heat_view {
 	const struct heat_row *const *rows;
@@ -44,6 +45,7 @@ struct heat_view {
 	unsigned columns;
 	uint64_t column_ns;
 	uint64_t start_ns;
+	uint64_t passes;
 };
 
 struct heat;
@@ -67,6 +69,6 @@ struct heat_dirt {
 void heat_dirty(struct heat *heat, const struct heat_dirt *dirt, unsigned nr);
 
 /** heat_finish() - what is still mapped was so to the end; then look at the picture */
-void heat_finish(struct heat *heat, struct heat_view *view);
+void heat_finish(struct heat *heat, uint64_t passes, struct heat_view *view);
 
 #endif

@@ -20,7 +20,6 @@
 struct job {
 	struct call call;
 	struct order_needs needs;
-	bool draw;
 };
 
 struct job_queue {
@@ -38,8 +37,7 @@ struct mapper_domain {
 	struct replay_domain *domain;
 	struct iopt_gather gather;
 	struct iopt_sink sink;
-	uint64_t ns; /* of the unmap that is running, for the picture */
-	bool draw;
+	uint64_t ns; /* of the last unmap, for the picture; 0: it has no time */
 };
 
 /* An unmap that isn't synced yet. */
@@ -71,7 +69,7 @@ static int record(void *ctx, uint64_t first, uint64_t last)
 	struct mapper *mapper = own->mapper;
 
 	ledger_unmap_record(own->domain->ledger, first, last, &mapper->counts);
-	if (own->draw) {
+	if (own->ns) {
 		mapper->dirt[mapper->nr_dirt++] =
 			(struct heat_dirt){ own->ns, first, last, own->domain->index };
 		if (mapper->nr_dirt == sizeof(mapper->dirt) / sizeof(mapper->dirt[0]))
@@ -177,7 +175,7 @@ static void do_map(struct mapper *mapper, const struct call *call)
 	}
 }
 
-static void do_unmap(struct mapper *mapper, const struct call *call, bool draw)
+static void do_unmap(struct mapper *mapper, const struct call *call)
 {
 	struct mapper_domain *own = own_domain(mapper, call->domain);
 	_Atomic uint32_t *sweeping = &mapper->replay->watchers.sweeping;
@@ -188,7 +186,6 @@ static void do_unmap(struct mapper *mapper, const struct call *call, bool draw)
 	if (!own)
 		return;
 	own->ns = call->ns;
-	own->draw = draw;
 	ledger_unmap_begin(own->domain->ledger, call->first, call->last);
 	beside = atomic_load_explicit(sweeping, memory_order_relaxed);
 	start = now_ns();
@@ -253,8 +250,8 @@ static void do_job(struct mapper *mapper, struct job *job)
 		if (job->call.map)
 			do_map(mapper, &job->call);
 		else
-			do_unmap(mapper, &job->call, job->draw);
-		if (job->draw)
+			do_unmap(mapper, &job->call);
+		if (job->call.ns)
 			atomic_store_explicit(&mapper->replay->trace_ns, job->call.ns,
 					      memory_order_relaxed);
 	}
@@ -307,8 +304,7 @@ static void *run(void *ctx)
 	return NULL;
 }
 
-void mapper_deal(struct mapper *mapper, const struct call *call, const struct order_needs *needs,
-		 bool draw)
+void mapper_deal(struct mapper *mapper, const struct call *call, const struct order_needs *needs)
 {
 	struct job_queue *queue = mapper->queue;
 	struct job *job;
@@ -318,7 +314,6 @@ void mapper_deal(struct mapper *mapper, const struct call *call, const struct or
 		pthread_cond_wait(&queue->drained, &queue->lock);
 	job = &queue->jobs[(queue->at + queue->nr) % QUEUE_JOBS];
 	job->call = *call;
-	job->draw = draw;
 	if (needs)
 		job->needs = *needs;
 	/* Waking a thread costs more than a call: it is woken for a good number of them. */

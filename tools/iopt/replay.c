@@ -398,7 +398,6 @@ static bool deal(struct replay *replay, const struct call *call)
 {
 	const struct calls_counts *counts = calls_counts(replay->calls);
 	struct mapper *mapper = replay->mappers[choose_thread(replay, call)];
-	bool draw = atomic_load_explicit(&replay->first_loop, memory_order_relaxed);
 	struct order_needs needs;
 
 	if (!make_domains(replay, call->domain))
@@ -409,10 +408,11 @@ static bool deal(struct replay *replay, const struct call *call)
 		replay_fail(replay, "no memory for the order of calls");
 		return false;
 	}
-	if (draw && call->ns)
+	/* The picture is of the first pass; what devices write is of all. */
+	if (call->ns && atomic_load_explicit(&replay->loop, memory_order_relaxed) == 1)
 		heat_call(replay->heat, call);
 	atomic_store_explicit(&replay->events, counts->maps + counts->unmaps, memory_order_relaxed);
-	mapper_deal(mapper, call, replay->order ? &needs : NULL, draw && call->ns);
+	mapper_deal(mapper, call, replay->order ? &needs : NULL);
 	return true;
 }
 
@@ -452,7 +452,6 @@ static void replay_all(struct replay *replay, struct trace *trace)
 
 	for (uint64_t loop = 1;; loop++) {
 		atomic_store(&replay->loop, loop);
-		atomic_store(&replay->first_loop, loop == 1);
 		replay_once(replay, trace);
 		trace_close(trace);
 		if (loop == replay->options.loops || atomic_load(&replay->failed))
@@ -464,7 +463,6 @@ static void replay_all(struct replay *replay, struct trace *trace)
 			break;
 		}
 	}
-	atomic_store(&replay->first_loop, false);
 }
 
 /* ---- start and end ------------------------------------------------------------------------------- */

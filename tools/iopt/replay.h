@@ -197,7 +197,6 @@ struct replay {
 	struct device_thread devices[REPLAY_DEVICES];
 	struct watchers watchers;
 	struct heat *heat;
-	_Atomic bool first_loop;   /* the picture is drawn of the first one */
 	_Atomic uint64_t trace_ns; /* where the recording is */
 	_Atomic uint64_t events;   /* dealt out */
 	_Atomic uint64_t loop;	   /* from 1 */
@@ -237,8 +236,7 @@ __attribute__((format(printf, 2, 3))) void replay_fail(struct replay *replay, co
 /** mapper_start() - Return: the thread; NULL if it can't be started. */
 struct mapper *mapper_start(struct replay *replay, unsigned index);
 /** mapper_deal() - hand a call to a thread; waits while its queue is full */
-void mapper_deal(struct mapper *mapper, const struct call *call, const struct order_needs *needs,
-		 bool draw);
+void mapper_deal(struct mapper *mapper, const struct call *call, const struct order_needs *needs);
 /** mapper_drain() - wait until all calls that were dealt out are made and synced */
 void mapper_drain(struct mapper *mapper);
 /** mapper_stop() - end the thread; its counts stay */

@@ -20,8 +20,9 @@
 #define PLOT  (WIDTH - LEFT - RIGHT)
 
 /* Colours of the picture: they must do on light and on dark. The page's own are in the style. */
-#define COLOUR_MAPPED 0x3b86c8u
-#define COLOUR_DIRTY  0xe8702au
+#define COLOUR_MAPPED  0x3b86c8u
+#define COLOUR_BETWEEN 0xb8479cu
+#define COLOUR_DIRTY   0xf2832au
 
 #define MAX_PANELS 6u
 
@@ -237,28 +238,35 @@ static double strongest(const struct heat_view *view, const struct panel *panel)
 	return most;
 }
 
+/* From blue by magenta to orange: neighbours stay apart, and nothing turns grey on the way. */
 static uint32_t blend(double share)
 {
+	static const uint32_t stops[] = { COLOUR_MAPPED, COLOUR_BETWEEN, COLOUR_DIRTY };
+	unsigned stop = share >= 0.5;
 	uint32_t colour = 0;
 
+	share = 2 * share - stop;
 	for (int shift = 16; shift >= 0; shift -= 8) {
-		double from = COLOUR_MAPPED >> shift & 255, to = COLOUR_DIRTY >> shift & 255;
+		double from = stops[stop] >> shift & 255, to = stops[stop + 1] >> shift & 255;
 
 		colour |= (uint32_t)(from + (to - from) * share) << shift;
 	}
 	return colour;
 }
 
-/* The opacity says how many pages were mapped (logarithmic), the colour how many of them written. */
-static void paint_row(struct image *image, unsigned y, const struct heat_row *row, unsigned columns,
-		      double most)
+/*
+ * The opacity says how many pages were mapped (logarithmic), the colour how much of that devices
+ * wrote in a pass, on average.
+ */
+static void paint_row(struct image *image, unsigned y, const struct heat_row *row,
+		      const struct heat_view *view, double most)
 {
-	for (unsigned x = 0; x < columns; x++) {
-		double mapped = row->mapped[x], dirty = row->dirty[x], share;
+	for (unsigned x = 0; x < view->columns; x++) {
+		double mapped = row->mapped[x], dirty = row->dirty[x] / (double)view->passes, share;
 
 		if (mapped <= 0 && dirty <= 0)
 			continue;
-		share = dirty <= 0 ? 0 : dirty >= mapped ? 1 : 0.35 + 0.65 * dirty / mapped;
+		share = dirty <= 0 ? 0 : dirty >= mapped ? 1 : 0.15 + 0.85 * sqrt(dirty / mapped);
 		image_set(image, x, y, blend(share),
 			  (unsigned)(70 +
 				     185 * log1p(mapped > dirty ? mapped : dirty) / log1p(most)));
@@ -295,7 +303,7 @@ static void put_stretch(FILE *out, const struct heat_view *view, const struct pa
 	if (!image_create(&image, view->columns, rows))
 		return;
 	for (unsigned i = 0; i < rows; i++)
-		paint_row(&image, i, view->rows[panel->first_row + last - i], view->columns, most);
+		paint_row(&image, i, view->rows[panel->first_row + last - i], view, most);
 	fprintf(out,
 		"<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"none\" "
 		"class=\"axis\"/>"
@@ -368,8 +376,8 @@ static void put_key(FILE *out, const char *const names[], const char *const colo
 static void put_heat(FILE *out, const struct heat_view *view)
 {
 	static const char *const names[] = { "mapped; stronger: more pages",
-					     "mapped and written by devices" };
-	static const char *const colours[] = { "#3b86c8", "#e8702a" };
+					     "part of it written by devices", "all of it written" };
+	static const char *const colours[] = { "#3b86c8", "#b8479c", "#f2832a" };
 	struct panel panels[MAX_PANELS];
 	unsigned left_out, nr = find_panels(view, panels, &left_out);
 	char row[SIZE_TEXT_BYTES], column[SIZE_TEXT_BYTES];
@@ -380,12 +388,12 @@ static void put_heat(FILE *out, const struct heat_view *view)
 		return;
 	}
 	fprintf(out,
-		"<p>What the recorded machine's drivers mapped, at the recording's own time (first "
-		"pass), and what the simulated devices wrote in the replay. Only addresses that "
-		"were used are drawn; a cell is %s by %s.</p>",
+		"<p>What the recorded machine's drivers mapped, at the recording's own time, and "
+		"how much of it the simulated devices wrote in a pass of the replay, on average. Only "
+		"addresses that were used are drawn; a cell is %s by %s.</p>",
 		short_bytes((double)(1ULL << view->row_lg2), row),
 		short_time((double)view->column_ns, column));
-	put_key(out, names, colours, 2);
+	put_key(out, names, colours, 3);
 	for (unsigned i = 0; i < nr; i++)
 		put_panel(out, view, &panels[i]);
 	if (left_out)
@@ -845,7 +853,7 @@ int report_html(struct replay *replay, const char *path)
 	out = output.stream;
 	replay_sum(replay, &sums);
 	replay_latencies(replay, &all);
-	heat_finish(replay->heat, &view);
+	heat_finish(replay->heat, replay->options.loops, &view);
 	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 	      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
 	      "<title>iopt replay</title>\n<style>",

@@ -34,12 +34,11 @@ static int record(void *ctx, uint64_t first, uint64_t last)
 {
 	struct sweep_ctx *sweep = ctx;
 	struct replay *replay = sweep->replay;
+	uint64_t ns = atomic_load_explicit(&replay->trace_ns, memory_order_relaxed);
 
 	ledger_sweep_record(sweep->domain->ledger, first, last, &replay->watchers.sweep_counts);
-	if (atomic_load_explicit(&replay->first_loop, memory_order_relaxed)) {
-		struct heat_dirt dirt = { atomic_load_explicit(&replay->trace_ns,
-							       memory_order_relaxed),
-					  first, last, sweep->domain->index };
+	if (ns) {
+		struct heat_dirt dirt = { ns, first, last, sweep->domain->index };
 
 		heat_dirty(replay->heat, &dirt, 1);
 	}
