@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * A program that embeds iopt, with nothing but the installed headers and library: a domain with VT-d
- * second-stage tables, mappings, a look-up, dirty tracking and unmap. The README quotes the part
- * between the two marks.
+ * A program that embeds iopt, with nothing but the installed headers and library: a domain with
+ * VT-d second-stage tables, mappings, a look-up, dirty tracking and unmap. The README quotes the
+ * part between the two marks.
  *
  * An embedder has an IOMMU; this program plays both. device_writes() below stands for the hardware.
  */
