@@ -316,7 +316,7 @@ static int read_iommu(struct trace *trace, struct text fields, struct trace_even
 		return fail(trace, "%s whose end is not its start plus its size", what);
 	if (map)
 		event->unmapped = size;
-	if (event->unmapped % TRACE_GRANULE)
+	if (!map && event->unmapped % TRACE_GRANULE)
 		return fail(trace, "%s with unmapped_size=%llu; expected a multiple of %u", what,
 			    (unsigned long long)event->unmapped, TRACE_GRANULE);
 	return check(trace, event, what, size);
