@@ -157,10 +157,13 @@ static void default_touch(void *ctx, uint64_t iova, uint64_t pa, bool write)
 	touched = pa;
 }
 
+/* The turn of the running test. */
+static bool untracked;
+
 struct rig_config rig_defaults(const char *format)
 {
 	return (struct rig_config){
-		.domain = { .format = format, .flags = IOPT_TRACK },
+		.domain = { .format = format, .flags = untracked ? 0 : IOPT_TRACK },
 		.nr_devices = 1,
 	};
 }
@@ -323,6 +326,12 @@ enum soft_iommu_reason rig_read(struct rig *rig, unsigned device, uint64_t iova)
 	return soft_iommu_access(rig->devices[device], iova, SOFT_IOMMU_READ, NULL);
 }
 
+bool rig_reaches(struct rig *rig, unsigned device, uint64_t iova)
+{
+	return rig_read(rig, device, iova) == SOFT_IOMMU_DONE ||
+	       rig_write(rig, device, iova) == SOFT_IOMMU_DONE;
+}
+
 uint64_t rig_touched(void)
 {
 	return touched;
@@ -387,12 +396,13 @@ void rig_sweep(struct rig *rig, uint64_t first, uint64_t last, unsigned flags, s
 
 /* ---- the same test for every format ---------------------------------------------------------- */
 
-#define MAX_TESTS 256u
+#define MAX_TESTS 512u
 
 /* What cmocka hands to a test as its initial state. */
 struct format_run {
 	const struct format_test *test;
 	const struct iopt_format_info *format;
+	bool untracked;
 	char name[96];
 };
 
@@ -408,13 +418,34 @@ static void run_one(void **state)
 	const struct format_run *run = *state;
 
 	running = run->test;
+	untracked = run->untracked;
 	run->test->run(run->format);
+}
+
+/* Adds a test to the array; what is too much is a mistake in this folder. */
+static void add_run(struct CMUnitTest *units, size_t *used, const struct format_test *test,
+		    const struct iopt_format_info *format, bool without_tracking)
+{
+	static struct format_run runs[MAX_TESTS];
+	struct format_run *run = &runs[*used];
+
+	if (*used == MAX_TESTS)
+		abort();
+	run->test = test;
+	run->format = format;
+	run->untracked = without_tracking;
+	snprintf(run->name, sizeof(run->name), "%s, %s%s", test->name, format->name,
+		 without_tracking ? ", untracked" : "");
+	units[(*used)++] = (struct CMUnitTest){
+		.name = run->name,
+		.test_func = run_one,
+		.initial_state = run,
+	};
 }
 
 int run_format_tests(int argc, char **argv, const char *group, const struct format_test *tests,
 		     size_t nr)
 {
-	static struct format_run runs[MAX_TESTS];
 	static struct CMUnitTest units[MAX_TESTS];
 	const struct iopt_format_info *format;
 	size_t used = 0;
@@ -422,20 +453,12 @@ int run_format_tests(int argc, char **argv, const char *group, const struct form
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	for (size_t i = 0; i < nr; i++) {
-		for (size_t f = 0; (format = iopt_format_info(f)) && used < MAX_TESTS; f++) {
-			struct format_run *run = &runs[used];
-
+		for (size_t f = 0; (format = iopt_format_info(f)); f++) {
 			if ((format->abilities & tests[i].wants) != tests[i].wants)
 				continue;
-			run->test = &tests[i];
-			run->format = format;
-			snprintf(run->name, sizeof(run->name), "%s, %s", tests[i].name,
-				 format->name);
-			units[used++] = (struct CMUnitTest){
-				.name = run->name,
-				.test_func = run_one,
-				.initial_state = run,
-			};
+			add_run(units, &used, &tests[i], format, false);
+			if (!tests[i].tracked)
+				add_run(units, &used, &tests[i], format, true);
 		}
 	}
 	/* cmocka's macro counts an array at compile time; only the entries in use are to run. */

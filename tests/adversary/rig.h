@@ -132,7 +132,10 @@ void rig_open(struct rig *rig, const struct rig_config *config);
 void rig_close(struct rig *rig);
 void rig_close_leaky(struct rig *rig);
 
-/* The default configuration for a format, with dirty tracking on and one device that keeps all. */
+/*
+ * The default configuration for a format: dirty tracking on (off in the untracked turn of a test, see
+ * struct format_test), and one device that keeps all.
+ */
 struct rig_config rig_defaults(const char *format);
 
 /* Breaches that devices met so far are complained of, with the first event's text. */
@@ -147,6 +150,9 @@ uint64_t rig_table(struct rig *rig, uint64_t iova, unsigned level);
 /* Single accesses by a device, for tests with one thread: DONE or why not. */
 enum soft_iommu_reason rig_write(struct rig *rig, unsigned device, uint64_t iova);
 enum soft_iommu_reason rig_read(struct rig *rig, unsigned device, uint64_t iova);
+
+/* Whether the device can still read or write there. */
+bool rig_reaches(struct rig *rig, unsigned device, uint64_t iova);
 
 /* Where the last access of this thread by rig_write() or rig_read() ended, if it was DONE. */
 uint64_t rig_touched(void);
@@ -194,12 +200,14 @@ void rig_sweep(struct rig *rig, uint64_t first, uint64_t last, unsigned flags, s
  * @run:      the test
  * @wants:    abilities that the format must have, IOPT_CAN_*; others are left out
  * @ctx:      for @run, which finds it by test_running()
+ * @tracked:  only with dirty tracking; else it is run with and without
  */
 struct format_test {
 	const char *name;
 	void (*run)(const struct iopt_format_info *format);
 	uint32_t wants;
 	const void *ctx;
+	bool tracked;
 };
 
 /* The test that is running. */

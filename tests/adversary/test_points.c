@@ -55,6 +55,7 @@ struct stage {
  * @check:   after: the window is emptied behind it
  * @wants:   abilities that the format must have
  * @sizes:   bit n: play it for leaves of 2^n bytes, where the format has them; 0: once
+ * @tracked: only with dirty tracking
  */
 struct scene {
 	const char *name;
@@ -64,6 +65,7 @@ struct scene {
 	void (*check)(struct stage *stage);
 	uint32_t wants;
 	uint64_t sizes;
+	bool tracked;
 };
 
 /* ---- points ---------------------------------------------------------------------------------- */
@@ -173,7 +175,7 @@ static void must_be_gone(struct stage *stage, uint64_t offset)
 	struct iopt_translation found;
 
 	assert_int_equal(iopt_translate(stage->rig->domain, stage->base + offset, &found), -ENOENT);
-	assert_false(writes(stage, offset));
+	assert_false(rig_reaches(stage->rig, 0, stage->base + offset));
 }
 
 /* How often a page was reported, by whomever. */
@@ -447,6 +449,22 @@ static void check_other_size_reported(struct stage *stage)
 	sweep_window(stage, &stage->last);
 	assert_true(notes_count(&stage->first, stage->base + wrote) ||
 		    notes_count(&stage->last, stage->base + wrote));
+}
+
+/* A larger run in the same table, dirty by its first entry, whose translation serves all of it then. */
+static void map_larger_run_and_write(struct stage *stage)
+{
+	must_unmap(stage, 0, leaf(stage), &stage->second);
+	must_map(stage, 0, 64 * KIB, pa_for(16));
+	must_write(stage, 0);
+	must_write(stage, 5 * PAGE);
+}
+
+static void check_larger_run_reported(struct stage *stage)
+{
+	sweep_window(stage, &stage->last);
+	assert_true(notes_count(&stage->first, stage->base + 5 * PAGE) ||
+		    notes_count(&stage->last, stage->base + 5 * PAGE));
 }
 
 /* ---- scenes: readers ------------------------------------------------------------------------------ */
@@ -747,76 +765,106 @@ static void check_high_only(struct stage *stage)
 	must_be_at(stage, beyond(stage, 2), PA);
 }
 
+/* Root and levels belong together: the hardware's own walk finds from them what is mapped below. */
+static void ask_for_root(struct stage *stage)
+{
+	struct soft_iommu_domain_config config = { .format = stage->rig->format->name, .id = 1 };
+	struct soft_iommu_translation found;
+	struct soft_iommu_domain *side;
+
+	iopt_hw(stage->rig->domain, &config.hw);
+	if (soft_iommu_domain_create(stage->rig->unit, &config, &side)) {
+		complain("the hardware refuses the root");
+		return;
+	}
+	if (soft_iommu_walk(side, A, &found) != SOFT_IOMMU_DONE || found.pa != 5 * PA)
+		complain("what is mapped below is not found from the root");
+	soft_iommu_domain_destroy(side);
+}
+
+static void check_low(struct stage *stage)
+{
+	must_be_at(stage, A, 5 * PA);
+	must_be_at(stage, beyond(stage, 4), PA);
+}
+
 /* ---- playing ------------------------------------------------------------------------------------------- */
 
 #define SIZES_HERE (1ull << 12 | 1ull << 13 | 1ull << 16 | 1ull << 21)
 #define RUNS_HERE  (1ull << 13 | 1ull << 16)
 
 static const struct scene scenes[] = {
-	{ "neighbours in a new table", NULL, map_a, map_b, check_a_and_b, 0, 0 },
+	{ "neighbours in a new table", NULL, map_a, map_b, check_a_and_b, 0, 0, false },
 	{ "neighbours in a new table above", NULL, map_a, map_b_in_next_table, check_a_and_next_b,
-	  0, 0 },
-	{ "neighbours of two tables", NULL, map_across, map_beside_across, check_across, 0, 0 },
-	{ "map beside unmap", map_b, map_a, unmap_b, check_a_without_b, 0, 0 },
-	{ "unmap beside map", map_a, unmap_a, map_b, check_b_without_a, 0, 0 },
+	  0, 0, false },
+	{ "neighbours of two tables", NULL, map_across, map_beside_across, check_across, 0, 0,
+	  false },
+	{ "map beside unmap", map_b, map_a, unmap_b, check_a_without_b, 0, 0, false },
+	{ "unmap beside map", map_a, unmap_a, map_b, check_b_without_a, 0, 0, false },
 	{ "map under a device", NULL, map_leaf, write_all_pages, check_leaf_mapped, 0,
-	  1ull << 16 | 1ull << 21 },
+	  1ull << 16 | 1ull << 21, false },
 	{ "block over empty table, device", prepare_empty_table, map_block, write_block,
-	  check_block, 0, 0 },
+	  check_block, 0, 0, false },
 	{ "block over empty table, neighbour", prepare_empty_table, map_block, map_b_in_next_table,
-	  check_block_and_next_b, 0, 0 },
+	  check_block_and_next_b, 0, 0, false },
 	{ "unmap under a device", prepare_leaf, unmap_leaf, write_leaf, check_unmapped_exactly, 0,
-	  SIZES_HERE },
+	  SIZES_HERE, true },
 	{ "unlink under a device", prepare_leaf_and_pointer, unmap_table_of_leaf, write_leaf,
-	  check_unmapped_exactly, 0, 1ull << 12 | RUNS_HERE },
+	  check_unmapped_exactly, 0, 1ull << 12 | RUNS_HERE, true },
 	{ "unmap beside sweep", prepare_dirty_leaf, unmap_leaf, sweep_meanwhile,
-	  check_reported_by_one, 0, SIZES_HERE },
+	  check_reported_by_one, 0, SIZES_HERE, true },
 	{ "unlink beside sweep", prepare_dirty_leaf, unmap_table_of_leaf, sweep_meanwhile,
-	  check_reported_by_one, 0, 1ull << 12 | RUNS_HERE },
+	  check_reported_by_one, 0, 1ull << 12 | RUNS_HERE, true },
 	{ "sweep under a device", prepare_leaf, sweep_first, write_leaf, check_write_reported, 0,
-	  SIZES_HERE },
+	  SIZES_HERE, true },
 	{ "sweep beside unmap", prepare_dirty_leaf, sweep_first, unmap_leaf_meanwhile,
-	  check_reported_by_one, 0, SIZES_HERE },
+	  check_reported_by_one, 0, SIZES_HERE, true },
 	{ "sweep beside unmap and map", prepare_dirty_leaf, sweep_first, map_again_and_write,
-	  check_both_reported, 0, SIZES_HERE },
+	  check_both_reported, 0, SIZES_HERE, true },
 	{ "sweep beside unlink and map", prepare_dirty_leaf, sweep_first, map_table_again_and_write,
-	  check_both_reported, 0, 1ull << 12 | RUNS_HERE },
+	  check_both_reported, 0, 1ull << 12 | RUNS_HERE, true },
 	{ "sweep beside another size", prepare_leaf, sweep_first, map_other_size_and_write,
-	  check_other_size_reported, 0, SIZES_HERE },
+	  check_other_size_reported, 0, SIZES_HERE, true },
+	{ "sweep beside a larger run", prepare_dirty_leaf, sweep_first, map_larger_run_and_write,
+	  check_larger_run_reported, IOPT_CAN_RUNS, 1ull << 12 | 1ull << 13, true },
 	{ "translate beside unlink", prepare_gigabyte, translate_all, unmap_gigabyte_map_block,
-	  check_readers, 0, 0 },
+	  check_readers, 0, 0, false },
 	{ "visit beside unlink", prepare_gigabyte, visit_all, unmap_gigabyte_map_block,
-	  check_readers, 0, 0 },
+	  check_readers, 0, 0, false },
 	{ "failing map under a device", prepare_last_taken, map_and_fail, read_all_failing,
-	  check_failed, 0, 0 },
+	  check_failed, 0, 0, false },
 	{ "map without memory under a device", prepare_first_table, map_without_memory,
-	  read_all_failing, check_failed_without_memory, 0, 0 },
+	  read_all_failing, check_failed_without_memory, 0, 0, false },
 	{ "failing map beside maps", prepare_last_taken, map_and_fail, map_beside_failing,
-	  check_failed_beside, 0, 0 },
+	  check_failed_beside, 0, 0, false },
 	{ "breach: map, unlink", prepare_neighbour, map_in_gigabyte, unmap_gigabyte,
-	  check_neighbour, 0, 0 },
+	  check_neighbour, 0, 0, false },
 	{ "breach: map into a new table, unlink", prepare_neighbour, map_new_table_in_gigabyte,
-	  unmap_gigabyte, check_neighbour_and_new_table, 0, 0 },
+	  unmap_gigabyte, check_neighbour_and_new_table, 0, 0, false },
 	{ "breach: unlink of part, of all", prepare_neighbour, unmap_table_in_gigabyte,
-	  unmap_gigabyte, check_neighbour_and_gone, 0, 0 },
+	  unmap_gigabyte, check_neighbour_and_gone, 0, 0, false },
 	{ "breach: unlink of all, of part", prepare_neighbour, unmap_gigabyte_first,
-	  unmap_table_in_gigabyte_second, check_neighbour_and_gone, 0, 0 },
+	  unmap_table_in_gigabyte_second, check_neighbour_and_gone, 0, 0, false },
 	{ "breach: two maps", prepare_both_sides, map_middle, map_middle_too, check_both_sides, 0,
-	  1ull << 12 | 1ull << 16 },
+	  1ull << 12 | 1ull << 16, false },
 	{ "breach: map, unmap", prepare_both_sides, map_middle, unmap_middle, check_both_sides, 0,
-	  1ull << 12 | 1ull << 16 },
+	  1ull << 12 | 1ull << 16, false },
 	{ "breach: unmap, map", prepare_middle, unmap_middle_first, map_middle_too,
-	  check_both_sides, 0, 1ull << 12 | 1ull << 16 },
+	  check_both_sides, 0, 1ull << 12 | 1ull << 16, false },
 };
 
 /* In these the whole domain is the stage: one for each point. */
 static const struct scene growths[] = {
-	{ "growth under a device", prepare_low, map_high, look_low, check_high, IOPT_CAN_GROW, 0 },
-	{ "growth beside growth", prepare_low, map_high, map_higher, check_high, IOPT_CAN_GROW, 0 },
+	{ "growth under a device", prepare_low, map_high, look_low, check_high, IOPT_CAN_GROW, 0,
+	  false },
+	{ "root beside growth", prepare_low, ask_for_root, map_higher, check_low, IOPT_CAN_GROW, 0,
+	  false },
+	{ "growth beside growth", prepare_low, map_high, map_higher, check_high, IOPT_CAN_GROW, 0,
+	  false },
 	{ "growth beside the same growth", prepare_low, map_high, map_as_high, check_high,
-	  IOPT_CAN_GROW, 0 },
+	  IOPT_CAN_GROW, 0, false },
 	{ "growth beside unlink of the old top", prepare_low, map_high, unmap_below,
-	  check_high_only, IOPT_CAN_GROW, 0 },
+	  check_high_only, IOPT_CAN_GROW, 0, false },
 };
 
 /* Returns whether the point was reached: else the scene is over. */
@@ -922,7 +970,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < NR_SCENES + NR_GROWTHS; i++) {
 		const struct scene *scene = i < NR_SCENES ? &scenes[i] : &growths[i - NR_SCENES];
 
-		tests[i] = (struct format_test){ scene->name, test_scene, scene->wants, scene };
+		tests[i] = (struct format_test){ scene->name, test_scene, scene->wants, scene,
+						 scene->tracked };
 	}
 	return run_format_tests(argc, argv, "points", tests, NR_SCENES + NR_GROWTHS);
 }
