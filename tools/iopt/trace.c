@@ -354,21 +354,20 @@ static int read_probe(struct trace *trace, struct text name, struct text fields,
  * number too, and perf's "PERF_RECORD_LOST lost 123". */
 static bool read_lost(struct text line, struct trace_event *event)
 {
-	const char *perf = find(line, "PERF_RECORD_LOST");
 	struct text rest = line, word;
 	uint64_t value;
 
 	while (rest.at < rest.end && isspace((unsigned char)*rest.at))
 		rest.at++;
-	if (!perf && (rest.end - rest.at < 5 || memcmp(rest.at, "CPU:", 4) ||
-		      (!find(rest, "[LOST ") && !find(rest, "EVENTS DROPPED]"))))
-		return false;
-	if (perf)
-		rest.at = perf;
+	if (rest.end - rest.at > 4 && !memcmp(rest.at, "CPU:", 4))
+		rest.at = memchr(rest.at, '[', (size_t)(rest.end - rest.at));
 	else
-		rest.at = memchr(rest.at, '[', (size_t)(rest.end - rest.at)) + 1;
+		rest.at = find(rest, "PERF_RECORD_LOST");
+	if (!rest.at ||
+	    (*rest.at == '[' && !find(rest, "[LOST ") && !find(rest, "EVENTS DROPPED]")))
+		return false;
+	rest.at += *rest.at == '[';
 	event->kind = TRACE_LOST;
-	event->lost = 0;
 	while (next_word(&rest, &word))
 		if (number(word, &value))
 			event->lost = value;
