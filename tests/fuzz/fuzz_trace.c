@@ -26,7 +26,8 @@ static void check_message(const char *message)
 	must(message && *message && !strchr(message, '\n') && strlen(message) < TRACE_ERROR_BYTES);
 }
 
-/* A call is a range; a map's segments tile it; nothing is mapped twice, what is unmapped was there. */
+/* A call is a range; a map's segments tile it; nothing is mapped twice, what is unmapped was there.
+ *  */
 static void check_call(const struct calls *calls, struct ranges *live, const struct call *call)
 {
 	struct range_node *node;

@@ -37,20 +37,19 @@ static int run_file(const char *path)
 
 static int run_folder(const char *path)
 {
-	DIR *folder = opendir(path);
-	struct dirent *entry;
+	struct dirent **entries;
+	int nr = scandir(path, &entries, NULL, alphasort), failed = 0;
 	char name[4096];
-	int failed = 0;
 
-	if (!folder)
+	if (nr < 0)
 		return run_file(path);
-	while ((entry = readdir(folder))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
-		failed |= run_file(name);
+	for (int i = 0; i < nr; i++) {
+		snprintf(name, sizeof(name), "%s/%s", path, entries[i]->d_name);
+		if (entries[i]->d_name[0] != '.')
+			failed |= run_file(name);
+		free(entries[i]);
 	}
-	closedir(folder);
+	free(entries);
 	return failed;
 }
 

@@ -15,7 +15,8 @@
 
 /* Events read ahead at the start, to learn what the recording holds. */
 #define WINDOW	    4096u
-/* Probes that wait for their event. Interrupts nest a few calls deep; a failed call's probe stays. */
+/* Probes that wait for their event. Interrupts nest a few calls deep; a failed call's probe stays.
+ *  */
 #define PROBES	    64u
 /* Segments of one list follow each other closely. */
 #define LIST_GAP_NS 1000000u
@@ -65,7 +66,7 @@ static void tally(struct calls_tally *counter, uint64_t line)
 		counter->line = line;
 }
 
-/* ---- calls that leave -------------------------------------------------------------------------- */
+/* ---- calls that leave ------------------------------------------------------------------------ */
 
 static int no_memory(struct calls *calls)
 {
@@ -138,7 +139,7 @@ static unsigned cpu_slot(struct calls *calls, uint32_t cpu)
 	return calls->cpus++;
 }
 
-/* ---- domains ----------------------------------------------------------------------------------- */
+/* ---- domains --------------------------------------------------------------------------------- */
 
 static int new_domain(struct calls *calls, uint64_t address)
 {
@@ -198,7 +199,7 @@ static void keep_probe(struct calls *calls, const struct trace_event *event)
 	calls->probes[calls->probe_nr++] = *event;
 }
 
-/* ---- maps ---------------------------------------------------------------------------------------- */
+/* ---- maps ------------------------------------------------------------------------------------ */
 
 /* Unmap what is live in a range, whole mappings: their unmap was lost. */
 static int imply_unmaps(struct calls *calls, uint32_t domain, const struct trace_event *event)
@@ -225,8 +226,8 @@ static int imply_unmaps(struct calls *calls, uint32_t domain, const struct trace
 }
 
 /*
- * The domain of a map that names none: the lowest one where its range is free; another one is opened
- * if there is none. But what was mapped before events were lost may be gone since.
+ * The domain of a map that names none: the lowest one where its range is free; another one is
+ * opened if there is none. But what was mapped before events were lost may be gone since.
  */
 static int infer_map(struct calls *calls, const struct trace_event *event)
 {
@@ -335,7 +336,7 @@ static int add_map(struct calls *calls, const struct trace_event *event, uint64_
 		     : begin_list(calls, list, (uint32_t)domain, event);
 }
 
-/* ---- unmaps -------------------------------------------------------------------------------------- */
+/* ---- unmaps ---------------------------------------------------------------------------------- */
 
 enum fit { FITS_NOT, OVERLAPS, FITS };
 
@@ -359,7 +360,8 @@ static enum fit fits(const struct domain *domain, uint64_t first, uint64_t last,
 	return tiles && end == last ? FITS : OVERLAPS;
 }
 
-/* The domain of an unmap that names none: of those it fits best, the one with the newest mapping. */
+/* The domain of an unmap that names none: of those it fits best, the one with the newest mapping.
+ *  */
 static int infer_unmap(struct calls *calls, const struct trace_event *event)
 {
 	enum fit best = FITS_NOT;
@@ -447,7 +449,7 @@ static int add_unmap(struct calls *calls, const struct trace_event *event, uint6
 	return push(calls, &call);
 }
 
-/* ---- events -------------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static int add_event(struct calls *calls, const struct trace_event *event)
 {
@@ -555,7 +557,7 @@ int calls_finish(struct calls *calls, struct call *call)
 	return 0;
 }
 
-/* ---- the object ---------------------------------------------------------------------------------- */
+/* ---- the object ------------------------------------------------------------------------------ */
 
 struct calls *calls_create(void)
 {

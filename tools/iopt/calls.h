@@ -5,8 +5,9 @@
  * A recording shows one iommu:map for each physically contiguous segment of a scatter list and one
  * iommu:unmap for the whole list. Neither names a domain; probes of the driver that were recorded
  * beside them do. This file
- *   - joins a probe with the event of the same call (the probe comes first, on the same CPU), so that
- *     the call counts once and has a domain; where a kind of event has probes only, those are taken;
+ *   - joins a probe with the event of the same call (the probe comes first, on the same CPU), so
+ *     that the call counts once and has a domain; where a kind of event has probes only, those are
+ *     taken;
  *   - joins consecutive segments of one scatter list into one call;
  *   - gives an unmap without a domain to the newest mapping that it fits;
  *   - where nothing names a domain, infers them: a map over something live is in another domain;
@@ -34,8 +35,8 @@
 /**
  * struct call - one map or unmap
  * @map:         else unmap
- * @implied:     an unmap that wasn't recorded: what is live must go before it is mapped over, and at
- *               the end
+ * @implied:     an unmap that wasn't recorded: what is live must go before it is mapped over, and
+ *               at the end
  * @domain:      number of the domain, from 0 in order of appearance
  * @first:       first IOVA
  * @last:        last IOVA

@@ -37,7 +37,8 @@ int content_error(const char *format, ...)
 
 /*
  * getopt names an option that it doesn't know in one line of its own; argp would add a second one
- * with advice. The stream it writes that to is ours to choose, from the first call of the parser on.
+ * with advice. The stream it writes that to is ours to choose, from the first call of the parser
+ * on.
  */
 struct quiet {
 	const struct argp *argp;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * What the subcommands of `iopt` share: their entry points, exit codes and how errors are told. What
- * each does lies in its own file; nothing of replay's machinery is here.
+ * What the subcommands of `iopt` share: their entry points, exit codes and how errors are told.
+ * What each does lies in its own file; nothing of replay's machinery is here.
  */
 #ifndef TOOLS_IOPT_COMMAND_H
 #define TOOLS_IOPT_COMMAND_H
@@ -66,7 +66,8 @@ bool parse_number(const char *text, uint64_t low, uint64_t high, uint64_t *value
 #define SIZE_TEXT_BYTES 32
 
 /**
- * size_text() - a size in words, exact if it is a multiple of a binary unit, e.g. "4K", "2M", "1.5G"
+ * size_text() - a size in words, exact if it is a multiple of a binary unit, e.g. "4K", "2M",
+ * "1.5G"
  * @bytes: the size
  * @text:  filled in
  *

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * The devices: threads that read and write through the tables by the soft-iommu, mostly where
- * something is mapped, sometimes where it was a moment ago. What they reach is judged in the ledger.
+ * something is mapped, sometimes where it was a moment ago. What they reach is judged in the
+ * ledger.
  *
  * The first device has a device TLB (ATS). Every second one evicts, dawdles and caches pieces of
  * leaves at random; the others never drop anything that they aren't told to.
@@ -50,7 +51,7 @@ int devices_attach(struct replay *replay, struct replay_domain *domain)
 	return 0;
 }
 
-/* ---- where to go --------------------------------------------------------------------------------- */
+/* ---- where to go ----------------------------------------------------------------------------- */
 
 /* A mapping in one word: devices go to its first 4095 pages. */
 static uint64_t pack(uint64_t first, uint64_t last)
@@ -119,7 +120,7 @@ static struct ledger_slot *choose(struct replay_domain *domain, uint64_t *random
 	return slot;
 }
 
-/* ---- accesses ------------------------------------------------------------------------------------ */
+/* ---- accesses -------------------------------------------------------------------------------- */
 
 static void go(struct device_thread *thread, struct replay_domain *domain, uint64_t iova,
 	       struct ledger_slot *slot, bool write)

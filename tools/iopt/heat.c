@@ -52,7 +52,7 @@ void heat_destroy(struct heat *heat)
 	free(heat);
 }
 
-/* ---- resolution -------------------------------------------------------------------------------- */
+/* ---- resolution ------------------------------------------------------------------------------ */
 
 static void halve_time(struct heat *heat)
 {
@@ -160,7 +160,7 @@ static unsigned column_of(struct heat *heat, uint64_t ns)
 	return (unsigned)column;
 }
 
-/* ---- adding -------------------------------------------------------------------------------------- */
+/* ---- adding ---------------------------------------------------------------------------------- */
 
 /* Pages of a range in each row, from one column to another. */
 static void add(struct heat *heat, uint32_t domain, uint64_t first, uint64_t last, unsigned from,

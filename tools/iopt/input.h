@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Bytes of a file: plain, gzip or zstd (told apart by their first bytes), standard input, or memory.
- * What the bytes mean is trace.h's.
+ * Bytes of a file: plain, gzip or zstd (told apart by their first bytes), standard input, or
+ * memory. What the bytes mean is trace.h's.
  */
 #ifndef TOOLS_IOPT_INPUT_H
 #define TOOLS_IOPT_INPUT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * How long operations take: a histogram with logarithmic buckets (32 in each power of two, so that a
- * value is known to 3 %), of fixed size. One writer a histogram; merge them to read.
+ * How long operations take: a histogram with logarithmic buckets (32 in each power of two, so that
+ * a value is known to 3 %), of fixed size. One writer a histogram; merge them to read.
  */
 #ifndef TOOLS_IOPT_LATENCY_H
 #define TOOLS_IOPT_LATENCY_H

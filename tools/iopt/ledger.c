@@ -13,7 +13,8 @@
 /* Ranges of more chunks than this are searched through the list of all chunks. */
 #define SEARCH_CHUNKS 4096u
 
-/* Slots of neighbouring pages, in a hash by address; never moved or freed while the ledger lives. */
+/* Slots of neighbouring pages, in a hash by address; never moved or freed while the ledger lives.
+ *  */
 struct chunk {
 	struct chunk *next_in_bucket;
 	struct chunk *next;
@@ -41,7 +42,7 @@ void ledger_fault(struct ledger *ledger, enum ledger_fault fault, uint64_t iova,
 		     slot ? atomic_load_explicit(&slot->line, memory_order_relaxed) : 0);
 }
 
-/* ---- slots ------------------------------------------------------------------------------------- */
+/* ---- slots ----------------------------------------------------------------------------------- */
 
 static _Atomic(struct chunk *) *bucket_of(const struct ledger *ledger, uint64_t number)
 {
@@ -167,7 +168,7 @@ static bool make_slots(struct ledger *ledger, uint64_t first, uint64_t last)
 	return make_chunk(ledger, from + nr - 1) != NULL;
 }
 
-/* ---- leaves ------------------------------------------------------------------------------------ */
+/* ---- leaves ---------------------------------------------------------------------------------- */
 
 /* The size of the leaf that iopt_map() should use at @iova, of a segment that reaches to @last. */
 static unsigned leaf_at(const struct ledger *ledger, uint64_t first, uint64_t last, uint64_t pa,
@@ -233,7 +234,7 @@ static void judge(struct ledger *ledger, uint64_t first, uint64_t last, justifie
 	ledger_fault(ledger, LEDGER_IN_VAIN, at, NULL);
 }
 
-/* ---- map ----------------------------------------------------------------------------------------- */
+/* ---- map ------------------------------------------------------------------------------------- */
 
 static enum ledger_phase phase_of(const struct ledger_slot *slot)
 {
@@ -311,7 +312,7 @@ void ledger_map_end(struct ledger *ledger, uint64_t first, uint64_t last, bool d
 		set_phase(slot, done ? LEDGER_LIVE : LEDGER_VACANT);
 }
 
-/* ---- unmap --------------------------------------------------------------------------------------- */
+/* ---- unmap ----------------------------------------------------------------------------------- */
 
 void ledger_unmap_begin(struct ledger *ledger, uint64_t first, uint64_t last)
 {
@@ -339,7 +340,8 @@ void ledger_unmap_cancel(struct ledger *ledger, uint64_t first, uint64_t last)
 			set_phase(slot, LEDGER_LIVE);
 }
 
-/* Written since sweep @swept began? Writers first: one that counts itself out has stamped before. */
+/* Written since sweep @swept began? Writers first: one that counts itself out has stamped before.
+ *  */
 static bool written_since(const struct ledger_slot *slot, uint32_t swept)
 {
 	uint32_t touched;
@@ -406,7 +408,7 @@ void ledger_unmap_end(struct ledger *ledger, uint64_t first, uint64_t last,
 	}
 }
 
-/* ---- sweep --------------------------------------------------------------------------------------- */
+/* ---- sweep ----------------------------------------------------------------------------------- */
 
 void ledger_sweep_begin(struct ledger *ledger)
 {
@@ -418,7 +420,8 @@ void ledger_sweep_end(struct ledger *ledger)
 	atomic_fetch_add(&ledger->epoch, 1);
 }
 
-/* What a vacant slot still knows is of a mapping that is gone: only that one's unmap justifies it. */
+/* What a vacant slot still knows is of a mapping that is gone: only that one's unmap justifies it.
+ *  */
 static bool justifies_sweep(const struct ledger *ledger, const struct ledger_slot *slot)
 {
 	if (phase_of(slot) != LEDGER_VACANT && written_since(slot, atomic_load(&slot->swept)))
@@ -451,7 +454,7 @@ void ledger_sweep_record(struct ledger *ledger, uint64_t first, uint64_t last,
 	}
 }
 
-/* ---- devices ------------------------------------------------------------------------------------- */
+/* ---- devices --------------------------------------------------------------------------------- */
 
 void ledger_touch(struct ledger *ledger, struct ledger_slot *slot, uint64_t iova, uint64_t pa,
 		  bool write)
@@ -475,7 +478,7 @@ void ledger_touch(struct ledger *ledger, struct ledger_slot *slot, uint64_t iova
 		;
 }
 
-/* ---- the object ---------------------------------------------------------------------------------- */
+/* ---- the object ------------------------------------------------------------------------------ */
 
 struct ledger *ledger_create(uint32_t domain, uint64_t page_sizes, struct ledger_report *report)
 {

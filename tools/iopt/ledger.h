@@ -5,13 +5,15 @@
  *
  * What is kept
  *   A slot for each 4 KiB IOVA page that was ever mapped, found by address, never freed before the
- *   end: so devices, sweeps and unmaps look at it without holding anything. Of a mapping larger than
- *   LEDGER_WHOLE_CHUNKS chunks, only a sample of the pages has slots, and devices go only there.
+ *   end: so devices, sweeps and unmaps look at it without holding anything. Of a mapping larger
+ *   than LEDGER_WHOLE_CHUNKS chunks, only a sample of the pages has slots, and devices go only
+ *   there.
  *
  * Time
- *   A domain's clearing sweeps run one after the other, numbered k = 1, 2, ... The domain's epoch is
- *   2k + 1 from before sweep k begins until its gather is synced, then 2k + 2. Stamps are epochs, so
- *   "before sweep k had ended" is stamp <= 2k + 1 and "since sweep k began" is stamp >= 2k + 1.
+ *   A domain's clearing sweeps run one after the other, numbered k = 1, 2, ... The domain's epoch
+ *   is 2k + 1 from before sweep k begins until its gather is synced, then 2k + 2. Stamps are
+ *   epochs, so "before sweep k had ended" is stamp <= 2k + 1 and "since sweep k began" is stamp >=
+ *   2k + 1.
  *
  * Writes
  *   A device counts itself in the slot's writers before it makes the access, and out after it. The
@@ -21,20 +23,20 @@
  *   writers, or has stamped touched.
  *
  * Nothing lost
- *   A write is covered by a report of its page whose operation ended after the touch: whoever copies
- *   pages does so after the operation's sync. After an unmap was synced nothing touches the mapping
- *   any more, so then: the page was reported by this unmap, or touched <= 2k + 1 with k the last
- *   sweep that reported it. The comparison is exact since an access in flight at the sweep's
+ *   A write is covered by a report of its page whose operation ended after the touch: whoever
+ *   copies pages does so after the operation's sync. After an unmap was synced nothing touches the
+ *   mapping any more, so then: the page was reported by this unmap, or touched <= 2k + 1 with k the
+ *   last sweep that reported it. The comparison is exact since an access in flight at the sweep's
  *   invalidation is waited for (its stamp is <= 2k + 1), and one that begins later finds the dirty
  *   bit clear in the tables, so that a later operation owes a report.
- *   Here the sweep's report counts for the IOVA, whichever mapping was there when it was recorded: a
- *   sweep that has recorded one mapping's page may clear the bit of the next mapping of that IOVA,
- *   and is right, since its report is read after it ended.
+ *   Here the sweep's report counts for the IOVA, whichever mapping was there when it was recorded:
+ *   a sweep that has recorded one mapping's page may clear the bit of the next mapping of that
+ *   IOVA, and is right, since its report is read after it ended.
  *
  * Nothing reported in vain
- *   A report of a leaf by an operation is in order if a page of it has writers, or was touched since
- *   the beginning of the latest operation that reported it and had ended before this one read the
- *   dirty bit (its clearing was done, so the bit was set after it).
+ *   A report of a leaf by an operation is in order if a page of it has writers, or was touched
+ *   since the beginning of the latest operation that reported it and had ended before this one read
+ *   the dirty bit (its clearing was done, so the bit was set after it).
  *   For sweep k that is the last sweep that reported the page. For an unmap it is that sweep too if
  *   it had ended when the unmap began; else the sweep before it, since the last one may still have
  *   been between recording and clearing: a page may be reported by a sweep and by an unmap that
@@ -46,8 +48,8 @@
  *
  * Nothing stale
  *   A slot goes to mapping before iopt_map() is called and to vacant after the unmap's gather was
- *   synced. An access in flight is waited for by that sync, so a touch that finds the slot vacant, or
- *   another physical page than it reached, came through a stale translation.
+ *   synced. An access in flight is waited for by that sync, so a touch that finds the slot vacant,
+ *   or another physical page than it reached, came through a stale translation.
  */
 #ifndef TOOLS_IOPT_LEDGER_H
 #define TOOLS_IOPT_LEDGER_H
@@ -163,8 +165,8 @@ void ledger_destroy(struct ledger *ledger);
 struct ledger_slot *ledger_find(const struct ledger *ledger, uint64_t iova);
 
 /*
- * Around iopt_map() and iopt_unmap(), on the thread that calls them. The caller sees to it that calls
- * on one range come one after the other.
+ * Around iopt_map() and iopt_unmap(), on the thread that calls them. The caller sees to it that
+ * calls on one range come one after the other.
  */
 
 /**

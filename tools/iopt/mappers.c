@@ -53,7 +53,7 @@ static void tally(struct calls_tally *counter, uint64_t line)
 		counter->line = line;
 }
 
-/* ---- dirty pages --------------------------------------------------------------------------------- */
+/* ---- dirty pages ----------------------------------------------------------------------------- */
 
 static void draw_dirt(struct mapper *mapper)
 {
@@ -98,7 +98,7 @@ static struct mapper_domain *own_domain(struct mapper *mapper, uint32_t index)
 	return own;
 }
 
-/* ---- sync ---------------------------------------------------------------------------------------- */
+/* ---- sync ------------------------------------------------------------------------------------ */
 
 /* Pay what all unmaps so far owe, and say so. */
 static void sync_all(struct mapper *mapper)
@@ -123,7 +123,7 @@ static void sync_all(struct mapper *mapper)
 			      memory_order_release);
 }
 
-/* ---- calls --------------------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 static void refuse(struct mapper *mapper, const struct call *call, int error)
 {
@@ -262,7 +262,7 @@ static void do_job(struct mapper *mapper, struct job *job)
 		atomic_store_explicit(&progress->synced, done, memory_order_release);
 }
 
-/* ---- the queue ----------------------------------------------------------------------------------- */
+/* ---- the queue ------------------------------------------------------------------------------- */
 
 /* Take some jobs. 0: none is there now, and @wait is false, or the queue is closed. */
 static unsigned take(struct job_queue *queue, bool wait)

@@ -12,7 +12,7 @@
 struct output {
 	FILE *stream;
 	const char *path;
-	char *temporary; /* NULL: written in place, since it isn't a regular file (a pipe, a device) */
+	char *temporary; /* NULL: written in place (a pipe, a device) */
 };
 
 /**

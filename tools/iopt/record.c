@@ -3,10 +3,10 @@
  * `iopt record --print`: the script that makes a recording for `iopt replay`, for somebody to read
  * and run as root on the machine in question. Nothing is run here.
  *
- * The probes carry what iommu:map and iommu:unmap lack, the domain. Functions and the order of their
- * arguments are those of Linux 6.12; all have the shape of struct iommu_domain_ops (include/linux/
- * iommu.h): map_pages(domain, iova, paddr, pgsize, pgcount, ...), unmap_pages(domain, iova, pgsize,
- * pgcount, ...).
+ * The probes carry what iommu:map and iommu:unmap lack, the domain. Functions and the order of
+ * their arguments are those of Linux 6.12; all have the shape of struct iommu_domain_ops
+ * (include/linux/ iommu.h): map_pages(domain, iova, paddr, pgsize, pgcount, ...),
+ * unmap_pages(domain, iova, pgsize, pgcount, ...).
  */
 #include <stdio.h>
 #include <string.h>
@@ -37,8 +37,10 @@ static const struct {
 	  "arm_lpae_map_pages",
 	  "arm_lpae_unmap_pages",
 	  { "%x0", "%x1", "%x2", "%x3", "%x4" },
-	  "# The SMMU drivers' own functions have the same name twice (arm-smmu and arm-smmu-v3), which\n"
-	  "# a probe refuses. Those of the page table have one name; their first argument is the domain's\n"
+	  "# The SMMU drivers' own functions have the same name twice (arm-smmu and arm-smmu-v3), "
+	  "which\n"
+	  "# a probe refuses. Those of the page table have one name; their first argument is the "
+	  "domain's\n"
 	  "# page table, one for each domain.\n" },
 };
 
@@ -49,10 +51,12 @@ static const char head[] =
 	"#\n"
 	"#   sh record.sh FILE.gz [COMMAND [ARGUMENT...]]\n"
 	"#\n"
-	"# It records while COMMAND runs, or until Enter is pressed, and leaves tracing as it was.\n"
+	"# It records while COMMAND runs, or until Enter is pressed, and leaves tracing as it "
+	"was.\n"
 	"# Then: iopt replay FILE.gz\n"
 	"#\n"
-	"# With iommu.strict=1 on the kernel's command line unmaps are recorded when they happen and\n"
+	"# With iommu.strict=1 on the kernel's command line unmaps are recorded when they happen "
+	"and\n"
 	"# IOVAs are reused at once. Devices behind a bypassed IOMMU (iommu=pt) record nothing.\n"
 	"set -eu\n"
 	"\n"
@@ -99,7 +103,8 @@ static const char tail[] =
 	"\t\"$@\" || echo \"record: $1 failed with $?\" >&2\n"
 	"else\n"
 	"\techo \"recording; press Enter to stop\" >&2\n"
-	"\tread -r _ || :\n"
+	"\t"
+	"read -r _ || :\n"
 	"fi\n"
 	"echo 0 >\"$instance/tracing_on\"\n"
 	"\n"
@@ -107,7 +112,8 @@ static const char tail[] =
 	"gzip -c <\"$instance/trace\" >\"$out.part\"\n"
 	"mv \"$out.part\" \"$out\"\n"
 	"cat \"$instance\"/per_cpu/cpu*/stats |\n"
-	"\tawk '$1 == \"overrun:\" { lost += $2 } END {\n"
+	"\t"
+	"awk '$1 == \"overrun:\" { lost += $2 } END {\n"
 	"\t\tif (lost) print \"record: \" lost \" events did not fit and are lost\" }' >&2\n";
 
 struct arguments {
@@ -146,7 +152,8 @@ static const struct argp argp = {
 	options,
 	parser,
 	NULL,
-	"Print the script of tracefs commands that records a machine's DMA mappings for `iopt replay'. "
+	"Print the script of tracefs commands that records a machine's DMA mappings for `iopt "
+	"replay'. "
 	"It is only printed: read it, then run it as root on that machine.",
 	NULL,
 	NULL,

@@ -18,7 +18,7 @@
 
 #define NAME "iopt replay"
 
-/* ---- options ------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 enum {
 	OPTION_FORMAT = 0x100,
@@ -216,7 +216,7 @@ static void parse_options(struct replay_options *options, int argc, char **argv)
 		usage_error(NAME, "--sweep-every: %s has no dirty bits, expected 0", info->name);
 }
 
-/* ---- errors -------------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 void replay_fail(struct replay *replay, const char *format, ...)
 {
@@ -245,7 +245,7 @@ static void tell_fault(void *ctx, enum ledger_fault fault, uint32_t domain, uint
 	pthread_mutex_unlock(&replay->lock);
 }
 
-/* ---- domains ------------------------------------------------------------------------------------- */
+/* ---- domains --------------------------------------------------------------------------------- */
 
 static void invalidate(void *ctx, const struct iopt_gather *gather)
 {
@@ -385,7 +385,7 @@ static bool make_domains(struct replay *replay, uint32_t index)
 	return true;
 }
 
-/* ---- dealing out calls --------------------------------------------------------------------------- */
+/* ---- dealing out calls ----------------------------------------------------------------------- */
 
 static unsigned choose_thread(const struct replay *replay, const struct call *call)
 {
@@ -465,7 +465,7 @@ static void replay_all(struct replay *replay, struct trace *trace)
 	}
 }
 
-/* ---- start and end ------------------------------------------------------------------------------- */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 static bool start(struct replay *replay)
 {
@@ -557,8 +557,8 @@ static void read_events(struct replay *replay)
 }
 
 /*
- * The end, in this order: all calls are made; devices stop; a last sweep collects what they wrote, so
- * that the unmaps that follow have nothing to report that is older; nothing stays mapped.
+ * The end, in this order: all calls are made; devices stop; a last sweep collects what they wrote,
+ * so that the unmaps that follow have nothing to report that is older; nothing stays mapped.
  */
 static void finish(struct replay *replay)
 {

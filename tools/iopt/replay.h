@@ -231,7 +231,7 @@ struct replay {
 __attribute__((format(printf, 2, 3))) void replay_fail(struct replay *replay, const char *format,
 						       ...);
 
-/* ---- mappers.c --------------------------------------------------------------------------------- */
+/* ---- mappers.c ------------------------------------------------------------------------------- */
 
 /** mapper_start() - Return: the thread; NULL if it can't be started. */
 struct mapper *mapper_start(struct replay *replay, unsigned index);
@@ -243,7 +243,7 @@ void mapper_drain(struct mapper *mapper);
 void mapper_stop(struct mapper *mapper);
 void mapper_free(struct mapper *mapper);
 
-/* ---- devices.c --------------------------------------------------------------------------------- */
+/* ---- devices.c ------------------------------------------------------------------------------- */
 
 /** devices_attach() - give each device thread a device in a new domain. Return: 0 or -errno. */
 int devices_attach(struct replay *replay, struct replay_domain *domain);
@@ -253,7 +253,7 @@ void devices_stop(struct replay *replay);
 /** devices_hint() - tell devices of a new mapping; any thread */
 void devices_hint(struct replay_domain *domain, uint64_t first, uint64_t last, uint64_t random);
 
-/* ---- watchers.c -------------------------------------------------------------------------------- */
+/* ---- watchers.c ------------------------------------------------------------------------------ */
 
 bool watchers_start(struct replay *replay);
 /** watchers_stop() - no more sweeps and dumps */
@@ -263,7 +263,7 @@ void watchers_finish(struct replay *replay);
 /** watchers_sweep() - sweep all domains once; nobody else does */
 void watchers_sweep(struct replay *replay);
 
-/* ---- results.c and report.c -------------------------------------------------------------------- */
+/* ---- results.c and report.c ------------------------------------------------------------------ */
 
 /** replay_exact() - the verdict */
 bool replay_exact(const struct replay *replay);

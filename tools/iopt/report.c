@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * The HTML report of a replay: one file with all that it shows in it. Charts are SVG, readable
- * without scripts; a little script adds what is under the pointer. Colours follow the reader's choice
- * of light or dark.
+ * without scripts; a little script adds what is under the pointer. Colours follow the reader's
+ * choice of light or dark.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -57,7 +57,8 @@ static const char style[] =
 	"svg image{image-rendering:pixelated}"
 	".a{fill:var(--a);stroke:var(--a)}.b{fill:var(--b);stroke:var(--b)}"
 	".c{fill:var(--c);stroke:var(--c)}"
-	".area{stroke:none;fill-opacity:.22}.stroke{fill:none;stroke-width:1.6;stroke-linejoin:round}"
+	".area{stroke:none;fill-opacity:.22}"
+	".stroke{fill:none;stroke-width:1.6;stroke-linejoin:round}"
 	".bar{stroke:none;fill-opacity:.75}"
 	".key{display:flex;flex-wrap:wrap;gap:4px 18px;margin:2px 0 8px;color:var(--soft);"
 	"font-size:13px}"
@@ -156,7 +157,7 @@ static const char *short_bytes(double bytes, char text[SIZE_TEXT_BYTES])
 	return text;
 }
 
-/* ---- axes ---------------------------------------------------------------------------------------- */
+/* ---- axes ------------------------------------------------------------------------------------ */
 
 /* A round step that cuts @span into about @parts; for bytes a power of two. */
 static double nice_step(double span, double parts, bool bytes)
@@ -190,7 +191,7 @@ static void time_axis(FILE *out, double end, double top, double bottom)
 	fprintf(out, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>\n", LEFT, bottom, LEFT + PLOT);
 }
 
-/* ---- IOVA space over time ------------------------------------------------------------------------ */
+/* ---- IOVA space over time -------------------------------------------------------------------- */
 
 struct panel {
 	unsigned first_row; /* of the view */
@@ -389,7 +390,8 @@ static void put_heat(FILE *out, const struct heat_view *view)
 	}
 	fprintf(out,
 		"<p>What the recorded machine's drivers mapped, at the recording's own time, and "
-		"how much of it the simulated devices wrote in a pass of the replay, on average. Only "
+		"how much of it the simulated devices wrote in a pass of the replay, on average. "
+		"Only "
 		"addresses that were used are drawn; a cell is %s by %s.</p>",
 		short_bytes((double)(1ULL << view->row_lg2), row),
 		short_time((double)view->column_ns, column));
@@ -401,7 +403,7 @@ static void put_heat(FILE *out, const struct heat_view *view)
 	fputs("</section>\n", out);
 }
 
-/* ---- lines over time ----------------------------------------------------------------------------- */
+/* ---- lines over time ------------------------------------------------------------------------- */
 
 #define MAX_LINES 2u
 
@@ -538,7 +540,8 @@ static void put_dirty(FILE *out, const struct replay *replay)
 			       .nr_lines = 2,
 			       .unit = " pages/s" };
 
-	fputs("<section><h2>Dirty pages over time</h2><p>Pages a second that the engine reported as "
+	fputs("<section><h2>Dirty pages over time</h2><p>Pages a second that the engine reported "
+	      "as "
 	      "written by devices: by sweeps over what stays mapped, and by the unmap of what "
 	      "goes.</p>",
 	      out);
@@ -569,7 +572,8 @@ static void put_tables(FILE *out, const struct replay *replay)
 		mapped.values[0][i] = (double)watchers->samples[i].mapped_bytes;
 	}
 	tables.nr = mapped.nr = watchers->nr_samples;
-	fputs("<section><h2>Live tables over time</h2><p>Tables that are linked, of all domains; below "
+	fputs("<section><h2>Live tables over time</h2><p>Tables that are linked, of all domains; "
+	      "below "
 	      "it what they map at the moment.</p>",
 	      out);
 	put_chart(out, &tables, 110);
@@ -578,7 +582,7 @@ static void put_tables(FILE *out, const struct replay *replay)
 	fputs("</section>\n", out);
 }
 
-/* ---- latencies ----------------------------------------------------------------------------------- */
+/* ---- latencies ------------------------------------------------------------------------------- */
 
 struct latency_line {
 	const char *name;
@@ -637,7 +641,8 @@ static void put_latency(FILE *out, const struct latency_line *line, double base)
 		uint64_t ns = latency_quantile(latency, marks[i]);
 
 		fprintf(out,
-			"<path class=\"%s stroke\" d=\"M%.1f %.1fv6\"><title>%s %s</title></path>\n",
+			"<path class=\"%s stroke\" d=\"M%.1f %.1fv6\"><title>%s %s</title></path>"
+			"\n",
 			line->colour, latency_x((double)ns), base, names[i],
 			short_time((double)ns, text));
 	}
@@ -660,14 +665,16 @@ static void put_latency_table(FILE *out, const struct latency_line *lines, unsig
 {
 	char text[5][SIZE_TEXT_BYTES];
 
-	fputs("<div class=\"scroll\"><table><tr><th>latency</th><th>calls</th><th>p50</th><th>p99</th>"
+	fputs("<div class=\"scroll\"><table><tr><th>latency</th><th>calls</th><th>p50</th><th>"
+	      "p99</th>"
 	      "<th>p99.9</th><th>max</th></tr>\n",
 	      out);
 	for (unsigned i = 0; i < nr; i++) {
 		const struct latency *latency = lines[i].latency;
 
 		fprintf(out,
-			"<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n",
+			"<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td>"
+			"</tr>\n",
 			lines[i].name, grouped(latency->nr, text[0]),
 			short_time((double)latency_quantile(latency, 500000), text[1]),
 			short_time((double)latency_quantile(latency, 990000), text[2]),
@@ -696,9 +703,12 @@ static void put_latencies(FILE *out, const struct replay *replay,
 	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		if (lines[i].latency->nr)
 			shown[nr++] = lines[i];
-	fputs("<section><h2>Latency</h2><p>How long calls took, on a logarithmic scale; the height is "
-	      "the root of a bar's share, so that rare calls can be seen. The ticks below a line are "
-	      "p50, p99 and p99.9. A sync waits for the devices' accesses that are under way. Reading "
+	fputs("<section><h2>Latency</h2><p>How long calls took, on a logarithmic scale; the "
+	      "height is "
+	      "the root of a bar's share, so that rare calls can be seen. The ticks below a line "
+	      "are "
+	      "p50, p99 and p99.9. A sync waits for the devices' accesses that are under way. "
+	      "Reading "
 	      "the clock is in each.</p>",
 	      out);
 	fprintf(out,
@@ -713,7 +723,7 @@ static void put_latencies(FILE *out, const struct replay *replay,
 	fputs("</section>\n", out);
 }
 
-/* ---- figures ------------------------------------------------------------------------------------- */
+/* ---- figures --------------------------------------------------------------------------------- */
 
 static void put_tile(FILE *out, const char *value, const char *what)
 {

@@ -118,7 +118,7 @@ static uint64_t clock_cost(void)
 	return latency_quantile(&latency, 500000);
 }
 
-/* ---- the table ----------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 #define LABEL 26
 
@@ -328,7 +328,7 @@ void results_print(const struct replay *replay)
 	fflush(stdout);
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static void add(struct json_object *object, const char *key, uint64_t value)
 {

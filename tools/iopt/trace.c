@@ -5,8 +5,8 @@
  * All three tools print a line as
  *   TASK [CPU] FLAGS? TIME: EVENT: FIELDS
  * (tracefs and trace-cmd: TASK is comm-pid, perf: comm pid or comm pid/tid; perf names events as
- * group:event). A task's name may hold blanks. So: the CPU is the first number in brackets, the time
- * the first word of digits that ends in a colon behind it, the event what follows.
+ * group:event). A task's name may hold blanks. So: the CPU is the first number in brackets, the
+ * time the first word of digits that ends in a colon behind it, the event what follows.
  */
 #include "tools/iopt/trace.h"
 
@@ -197,7 +197,8 @@ static bool timestamp(struct text word, uint64_t *ns)
 			scale /= 10;
 		}
 	}
-	/* Clocks that count (trace_clock "counter", "x86-tsc") have no dot: take them as they are. */
+	/* Clocks that count (trace_clock "counter", "x86-tsc") have no dot: take them as they are.
+	 *  */
 	*ns = dot ? seconds * 1000000000 + part * scale : seconds;
 	return true;
 }
@@ -322,7 +323,8 @@ static int read_iommu(struct trace *trace, struct text fields, struct trace_even
 	return check(trace, event, what, size);
 }
 
-/* A probe of a driver's map_pages or unmap_pages: domain=, iova=, and size= or pgsize= and count=. */
+/* A probe of a driver's map_pages or unmap_pages: domain=, iova=, and size= or pgsize= and count=.
+ *  */
 static int read_probe(struct trace *trace, struct text name, struct text fields,
 		      struct trace_event *event)
 {

@@ -7,9 +7,9 @@
  *   - lines that say that events were lost; other events are counted and skipped.
  *
  * Which lines are content errors and which are survived: an event that no kernel can have recorded
- * (fields missing, cut short, size zero, not on 4 KiB boundaries, wrapping around 2^64, an end that is
- * not start + size) is an error; so are text that isn't text and a file without one event of ours.
- * What calls follow from events is calls.h's matter.
+ * (fields missing, cut short, size zero, not on 4 KiB boundaries, wrapping around 2^64, an end that
+ * is not start + size) is an error; so are text that isn't text and a file without one event of
+ * ours. What calls follow from events is calls.h's matter.
  */
 #ifndef TOOLS_IOPT_TRACE_H
 #define TOOLS_IOPT_TRACE_H

@@ -23,7 +23,7 @@ static void sleep_ns(uint64_t ns)
 	nanosleep(&time, NULL);
 }
 
-/* ---- sweep --------------------------------------------------------------------------------------- */
+/* ---- sweep ----------------------------------------------------------------------------------- */
 
 struct sweep_ctx {
 	struct replay *replay;
@@ -91,11 +91,11 @@ static void *run_sweeper(void *ctx)
 	return NULL;
 }
 
-/* ---- dump ---------------------------------------------------------------------------------------- */
+/* ---- dump ------------------------------------------------------------------------------------ */
 
 /*
- * A leaf was there at one moment of the visit, the ledger speaks of now: only where the two differ is
- * it looked up again, between two looks at a slot that doesn't change.
+ * A leaf was there at one moment of the visit, the ledger speaks of now: only where the two differ
+ * is it looked up again, between two looks at a slot that doesn't change.
  */
 static void check_leaf(struct replay_domain *domain, const struct iopt_item *item)
 {
@@ -160,7 +160,7 @@ static void *run_dumper(void *ctx)
 	return NULL;
 }
 
-/* ---- samples and progress ------------------------------------------------------------------------ */
+/* ---- samples and progress -------------------------------------------------------------------- */
 
 static uint64_t get(const _Atomic uint64_t *counter)
 {
