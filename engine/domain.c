@@ -297,12 +297,15 @@ int iopt_track(struct iopt_domain *domain, bool on)
 
 	if (!(domain->flags & IOPT_TRACKABLE))
 		return -IOPT_EOPNOTSUPP;
+	iopt_host_enter();
 	/* Walkers that do not snoop and tracking exclude each other: nothing else bars the short way. */
 	__atomic_store_n(&domain->tracking, on, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&domain->short_unmap, !on, __ATOMIC_SEQ_CST);
-	iopt_host_enter();
-	if (on && !was)
+	if (on && !was) {
+		/* An unmap that saw it off, in its read section, has cleared its leaves then. */
+		iopt_host_synchronize();
 		track_forget(domain);
+	}
 	return 0;
 }
 

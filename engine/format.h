@@ -8,7 +8,7 @@
  * generated code. Functions here never touch memory, never loop over a table and know nothing of
  * domains, RCU or atomics.
  *
- * Entries are carried as uint64_t whatever their size in memory. Levels count from 0, the table that
+ * Entries are carried as uint64_t (of the formats that there are, all have 8 bytes in memory). Levels count from 0, the table that
  * holds the smallest leaves. An entry at level L translates granule_lg2 + L * index_lg2 bits.
  */
 #ifndef ENGINE_FORMAT_H

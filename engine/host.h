@@ -77,6 +77,13 @@ void iopt_host_table_free(struct iopt_table *list);
 void iopt_host_table_defer(struct iopt_table *list);
 
 /**
+ * iopt_host_synchronize() - wait until every read section that is open now has ended
+ *
+ * Context: outside read sections; sleeps.
+ */
+void iopt_host_synchronize(void);
+
+/**
  * iopt_host_alloc(), iopt_host_free() - zeroed memory for the engine's own objects
  * @bytes: how much
  *

@@ -154,50 +154,80 @@ static inline bool write_first(struct writing *w, uint64_t entry)
 	return true;
 }
 
+/* How many entries from the first one on lie before a slot. */
+static inline unsigned writing_index(const struct writing *w, const void *slot)
+{
+	return (unsigned)(((const char *)slot - (const char *)w->slot) >> F->info.entry_lg2);
+}
+
 /* An entry after the first, which was just seen to be empty. */
-static inline void write_next(const struct writing *w, unsigned i, uint64_t entry)
+static inline void write_next(const struct writing *w, void *slot, uint64_t entry)
 {
 	uint64_t empty = 0;
 
 	if (!CHECKED)
-		entry_store(slot_at(w->slot, i), entry);
-	else if (!entry_cas(slot_at(w->slot, i), &empty, entry))
+		entry_store(slot, entry);
+	else if (!entry_cas(slot, &empty, entry))
 		iopt_host_breach("two operations write one range: map found its entry taken",
-				 w->iova + ((uint64_t)i << entry_span_lg2(w->level)));
+				 w->iova + ((uint64_t)writing_index(w, slot)
+					    << entry_span_lg2(w->level)));
 }
 
 /* Leaves of an entry each: stores over what was just seen to be empty. Returns how many. */
 static inline unsigned write_singles(struct writing *w)
 {
-	const unsigned nr = w->nr, level = w->level, size_lg2 = w->size_lg2;
-	const uint64_t attr = w->attr;
+	const unsigned level = w->level, size_lg2 = w->size_lg2;
+	const uint64_t attr = w->attr, size = 1ull << size_lg2;
+	void *slot = w->slot, *end = slot_at(slot, w->nr);
 	uint64_t pa = w->pa;
-	void *slot = w->slot;
-	unsigned i = 0;
 
 	if (write_first(w, F->leaf(attr, pa, level, size_lg2, 0))) {
-		for (i = 1; i < nr; i++) {
-			pa += 1ull << size_lg2;
-			if (entry_load(slot_at(slot, i)))
+		for (slot = slot_at(slot, 1); slot != end; slot = slot_at(slot, 1)) {
+			pa += size;
+			if (entry_load(slot))
 				break;
-			write_next(w, i, F->leaf(attr, pa, level, size_lg2, 0));
+			write_next(w, slot, F->leaf(attr, pa, level, size_lg2, 0));
 		}
 	}
-	w->conflict = i;
+	w->conflict = writing_index(w, slot);
+	return w->conflict;
+}
+
+/* The first of nr entries, a power of two and at least 2, that is not empty; or nr. */
+static inline unsigned entries_empty(void *start, unsigned nr)
+{
+	void *slot, *end = slot_at(start, nr);
+	uint64_t any = 0, other = 0;
+	unsigned i;
+
+	/* Two at a time: in most calls nothing but these loads is to be waited for. */
+	for (slot = start; slot != end; slot = slot_at(slot, 2)) {
+		any |= entry_load(slot);
+		other |= entry_load(slot_at(slot, 1));
+	}
+	if (!(any | other))
+		return nr;
+	for (i = 0; i < nr && !entry_load(slot_at(start, i)); i++)
+		;
 	return i;
 }
 
-/* The first of nr entries that is not empty, or nr. */
-static inline unsigned entries_empty(void *slot, unsigned nr)
+/* One run of entries from number i on, whose leaf is at pa. False if the anchor was taken. */
+static inline bool write_run(struct writing *w, unsigned i, unsigned run, uint64_t pa)
 {
-	uint64_t any = 0;
-	unsigned i;
+	const unsigned level = w->level, size_lg2 = w->size_lg2;
+	const uint64_t attr = w->attr;
+	void *slot = slot_at(w->slot, i);
 
-	for (i = 0; i < nr; i++)
-		any |= entry_load(slot_at(slot, i));
-	for (i = 0; any && i < nr && !entry_load(slot_at(slot, i)); i++)
-		;
-	return any ? i : nr;
+	if (i)
+		write_next(w, slot, F->leaf(attr, pa, level, size_lg2, 0));
+	else if (!write_first(w, F->leaf(attr, pa, level, size_lg2, 0)))
+		return false;
+	for (unsigned k = 1; k < run; k++) {
+		slot = slot_at(slot, 1);
+		write_next(w, slot, F->leaf(attr, pa, level, size_lg2, k));
+	}
+	return true;
 }
 
 /*
@@ -206,24 +236,15 @@ static inline unsigned entries_empty(void *slot, unsigned nr)
  */
 static inline unsigned write_runs(struct writing *w)
 {
-	const unsigned run = run_length(w->size_lg2, w->level), size_lg2 = w->size_lg2;
-	const uint64_t attr = w->attr;
+	const unsigned run = run_length(w->size_lg2, w->level);
 	uint64_t pa = w->pa;
 
-	for (unsigned done = 0; done < w->nr; done += run, pa += 1ull << size_lg2) {
-		void *slot = slot_at(w->slot, done);
-		unsigned empty = entries_empty(slot, run);
-		uint64_t entry = F->leaf(attr, pa, w->level, size_lg2, 0);
+	for (unsigned done = 0; done < w->nr; done += run, pa += 1ull << w->size_lg2) {
+		unsigned empty = entries_empty(slot_at(w->slot, done), run);
 
 		w->conflict = done + (empty < run ? empty : 0);
-		if (empty < run)
+		if (empty < run || !write_run(w, done, run, pa))
 			return done;
-		if (done)
-			write_next(w, done, entry);
-		else if (!write_first(w, entry))
-			return 0;
-		for (unsigned i = 1; i < run; i++)
-			write_next(w, done + i, F->leaf(attr, pa, w->level, size_lg2, i));
 	}
 	return w->nr;
 }

@@ -138,17 +138,17 @@ static void take_table(struct unmapping *u, uint64_t pa, unsigned level, uint64_
 /*
  * The owner's unlink (rule 6) of the table that an entry leads to, leaving `instead` there. Hardware
  * may set accessed meanwhile, so that the exchange is tried again. Returns false, and changes
- * nothing, if no table hangs there (any more).
+ * nothing, if this table does not hang there any more. `entry` led to one when it was loaded.
  */
 static bool unlink_table(struct unmapping *u, const struct place *place, uint64_t entry,
 			 uint64_t instead, uint64_t first)
 {
 	void *slot = place_slot(place);
+	uint64_t found = entry;
 
-	do {
-		if (F->kind(entry, place->level) != IOPT_TABLE)
+	while (!entry_cas_release(slot, &found, instead))
+		if (F->kind(found, place->level) != IOPT_TABLE || ((found ^ entry) & ~F->table_hw))
 			return false;
-	} while (!entry_cas_release(slot, &entry, instead));
 
 	entries_writeback(u->domain, slot, 1);
 	take_table(u, F->table_pa(entry), place->level - 1, first);
@@ -162,32 +162,34 @@ static bool unlink_table(struct unmapping *u, const struct place *place, uint64_
  *
  * Returns the entry behind the last one looked at; adds to *cleared how many held a leaf.
  */
-static inline unsigned clear_leaves(const struct place *place, const unsigned level, unsigned end,
+static inline unsigned clear_leaves(void *table, const unsigned level, unsigned index, unsigned end,
 				    uint64_t iova, unsigned *cleared)
 {
-	unsigned index = place->index;
+	void *slot = slot_at(table, index), *behind = slot_at(table, end + 1);
+	unsigned holes = 0;
 
-	while (index <= end) {
-		uint64_t entry = entry_load(slot_at(place->table, index));
+	while (slot != behind) {
+		uint64_t entry = entry_load(slot);
 		enum iopt_kind kind = F->kind(entry, level);
-		unsigned start = index;
 
 		if (kind == IOPT_TABLE)
 			break;
 		if (kind != IOPT_LEAF) {
-			index++;
+			holes++;
+			slot = slot_at(slot, 1);
 			continue;
 		}
-		entry_clear_release(slot_at(place->table, index), entry, level, iova);
-		while (++index <= end) {
-			entry = entry_load(slot_at(place->table, index));
+		entry_clear_release(slot, entry, level, iova);
+		for (slot = slot_at(slot, 1); slot != behind; slot = slot_at(slot, 1)) {
+			entry = entry_load(slot);
 			if (F->kind(entry, level) != IOPT_LEAF)
 				break;
-			entry_clear(slot_at(place->table, index), entry, level, iova);
+			entry_clear(slot, entry, level, iova);
 		}
-		*cleared += index - start;
 	}
-	return index;
+	end = (unsigned)(((char *)slot - (char *)table) >> F->info.entry_lg2);
+	*cleared += end - index - holes;
+	return end;
 }
 
 /* The same by exchange, reporting what was dirty: iova is the first of the entry place->index. */
@@ -232,9 +234,9 @@ static inline unsigned unmap_leaves(struct unmapping *u, struct place *place, un
 	if (u->sink)
 		cleared = clear_leaves_exactly(u, place, end, iova);
 	else if (place->level == 0)
-		place->index = clear_leaves(place, 0, end, iova, &cleared);
+		place->index = clear_leaves(place->table, 0, start, end, iova, &cleared);
 	else
-		place->index = clear_leaves(place, place->level, end, iova, &cleared);
+		place->index = clear_leaves(place->table, place->level, start, end, iova, &cleared);
 	passed = place->index - start;
 	if (cleared) {
 		u->bytes += (uint64_t)cleared << span_lg2;
@@ -382,7 +384,7 @@ unmap_entry(struct iopt_domain *domain, uint64_t first, unsigned level, struct i
 	uint64_t top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE), entry;
 	struct place place;
 
-	if (!top_covers(top, first))
+	if (!__atomic_load_n(&domain->short_unmap, __ATOMIC_RELAXED) || !top_covers(top, first))
 		return false;
 	entry = place_find(top, first, level, &place);
 	if (place.level != level || F->kind(entry, level) != IOPT_LEAF ||
@@ -406,15 +408,17 @@ static __attribute__((noinline)) int unmap_long(struct iopt_domain *domain, uint
 	if (error)
 		return error;
 	unmapping_init(&u, domain, gather, IOPT_FREED_UNMAP, first, last);
-	u.sink = domain_tracks(domain) ? gather->sink : NULL;
 	u.count = flags & IOPT_UNMAP_COUNT;
-	if (u.sink && !sink_covers(u.sink, first, last))
-		return -IOPT_ERANGE;
 	if ((flags & IOPT_UNMAP_FULL) && range_finds(domain, first, last, FIND_HOLE))
 		return -IOPT_ENOENT;
 
+	/* Whether pages are tracked is asked inside the section that takes them: see iopt_track(). */
 	iopt_host_read_lock();
-	error = unmap_range(&u);
+	u.sink = domain_tracks(domain) ? gather->sink : NULL;
+	if (u.sink && !sink_covers(u.sink, first, last))
+		error = -IOPT_ERANGE;
+	else
+		error = unmap_range(&u);
 	iopt_host_read_unlock();
 	if (!error && result)
 		*result =
@@ -436,8 +440,7 @@ static __attribute__((noinline)) int unmap_again(struct iopt_domain *domain, uin
 static inline bool unmap_is_short(const struct iopt_domain *domain, uint64_t first, uint64_t last,
 				  unsigned flags, const struct iopt_gather *gather)
 {
-	return __atomic_load_n(&domain->short_unmap, __ATOMIC_RELAXED) &&
-	       domain_has(domain, first, last) && gather->domain == domain &&
+	return domain_has(domain, first, last) && gather->domain == domain &&
 	       !(flags & ~IOPT_UNMAP_COUNT);
 }
 

@@ -133,7 +133,7 @@ static inline uint64_t vtd_ss_leaf(uint64_t attr, uint64_t pa, unsigned level, u
 {
 	(void)size_lg2; /* level says it all */
 	(void)slot;
-	return pa | attr | (level ? VTD_SS_PS : 0);
+	return pa | (attr | (level ? VTD_SS_PS : 0));
 }
 
 static inline unsigned vtd_ss_leaf_lg2(uint64_t entry, unsigned level)

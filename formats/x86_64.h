@@ -155,7 +155,7 @@ static inline uint64_t x86_64_leaf(uint64_t attr, uint64_t pa, unsigned level, u
 {
 	(void)size_lg2; /* level says it all */
 	(void)slot;
-	return pa | attr | (level ? X86_64_PS : 0);
+	return pa | (attr | (level ? X86_64_PS : 0));
 }
 
 static inline unsigned x86_64_leaf_lg2(uint64_t entry, unsigned level)

@@ -103,13 +103,22 @@ static bool sections_open(void)
 	return open;
 }
 
+/* One grace period at a time: what is waited for is noted in the readers. */
 static void wait_for_readers(void)
 {
+	static pthread_mutex_t grace_lock = PTHREAD_MUTEX_INITIALIZER;
 	const struct timespec poll = { .tv_nsec = RCU_POLL_NS };
 
+	pthread_mutex_lock(&grace_lock);
 	note_sections();
 	while (sections_open())
 		nanosleep(&poll, NULL);
+	pthread_mutex_unlock(&grace_lock);
+}
+
+void iopt_host_synchronize(void)
+{
+	wait_for_readers();
 }
 
 /* Returns how many lists there were. */

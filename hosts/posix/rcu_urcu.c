@@ -48,6 +48,11 @@ void iopt_posix_rcu_unregister(void)
 	urcu_memb_unregister_thread();
 }
 
+void iopt_host_synchronize(void)
+{
+	urcu_memb_synchronize_rcu();
+}
+
 static void reclaim(struct rcu_head *head)
 {
 	iopt_posix_reclaim(caa_container_of(head, struct iopt_table, rcu.head));

@@ -53,7 +53,7 @@ struct iopt_posix_config {
  * @config: what it is to be
  *
  * Return: 0; -EINVAL: sizes that are not multiples of 2 MiB or a file that is too small; -EBUSY: the
- * arena is in use already; -ENOMEM: no address space.14).
+ * arena is in use already; -ENOMEM: no address space.
  * Context: before or after all use of the library (all domains destroyed), one thread.
  */
 int iopt_posix_setup(const struct iopt_posix_config *config);
