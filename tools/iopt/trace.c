@@ -123,9 +123,10 @@ static bool is(struct text word, const char *text)
 	return bytes == strlen(text) && !memcmp(word.at, text, bytes);
 }
 
+/* Where something stands in a text; NULL: nowhere, or there is no text. */
 static const char *find(struct text text, const char *what)
 {
-	return memmem(text.at, (size_t)(text.end - text.at), what, strlen(what));
+	return text.at ? memmem(text.at, (size_t)(text.end - text.at), what, strlen(what)) : NULL;
 }
 
 /* A number, decimal or with 0x; false if it isn't one or doesn't fit. */
