@@ -118,7 +118,7 @@ static int take(void *ctx, uint64_t first, uint64_t last)
 	return 0;
 }
 
-/* A bitmap with pages before the range, and exactly as long as it must be; or one page too short. */
+/* A bitmap with pages before the range and none behind it; or one page too short. */
 static bool sink_make(struct model *m, const struct op *op, struct sweep *s)
 {
 	uint64_t before = op->first >> op->pa, pages;
@@ -218,7 +218,7 @@ static void leaf_swept(struct model *m, const struct op *op, struct leaf *leaf)
 	debt->cleaned[debt->nr_cleaned++] = (struct iopt_range){ leaf->first, leaf->last };
 }
 
-/* Exactly what was dirty is reported, but for what the sink refused; and that is what is cleared. */
+/* What was dirty is reported, all but what the sink refused, and that is what is cleared. */
 static void compare(struct model *m, const struct op *op, struct sweep *s)
 {
 	unsigned i = leaves_from(&m->leaves, op->first);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The next random operation of a trial. A trial stays near a few addresses, and most operations start
- * from what is mapped, so that they meet each other; some are plainly wrong. See model.h.
+ * The next random operation of a trial. A trial stays near a few addresses, and most operations
+ * start from what is mapped, so that they meet each other; some are plainly wrong. See model.h.
  */
 #include "tests/model/model.h"
 
@@ -207,7 +207,7 @@ static unsigned draw_page_lg2(struct generator *g, const struct op *op)
 {
 	unsigned lg2 = 1 + below(g, 14);
 
-	while ((op->last >> lg2) - (op->first >> lg2) > MAX_BITS / 2)
+	while (lg2 < 63 && (op->last >> lg2) - (op->first >> lg2) > MAX_BITS / 2)
 		lg2++;
 	lg2 += below(g, 12);
 	return lg2 < 63 ? lg2 : 63;

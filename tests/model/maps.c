@@ -45,8 +45,8 @@ static unsigned map_refuses(const struct model *m, uint64_t first, uint64_t last
 }
 
 /*
- * Levels that the device has been told of once a range was mapped: a top that grew stays. No leaf is
- * as large as all that the top translates.
+ * Levels that the device has been told of once a range was mapped: a top that grew stays. No leaf
+ * is as large as all that the top translates.
  */
 static unsigned levels_for(const struct model *m, uint64_t last)
 {
@@ -112,7 +112,7 @@ static void foresee(struct model *m, const struct op *op, uint64_t first, uint64
 	out->sync = out->nr_tables || (m->config->flags & IOPT_CACHES_EMPTY);
 }
 
-/* Tables are set aside, or an allocation is made to fail. Returns whether the map is to be called. */
+/* Set tables aside, or make an allocation fail. Returns whether the map is to be called. */
 static bool prepare(struct model *m, const struct op *op, uint64_t first, uint64_t last,
 		    struct iopt_reserve *reserve)
 {
@@ -161,7 +161,7 @@ static void check_told(struct model *m, const struct outcome *out, uint64_t firs
 	}
 }
 
-/* Nothing is mapped above what the device was told of. Only a lack of memory leaves a top half-way. */
+/* Nothing is mapped above what the device was told of; a lack of memory may leave a higher top. */
 static void check_levels(struct model *m, uint64_t last, bool mapped, bool memory)
 {
 	struct iopt_hw hw;
@@ -174,8 +174,8 @@ static void check_levels(struct model *m, uint64_t last, bool mapped, bool memor
 }
 
 /*
- * A failed map changed no translation. How far it came can't be seen from here; if it invalidated what
- * it took back, then at least its first leaf.
+ * A failed map changed no translation. How far it came can't be seen from here; if it invalidated
+ * what it took back, then at least its first leaf.
  */
 static void check_failed(struct model *m, const struct outcome *out, uint64_t first, uint64_t last)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The model test: random operations on a real domain and, beside it, on a model that is simple enough
- * to be believed: a sorted array of leaves (leaves.c) and lists of what each gather owes.
+ * The model test: random operations on a real domain and, beside it, on a model that is simple
+ * enough to be believed: a sorted array of leaves (leaves.c) and lists of what each gather owes.
  *
  *   leaves.c    the sorted array, and which leaves a map must choose
  *   run.c       a trial: create, operations one by one, the end of it
@@ -14,8 +14,8 @@
  *   process.c   trials in processes of their own; shrinking a sequence that failed
  *   main.c      options and configurations
  *
- * Operations are plain numbers, so that any subsequence of a trial can be run again and a failure be
- * printed and replayed.
+ * Operations are plain numbers, so that any subsequence of a trial can be run again and a failure
+ * be printed and replayed.
  */
 #ifndef TESTS_MODEL_H
 #define TESTS_MODEL_H
@@ -69,7 +69,8 @@ void leaves_remove(struct leaves *leaves, uint64_t first, uint64_t last);
 
 /*
  * The leaves for first..last: at every place the largest of the sizes that is aligned in both
- * addresses and fits. Returns how many; more than max if that is too few, and then plan is of no use.
+ * addresses and fits. Returns how many; more than max if that is too few, and then plan is of no
+ * use.
  */
 unsigned leaves_plan(uint64_t sizes, uint64_t first, uint64_t last, uint64_t pa, unsigned prot,
 		     struct leaf *plan, unsigned max);
@@ -116,8 +117,8 @@ extern const char *const kind_names[NR_KINDS];
  * @first:  range
  * @last:   range
  * @pa:     of a map; of a sweep the page_lg2 of the bitmap, 0 for a function
- * @n:      map: allocation that fails, 0 none; visit: items a call; sweep: call of the function that
- *          fails, 0 none; write: entry of the run
+ * @n:      map: allocation that fails, 0 none; visit: items a call; sweep: call of the function
+ *          that fails, 0 none; write: entry of the run
  * @aux:    map_sg: what the segments are made from; sweep: budget; write: through cached walks only
  */
 struct op {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Trials in processes of their own, so that a crash or an endless loop is a failure like others and
- * leaves its operations behind; and delta debugging: leaving out operations for as long as the trial
- * still fails. See model.h.
+ * Trials in processes of their own, so that a crash or an endless loop is a failure like others
+ * and leaves its operations behind; and delta debugging: leaving out operations for as long as
+ * the trial still fails. See model.h.
  */
 #include <signal.h>
 #include <stdlib.h>

@@ -168,7 +168,8 @@ const char *const kind_names[NR_KINDS] = { "map",  "sg",    "unmap", "sync",  "m
 void op_print(FILE *file, const struct op *op)
 {
 	fprintf(file,
-		"%-5s first=0x%jx last=0x%jx pa=0x%jx prot=0x%x debt=%u flags=0x%x n=%u aux=0x%jx\n",
+		"%-5s first=0x%jx last=0x%jx pa=0x%jx prot=0x%x debt=%u flags=0x%x "
+		"n=%u aux=0x%jx\n",
 		kind_names[op->kind], (uintmax_t)op->first, (uintmax_t)op->last, (uintmax_t)op->pa,
 		op->prot, op->debt, op->flags, op->n, (uintmax_t)op->aux);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * unmap, merge and sync on both sides, and the device: what it must be told before a gather is paid,
- * and what it may still write until then. See model.h.
+ * unmap, merge and sync on both sides, and the device: what it must be told before a gather is
+ * paid, and what it may still write until then. See model.h.
  */
 #include "tests/model/model.h"
 
@@ -21,8 +21,8 @@ void debts_init(struct model *m)
 }
 
 /*
- * A device may have kept the way to the table and write to the entry, as long as that is table memory
- * which it wasn't told to forget. Nothing comes of it unless the entry is still a leaf.
+ * A device may have kept the way to the table and write to the entry, as long as that is table
+ * memory which it wasn't told to forget. Nothing comes of it unless the entry is still a leaf.
  */
 void write_gone(struct model *m, struct debt *debt, struct gone *gone, unsigned entry)
 {

@@ -55,6 +55,53 @@ bool device_writes(const struct hardware *hw, struct iopt_domain *domain, uint64
 					   (((iova - leaf.first) >> span_lg2) << info->entry_lg2));
 }
 
+static void note_invalidation(void *ctx, const struct iopt_gather *gather)
+{
+	struct device *device = ctx;
+
+	device->invalidations++;
+	device->owes |= gather->owes;
+	device->last = *gather;
+	for (unsigned i = 0; i < gather->nr_ranges; i++)
+		if (device->nr_ranges < sizeof(device->ranges) / sizeof(device->ranges[0]))
+			device->ranges[device->nr_ranges++] = gather->ranges[i];
+	if (device->look)
+		device->look(device, gather);
+}
+
+static void note_top(void *ctx, struct iopt_domain *domain)
+{
+	struct device *device = ctx;
+
+	(void)domain;
+	device->tops++;
+}
+
+int device_create(struct device *device, const struct iopt_config *config)
+{
+	struct iopt_config own = *config;
+
+	own.callbacks.invalidate = note_invalidation;
+	own.callbacks.top_changed = note_top;
+	own.ctx = device;
+	return iopt_create(&own, &device->domain);
+}
+
+void device_forget(struct device *device)
+{
+	device->invalidations = 0;
+	device->owes = 0;
+	device->nr_ranges = 0;
+	device->tops = 0;
+}
+
+bool device_destroy(struct device *device)
+{
+	iopt_destroy(device->domain);
+	device->domain = NULL;
+	return memory_idle();
+}
+
 uint64_t count_items(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags)
 {
 	struct iopt_item items[32];
@@ -65,6 +112,50 @@ uint64_t count_items(struct iopt_domain *domain, uint64_t first, uint64_t last, 
 	while (!visit.done)
 		count += iopt_visit(domain, &visit, items, 32);
 	return count;
+}
+
+bool snapshot_take(struct snapshot *snapshot, struct iopt_domain *domain)
+{
+	struct iopt_visit visit;
+
+	/* Compared by memcmp(). */
+	memset(snapshot, 0, sizeof(*snapshot));
+	iopt_visit_init(&visit, 0, ~0ull, IOPT_VISIT_LEAVES | IOPT_VISIT_TABLES);
+	snapshot->nr = (unsigned)iopt_visit(domain, &visit, snapshot->items, SNAPSHOT_ITEMS);
+	iopt_stats(domain, &snapshot->stats);
+	return visit.done;
+}
+
+bool snapshot_same(const struct snapshot *before, struct iopt_domain *domain)
+{
+	static struct snapshot now;
+
+	return snapshot_take(&now, domain) && !memcmp(before, &now, sizeof(now));
+}
+
+static unsigned next_leaf(const struct snapshot *snapshot, unsigned i)
+{
+	while (i < snapshot->nr && (snapshot->items[i].flags & IOPT_ITEM_TABLE))
+		i++;
+	return i;
+}
+
+bool snapshot_translates(const struct snapshot *before, struct iopt_domain *domain)
+{
+	static struct snapshot now;
+	unsigned i = next_leaf(before, 0), k;
+
+	if (!snapshot_take(&now, domain))
+		return false;
+	for (k = next_leaf(&now, 0); i < before->nr && k < now.nr; i = next_leaf(before, i + 1)) {
+		const struct iopt_item *a = &before->items[i], *b = &now.items[k];
+
+		if (a->first != b->first || a->last != b->last || a->pa != b->pa ||
+		    a->prot != b->prot || a->flags != b->flags)
+			return false;
+		k = next_leaf(&now, k + 1);
+	}
+	return i >= before->nr && k >= now.nr;
 }
 
 bool ranges_cover(const struct iopt_range *ranges, unsigned nr, uint64_t first, uint64_t last)

@@ -73,6 +73,44 @@ bool find_leaf(struct iopt_domain *domain, uint64_t iova, struct iopt_item *leaf
 bool device_writes(const struct hardware *hw, struct iopt_domain *domain, uint64_t iova);
 
 /**
+ * struct device - a device that notes what it is told; the callbacks' context
+ * @domain:  the domain that it is attached to
+ * @invalidations: how often it had to drop something
+ * @owes:    what for, all of it
+ * @nr_ranges, @ranges: which ranges; what does not fit is not noted
+ * @last:    the last invalidation's gather as it was then
+ * @tops:    how often the top changed
+ * @look:    called during each invalidation; NULL: nothing to see
+ * @ctx:     for @look
+ */
+struct device {
+	struct iopt_domain *domain;
+	unsigned invalidations;
+	uint32_t owes;
+	unsigned nr_ranges;
+	struct iopt_range ranges[256];
+	struct iopt_gather last;
+	unsigned tops;
+	void (*look)(struct device *device, const struct iopt_gather *gather);
+	void *ctx;
+};
+
+/**
+ * device_create() - create a domain with a device
+ * @device: zeroed, or with @look and @ctx set
+ * @config: everything but the callbacks
+ *
+ * Return: as iopt_create(); on success @device->domain is the domain.
+ */
+int device_create(struct device *device, const struct iopt_config *config);
+
+/* Forget what was noted so far. */
+void device_forget(struct device *device);
+
+/* Destroys the domain and says whether no table memory is in use any more. */
+bool device_destroy(struct device *device);
+
+/**
  * count_items() - visit a range
  * @domain: where
  * @first:  first IOVA
@@ -82,6 +120,28 @@ bool device_writes(const struct hardware *hw, struct iopt_domain *domain, uint64
  * Return: the number of items.
  */
 uint64_t count_items(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags);
+
+#define SNAPSHOT_ITEMS 4096u
+
+/**
+ * struct snapshot - all that a visit finds in a domain, and its statistics
+ */
+struct snapshot {
+	unsigned nr;
+	struct iopt_item items[SNAPSHOT_ITEMS];
+	struct iopt_stats stats;
+};
+
+/* Returns false if there is more than a snapshot holds. */
+bool snapshot_take(struct snapshot *snapshot, struct iopt_domain *domain);
+
+/*
+ * Whether the same leaves and tables are there, entry by entry, and none came and went meanwhile.
+ */
+bool snapshot_same(const struct snapshot *before, struct iopt_domain *domain);
+
+/* Whether the same leaves are there; tables may have come or gone. */
+bool snapshot_translates(const struct snapshot *before, struct iopt_domain *domain);
 
 /**
  * ranges_cover() - whether ranges, together, name all of first..last
