@@ -128,14 +128,13 @@ static void row(const char *label, uint64_t value, const char *format, ...)
 /* A figure, and in words what it is about. */
 static void row(const char *label, uint64_t value, const char *format, ...)
 {
-	char text[SIZE_TEXT_BYTES];
+	char text[SIZE_TEXT_BYTES], note[256];
 	va_list list;
 
-	printf("  %-*s %15s  ", LABEL, label, grouped(value, text));
 	va_start(list, format);
-	vprintf(format, list);
+	vsnprintf(note, sizeof(note), format, list);
 	va_end(list);
-	putchar('\n');
+	printf("  %-*s %15s%s%s\n", LABEL, label, grouped(value, text), *note ? "  " : "", note);
 }
 
 static void latency_row(const char *label, const struct latency *latency)

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -208,17 +209,24 @@ static void keep_sample(struct watchers *watchers, const struct sample *sample)
 static void show_progress(struct replay *replay, const struct sample *sample)
 {
 	char events[SIZE_TEXT_BYTES], dirty[SIZE_TEXT_BYTES], mapped[SIZE_TEXT_BYTES];
-	char tables[SIZE_TEXT_BYTES], loop[48] = "";
+	char tables[SIZE_TEXT_BYTES], loop[48] = "", line[256];
+	struct winsize window;
+	int nr;
 
 	if (replay->options.loops > 1)
 		snprintf(loop, sizeof(loop), "  pass %" PRIu64 "/%" PRIu64, get(&replay->loop),
 			 replay->options.loops);
-	fprintf(stderr,
-		"\r\033[K%6.1f s%s  %s events  %s mapped by %s tables  %s dirty pages reported  "
-		"%" PRIu64 " sweeps",
-		(double)sample->ns * 1e-9, loop, grouped(sample->events, events),
-		size_text(sample->mapped_bytes, mapped), grouped(sample->tables, tables),
-		grouped(sample->by_sweep + sample->by_unmap, dirty), get(&replay->watchers.sweeps));
+	nr = snprintf(line, sizeof(line),
+		      "%6.1f s%s  %s events  %s mapped by %s tables  %s dirty pages reported  "
+		      "%" PRIu64 " sweeps",
+		      (double)sample->ns * 1e-9, loop, grouped(sample->events, events),
+		      size_text(sample->mapped_bytes, mapped), grouped(sample->tables, tables),
+		      grouped(sample->by_sweep + sample->by_unmap, dirty),
+		      get(&replay->watchers.sweeps));
+	/* A line that wraps could not be written over. */
+	if (!ioctl(STDERR_FILENO, TIOCGWINSZ, &window) && window.ws_col && nr >= window.ws_col)
+		line[window.ws_col - 1] = '\0';
+	fprintf(stderr, "\r\033[K%s", line);
 	replay->watchers.shown = true;
 }
 
