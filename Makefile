@@ -6,7 +6,7 @@ BUILD := build
 all: ## build the libraries and the command into build/ (the default)
 	@scripts/build $(BUILD)
 
-run: ## set up, build, replay a recorded NVMe workload through the engine, write build/replay.html
+run: ## set up, build, replay a recorded guest (disk, network) through the engine, write build/replay.html
 	@scripts/setup build
 	@scripts/run $(BUILD)
 
