@@ -92,6 +92,13 @@ uint64_t test_seed(void)
 
 /* ---- callbacks ----------------------------------------------------------------------------- */
 
+static _Thread_local uint64_t invalidated_at;
+
+uint64_t rig_invalidated_at(void)
+{
+	return invalidated_at;
+}
+
 static void invalidate(void *ctx, const struct iopt_gather *gather)
 {
 	struct rig *rig = ctx;
@@ -104,6 +111,7 @@ static void invalidate(void *ctx, const struct iopt_gather *gather)
 	if (rig->before_invalidate)
 		rig->before_invalidate(rig, gather);
 	soft_iommu_invalidate(rig->side, gather);
+	invalidated_at = clock_tick();
 	if (rig->after_invalidate)
 		rig->after_invalidate(rig, gather);
 }
@@ -204,6 +212,7 @@ void rig_open(struct rig *rig, const struct rig_config *config)
 	setup_arena();
 	*rig = (struct rig){ .format = iopt_format_find(config->domain.format) };
 	pthread_mutex_init(&rig->root_lock, NULL);
+	rig->tracked = config->domain.flags & IOPT_TRACK;
 	iopt_posix_barrier();
 	rig->tables_before = process_tables();
 	domain.callbacks.invalidate = invalidate;

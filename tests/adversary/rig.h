@@ -95,6 +95,7 @@ struct rig_config {
  * @before_invalidate, @after_invalidate: hooks, on the thread that syncs; may be NULL
  * @before_top: hook, before the devices are told of a new top; may be NULL
  * @ctx:        for the hooks
+ * @tracked:    dirty tracking is on
  * @tables_before: tables in the process before the rig was made
  */
 struct rig {
@@ -109,6 +110,7 @@ struct rig {
 	void (*after_invalidate)(struct rig *rig, const struct iopt_gather *gather);
 	void (*before_top)(struct rig *rig);
 	void *ctx;
+	bool tracked;
 	uint64_t tables_before;
 };
 
@@ -140,6 +142,9 @@ struct rig_config rig_defaults(const char *format);
 
 /* Breaches that devices met so far are complained of, with the first event's text. */
 void rig_check_breaches(struct rig *rig, uint32_t reasons);
+
+/* When the last invalidation that this thread asked for had ended; 0: it asked for none. */
+uint64_t rig_invalidated_at(void);
 
 /* Tables that a visit of everything finds. */
 uint64_t rig_visited_tables(struct rig *rig);

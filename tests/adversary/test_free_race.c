@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The first way in which a live domain frees a table: the race to install it is lost. Several writers
+ * map neighbours in places without tables, all at the same moment, while devices, a sweep and a dump
+ * run; then the tables go again, as a whole, with all that the writers mapped in them.
+ */
+#include "crew.h"
+
+#define WRITERS 3u
+#define TABLE	512u /* units of a table */
+#define TABLES	2u   /* below one that is missing, too, at times */
+
+/* A writer's own units in a stretch: those of the others lie on both sides. */
+#define OWN	31u
+#define STRETCH (OWN * WRITERS)
+
+struct race {
+	struct meeting start;
+	struct meeting end;
+	bool over;
+};
+
+static void map_neighbours(struct writer *writer, struct region *region, unsigned number)
+{
+	unsigned table = (unsigned)random_below(&writer->random, TABLES) * TABLE;
+	unsigned stretches = 1 + (unsigned)random_below(&writer->random, 4);
+
+	for (unsigned i = 0; i < stretches; i++) {
+		unsigned skip = (unsigned)random_below(&writer->random, 8);
+		unsigned nr = 1 + (unsigned)random_below(&writer->random, OWN - 8);
+
+		writer_map(writer, region, table + i * STRETCH + number * OWN + skip, nr, 0);
+	}
+}
+
+static bool work(struct shift *shift, struct writer *writer, unsigned number)
+{
+	struct region *region = &shift->ledger->regions[0];
+	struct race *race = shift->ctx;
+
+	shift_meet(shift, &race->start);
+	if (race->over)
+		return false;
+	map_neighbours(writer, region, number);
+	shift_meet(shift, &race->end);
+	if (number)
+		return true;
+	/* The others wait for the next start: all of it is this writer's now. */
+	if (random_next(&writer->random) & 1) {
+		writer_unmap(writer, region, 0, TABLES * TABLE);
+	} else { /* with the table above */
+		writer_unmap_range(writer, region, 0, TABLES * TABLE, region->first,
+				   region->first + GIB - 1);
+	}
+	writer_sync(writer, region, 0, TABLES * TABLE);
+	race->over = shift_over(shift);
+	return true;
+}
+
+static void test_install_race_lost(const struct iopt_format_info *format)
+{
+	struct race race = { 0 };
+	struct iopt_stats stats;
+	struct ledger ledger;
+	struct crew crew;
+	struct rig rig;
+	struct shift shift = {
+		.ledger = &ledger,
+		.seconds = 1,
+		.nr = WRITERS,
+		.work = work,
+		.ctx = &race,
+	};
+
+	crew_rig(&rig, rig_defaults(format->name));
+	ledger_init(&ledger, &rig);
+	ledger_add(&ledger, 64 * GIB, 12, TABLES * TABLE, true);
+	crew_init(&crew, &ledger);
+	crew.naps = 300;
+	crew_start(&crew);
+	shift_run(&shift);
+	crew_stop(&crew);
+	iopt_stats(rig.domain, &stats);
+	assert_met(stats.freed[IOPT_FREED_RACE]);
+	assert_met(stats.freed[IOPT_FREED_UNMAP]);
+	rig_close(&rig);
+	ledger_fini(&ledger);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct format_test tests[] = {
+		{ "install race lost", test_install_race_lost, 0, NULL, false },
+	};
+
+	return run_format_tests(argc, argv, "free by race", tests, sizeof(tests) / sizeof(*tests));
+}
