@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * The lowest and the highest bit that is set. The compiler's builtins are one or two instructions
- * where the machine has them; on RISC-V without Zbb they would call into a compiler's library, which
- * freestanding code does without.
+ * where the machine has them; on RISC-V without Zbb they would call into a compiler's library,
+ * which freestanding code does without.
  */
 #ifndef ENGINE_BITS_H
 #define ENGINE_BITS_H

@@ -3,8 +3,8 @@
  * What a checked build (IOPT_CHECKED) does beside: it finds embedders that break the contract, and
  * tells the host (iopt_host_breach). Two rules are watched: operations that write the same range do
  * not overlap in time, by a read-modify-write on every entry (entry.h); and a range is mapped again
- * only after the gather of its unmap was synced, by a list of what is owed. In other builds nothing of
- * this is left.
+ * only after the gather of its unmap was synced, by a list of what is owed. In other builds nothing
+ * of this is left.
  *
  * Context: everything here takes a spinning lock of the domain's for some instructions.
  */

@@ -298,7 +298,10 @@ int iopt_track(struct iopt_domain *domain, bool on)
 	if (!(domain->flags & IOPT_TRACKABLE))
 		return -IOPT_EOPNOTSUPP;
 	iopt_host_enter();
-	/* Walkers that do not snoop and tracking exclude each other: nothing else bars the short way. */
+	/*
+	 * Walkers that do not snoop and tracking exclude each other: nothing else bars the short
+	 * way.
+	 */
 	__atomic_store_n(&domain->tracking, on, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&domain->short_unmap, !on, __ATOMIC_SEQ_CST);
 	if (on && !was) {

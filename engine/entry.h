@@ -115,8 +115,8 @@ static inline void entry_and(void *slot, uint64_t mask)
 }
 
 /*
- * A leaf entry, seen a moment ago, becomes empty. A checked build looks at what it takes: hardware may
- * have set bits meanwhile, but nobody else may have changed it.
+ * A leaf entry, seen a moment ago, becomes empty. A checked build looks at what it takes: hardware
+ * may have set bits meanwhile, but nobody else may have changed it.
  */
 static inline void entry_clear(void *slot, uint64_t seen, unsigned level, uint64_t iova)
 {

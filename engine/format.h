@@ -8,8 +8,9 @@
  * generated code. Functions here never touch memory, never loop over a table and know nothing of
  * domains, RCU or atomics.
  *
- * Entries are carried as uint64_t (of the formats that there are, all have 8 bytes in memory). Levels count from 0, the table that
- * holds the smallest leaves. An entry at level L translates granule_lg2 + L * index_lg2 bits.
+ * Entries are carried as uint64_t (of the formats that there are, all have 8 bytes in memory).
+ * Levels count from 0, the table that holds the smallest leaves. An entry at level L translates
+ * granule_lg2 + L * index_lg2 bits.
  */
 #ifndef ENGINE_FORMAT_H
 #define ENGINE_FORMAT_H
@@ -35,9 +36,10 @@ enum iopt_kind { IOPT_EMPTY, IOPT_LEAF, IOPT_TABLE, IOPT_SOFT };
  *               not present to hardware in any state, IOPT_SOFT for @kind
  * @table_hw:    bits of a table entry that hardware (or later software marks) may change while it
  *               stays the same table: a compare-and-exchange is retried when only these changed
- * @dirty_and:   the dirty bit, if at level 0 clearing it by one atomic AND is enough: the slot's leaf
- *               size is fixed by the level (no runs), and the bit is zero in the engine's software
- *               values; 0: compare-and-exchange it is. The format's head works it out in writing.
+ * @dirty_and:   the dirty bit, if at level 0 clearing it by one atomic AND is enough: the slot's
+ *               leaf size is fixed by the level (no runs), and the bit is zero in the engine's
+ *               software values; 0: compare-and-exchange it is. The format's head works it out in
+ *               writing.
  *
  * @kind:        what an entry is. @level matters where a bit's meaning depends on it (page size).
  * @leaf_attr:   checks @prot and encodes it (with the flags of iopt_config that show in entries)

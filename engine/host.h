@@ -7,14 +7,13 @@
  *
  *   struct iopt_table      a table's descriptor, a sub-class of the host's page descriptor, with at
  *                          least these members for the engine:
- *                            struct iopt_table *next   the freelist link; beside the host's RCU head,
- *                                                      never overlaid with it, so that a table can be
- *                                                      on a list and be waiting in turn
- *                            uint64_t first            IOVA of the table's first entry, once unlinked
- *                            uint8_t level             level of the table
- *                            uint8_t collect           its dirty bits are to be read after the
- *                                                      invalidation
- *                            uint8_t size_lg2          its size in bytes; set by the allocator
+ *                            next (struct iopt_table *): the freelist link; beside the host's RCU
+ *                              head, never overlaid with it, so that a table can be on a list and
+ *                              be waiting in turn
+ *                            first (uint64_t): IOVA of the table's first entry, once unlinked
+ *                            level (uint8_t): level of the table
+ *                            collect (uint8_t): its dirty bits are read after the invalidation
+ *                            size_lg2 (uint8_t): its size in bytes; set by the allocator
  *   struct iopt_host_lock  a sleeping lock
  *
  *   void iopt_host_enter(void)
@@ -54,8 +53,9 @@
  * iopt_host_table_alloc() - a zeroed table
  * @size_lg2: bytes, lg2; the table is aligned to its size
  *
- * Return: its descriptor, with @size_lg2 set and the other members of the engine zero; NULL if there
- * is no memory. Context: outside read sections; may sleep.
+ * Return: its descriptor, with @size_lg2 set and the other members of the engine zero; NULL if
+ * there is no memory.
+ * Context: outside read sections; may sleep.
  */
 struct iopt_table *iopt_host_table_alloc(unsigned size_lg2);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The engine for one format: compiled once for each, with -DIOPT_FORMAT=NAME for formats/NAME.h. What
- * is included below is one translation unit, in which the format is a constant object; that leaves
- * its functions inlined and its numbers in the code, and no indirect call but the one into here.
+ * The engine for one format: compiled once for each, with -DIOPT_FORMAT=NAME for formats/NAME.h.
+ * What is included below is one translation unit, in which the format is a constant object; that
+ * leaves its functions inlined and its numbers in the code, and no indirect call but the one into
+ * here.
  */
 #define INSTANCE_PASTE_(a, b) a##b
 #define INSTANCE_PASTE(a, b)  INSTANCE_PASTE_(a, b)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Map: choosing leaf sizes, installing tables, writing leaves, and rolling back. Part of an instance
- * (instance.c).
+ * Map: choosing leaf sizes, installing tables, writing leaves, and rolling back. Part of an
+ * instance (instance.c).
  *
- * The caller owns the range. In the tables on the way others map and unmap beside it, so that a table
- * may appear where there was none; one that leads to the range does not go away, except by an owner
- * who breaks the contract: it leaves dead entries, which send the mapper back to the top.
+ * The caller owns the range. In the tables on the way others map and unmap beside it, so that a
+ * table may appear where there was none; one that leads to the range does not go away, except by an
+ * owner who breaks the contract: it leaves dead entries, which send the mapper back to the top.
  */
 #ifndef ENGINE_MAP_H
 #define ENGINE_MAP_H
@@ -95,8 +95,9 @@ static inline uint64_t length_before(uint64_t sizes, uint64_t iova, uint64_t pa,
 }
 
 /*
- * The largest leaf that fits at the start of iova..last, and how many of it go there before a larger
- * one would fit. iova, last + 1 and pa are multiples of the granule, which is among the sizes.
+ * The largest leaf that fits at the start of iova..last, and how many of it go there before a
+ * larger one would fit. iova, last + 1 and pa are multiples of the granule, which is among the
+ * sizes.
  */
 static inline void piece_choose(const struct iopt_domain *domain, uint64_t iova, uint64_t last,
 				uint64_t pa, struct piece *piece)
@@ -107,7 +108,10 @@ static inline void piece_choose(const struct iopt_domain *domain, uint64_t iova,
 	/* A leaf as large as the top translates would need a higher one. */
 	if (F->info.abilities & IOPT_CAN_GROW)
 		sizes &= entry_mask(top_levels(__atomic_load_n(&domain->top, __ATOMIC_RELAXED)));
-	/* Sizes that divide both addresses (all, if both are 0), and then those that are not too long. */
+	/*
+	 * Sizes that divide both addresses (all, if both are 0), and then those that are not too
+	 * long.
+	 */
 	fit = sizes & (align | (align - 1));
 	piece->size_lg2 = bits_high(fit);
 	if ((1ull << piece->size_lg2) - 1 > length_1)
@@ -231,8 +235,9 @@ static inline bool write_run(struct writing *w, unsigned i, unsigned run, uint64
 }
 
 /*
- * Runs. Each entry says the whole run's size, and hardware may cache all of it by one of them (hazard
- * 4): none is written before all were seen to be empty. Returns how many were, of whole runs.
+ * Runs. Each entry says the whole run's size, and hardware may cache all of it by one of them
+ * (hazard 4): none is written before all were seen to be empty. Returns how many were, of whole
+ * runs.
  */
 static inline unsigned write_runs(struct writing *w)
 {
@@ -342,9 +347,11 @@ static void chain_undo(struct mapping *m, const struct chain *chain)
  */
 static enum step install(struct mapping *m, struct piece *piece, const struct place *above)
 {
-	struct chain chain = { .nr = above->level - piece->level };
 	uint64_t entry, empty = 0;
+	struct chain chain;
 
+	chain.nr = above->level - piece->level;
+	chain.entries = 0;
 	if (m->nr_spare < chain.nr) {
 		m->need = chain.nr;
 		return STEP_ALLOC;
@@ -363,10 +370,11 @@ static enum step install(struct mapping *m, struct piece *piece, const struct pl
 }
 
 /*
- * A leaf is to go where a table hangs (rule 6): that table must be empty, and so must be every other
- * one in the range of this call, before any is replaced. Hardware may have cached the way into the old
- * table, so that the call owes an invalidation before it returns (hazard 2). All tables in the place of
- * a run go before the run comes: its entries never stand beside something else.
+ * A leaf is to go where a table hangs (rule 6): that table must be empty, and so must be every
+ * other one in the range of this call, before any is replaced. Hardware may have cached the way
+ * into the old table, so that the call owes an invalidation before it returns (hazard 2). All
+ * tables in the place of a run go before the run comes: its entries never stand beside something
+ * else.
  */
 static enum step replace_table(struct mapping *m, struct piece *piece, const struct place *place,
 			       uint64_t entry)
@@ -482,8 +490,8 @@ static int mapping_alloc(struct mapping *m)
 }
 
 /*
- * Tables left over were needed when they were taken: somebody else installed one meanwhile, or there
- * were not enough of them.
+ * Tables left over were needed when they were taken: somebody else installed one meanwhile, or
+ * there were not enough of them.
  */
 static void mapping_free(struct mapping *m, bool raced)
 {
@@ -626,7 +634,8 @@ static inline int map_check(const struct iopt_domain *domain, uint64_t first, ui
 
 /*
  * One entry over an empty one in a table that is there, what most calls map, without the state of a
- * longer one: by an anchor alone. Returns false, having changed nothing, where it is not that simple.
+ * longer one: by an anchor alone. Returns false, having changed nothing, where it is not that
+ * simple.
  * Context: in a read section.
  */
 static inline __attribute__((always_inline)) bool map_entry(const struct iopt_domain *domain,
@@ -684,8 +693,8 @@ static inline bool map_is_short(const struct iopt_domain *domain, uint64_t first
 }
 
 /*
- * Most calls map a granule or a block into a table that is there. They go the short way, and leave it
- * by a jump from inside the section, so that nothing need be kept beyond its end.
+ * Most calls map a granule or a block into a table that is there. They go the short way, and leave
+ * it by a jump from inside the section, so that nothing need be kept beyond its end.
  */
 static int map(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa,
 	       unsigned prot, struct iopt_reserve *reserve)

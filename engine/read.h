@@ -145,7 +145,10 @@ static inline bool scan_entry(const struct scan *scan, struct place *place, unsi
  */
 enum leaves { FIND_LEAF, FIND_HOLE };
 
-/* Of up to nr entries from a place on that lead to no table, how many there are before a wanted one. */
+/*
+ * Of up to nr entries from a place on that lead to no table, how many there are before a wanted
+ * one.
+ */
 static inline unsigned entries_before(const struct place *place, unsigned nr, enum leaves wanted)
 {
 	unsigned i;
@@ -162,7 +165,8 @@ static inline unsigned entries_before(const struct place *place, unsigned nr, en
 }
 
 /*
- * Whether a range holds a leaf, or a hole. The caller owns the range, so that the answer stays true.
+ * Whether a range holds a leaf, or a hole. The caller owns the range, so that the answer stays
+ * true.
  * Context: outside read sections.
  */
 static bool range_finds(struct iopt_domain *domain, uint64_t first, uint64_t last,

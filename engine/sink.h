@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * Where dirty pages are reported: a bitmap or a function (struct iopt_sink). A bitmap is filled in
- * words; its bits are only ever set, by atomic OR, so that sweeps, unmaps and whoever reads it share
- * it without a lock.
+ * words; its bits are only ever set, by atomic OR, so that sweeps, unmaps and whoever reads it
+ * share it without a lock.
  */
 #ifndef ENGINE_SINK_H
 #define ENGINE_SINK_H

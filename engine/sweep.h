@@ -6,9 +6,10 @@
  * A sweep never waits for a writer, nor a writer for it. It records before it clears, and what it
  * clears it clears by one atomic operation on the entry as it is then:
  *
- * - Where the format says so (dirty_and), leaves of level 0 by an AND. The slot always translates the
- *   same range, which was recorded before; the AND changes nothing in an empty entry or a software
- *   value, and if another leaf is there by now, that range was recorded for it just as well.
+ * - Where the format says so (dirty_and), leaves of level 0 by an AND. The slot always translates
+ *   the same range, which was recorded before; the AND changes nothing in an empty entry or a
+ *   software value, and if another leaf is there by now, that range was recorded for it just as
+ *   well.
  * - Elsewhere by compare-and-exchange, over nothing but a leaf of the size that was recorded.
  *
  * So a page that an unmap takes at the same moment may be reported by both, never by neither.
@@ -197,15 +198,15 @@ static int sweep(struct iopt_domain *domain, uint64_t first, uint64_t last, unsi
 		 uint64_t *next)
 {
 	int result = sweep_check(domain, first, last, flags, sink, gather);
-	struct sweeping s = {
-		.first = first,
-		.clear = flags & IOPT_SWEEP_CLEAR,
-		.sink = sink,
-		.gather = gather,
-	};
+	struct sweeping s;
 
 	if (result)
 		return result;
+	s.first = first;
+	s.clear = flags & IOPT_SWEEP_CLEAR;
+	s.sink = sink;
+	s.gather = gather;
+	s.error = 0;
 	scan_start(&s.scan, domain, first, last);
 	if (s.clear)
 		iopt_host_lock(&domain->sweep_lock);
@@ -217,7 +218,9 @@ static int sweep(struct iopt_domain *domain, uint64_t first, uint64_t last, unsi
 	return result;
 }
 
-/* Report what is dirty in a table of level 0 that was unlinked whole; no hardware reaches it now. */
+/*
+ * Report what is dirty in a table of level 0 that was unlinked whole; no hardware reaches it now.
+ */
 static void collect(const struct iopt_table *table, const struct iopt_sink *sink)
 {
 	struct place place = {

@@ -26,8 +26,8 @@ static inline struct iopt_table *table_pop(struct iopt_table **list)
 }
 
 /*
- * Tables that are linked now. What is linked and unlinked again between the loads is counted as gone
- * only: never more than there were.
+ * Tables that are linked now. What is linked and unlinked again between the loads is counted as
+ * gone only: never more than there were.
  */
 static inline uint64_t count_live(const struct table_counts *counts, unsigned level)
 {
@@ -54,7 +54,9 @@ static inline void count_linked(struct iopt_domain *domain, const struct iopt_ta
 
 	__atomic_fetch_add(&counts->linked[table->level], 1, __ATOMIC_RELAXED);
 	live = count_all_live(counts);
-	/* Other counters may be read late: a peak is never more than all that were there together. */
+	/*
+	 * Other counters may be read late: a peak is never more than all that were there together.
+	 */
 	while (peak < live && !__atomic_compare_exchange_n(&counts->peak, &peak, live, true,
 							   __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;

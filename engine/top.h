@@ -3,9 +3,9 @@
  * The top table of formats that grow. Part of an instance (instance.c).
  *
  * A top word (domain.h) is changed by one compare-and-exchange. The old top becomes the new one's
- * first child, so that whoever still walks from it finds all that is mapped there. Two words: newest,
- * which iopt_hw() reads, and top, which the device was told of. Nothing is mapped where only newest
- * leads; a mapper that needs it there announces it, whoever made it.
+ * first child, so that whoever still walks from it finds all that is mapped there. Two words:
+ * newest, which iopt_hw() reads, and top, which the device was told of. Nothing is mapped where
+ * only newest leads; a mapper that needs it there announces it, whoever made it.
  */
 #ifndef ENGINE_TOP_H
 #define ENGINE_TOP_H
@@ -14,8 +14,8 @@
 #include "engine/walk.h"
 
 /*
- * Tell the device of the newest top. Whatever top the callback reads, under its lock, is this one or
- * a later one; several may do so at once, and the last to write top leaves the highest.
+ * Tell the device of the newest top. Whatever top the callback reads, under its lock, is this one
+ * or a later one; several may do so at once, and the last to write top leaves the highest.
  */
 static void top_announce(struct iopt_domain *domain)
 {

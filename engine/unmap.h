@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Unmap: clearing leaves, and taking whole tables out. Part of an instance (instance.c); map.h rolls
- * back with it.
+ * Unmap: clearing leaves, and taking whole tables out. Part of an instance (instance.c); map.h
+ * rolls back with it.
  *
  * The caller owns the range: nobody else maps or unmaps in it. Others do so beside it in the same
  * tables, hardware sets accessed and dirty bits, readers and sweeps go about.
@@ -66,7 +66,10 @@ static inline void released(struct unmapping *u, uint64_t first, uint64_t last, 
 		u->went.last = last;
 }
 
-/* Bytes of the leaves in a table of level 0 that its owner took out; hardware changes no leaf's size. */
+/*
+ * Bytes of the leaves in a table of level 0 that its owner took out; hardware changes no leaf's
+ * size.
+ */
 static uint64_t table_bytes(const void *table)
 {
 	uint64_t bytes = 0;
@@ -81,10 +84,10 @@ static uint64_t table_bytes(const void *table)
 }
 
 /*
- * Take the rest of a run, whose entry at place->index was exchanged already and held `entry`, and say
- * whether the leaf was dirty. By exchange: no bit that hardware sets is lost, since it sets none in an
- * entry that is not present. place->index stands on the last entry taken: the run's end, but never
- * behind `end`, whatever the entries say.
+ * Take the rest of a run, whose entry at place->index was exchanged already and held `entry`, and
+ * say whether the leaf was dirty. By exchange: no bit that hardware sets is lost, since it sets
+ * none in an entry that is not present. place->index stands on the last entry taken: the run's end,
+ * but never behind `end`, whatever the entries say.
  */
 static bool take_run(struct place *place, const struct leaf *leaf, uint64_t entry, unsigned end,
 		     uint64_t instead)
@@ -100,9 +103,9 @@ static bool take_run(struct place *place, const struct leaf *leaf, uint64_t entr
 
 /*
  * Everything below an unlinked table goes with it. In interior tables every entry is exchanged for
- * dead: whose exchange removes a table frees it (rule 7), and a mapper that breaks the contract can't
- * hang another one in after we passed (rule 6). A table of level 0 is left as it is: its leaves are
- * read after the invalidation, when no cached walk writes to them any more.
+ * dead: whose exchange removes a table frees it (rule 7), and a mapper that breaks the contract
+ * can't hang another one in after we passed (rule 6). A table of level 0 is left as it is: its
+ * leaves are read after the invalidation, when no cached walk writes to them any more.
  */
 static void take_table(struct unmapping *u, uint64_t pa, unsigned level, uint64_t first)
 {
@@ -136,9 +139,10 @@ static void take_table(struct unmapping *u, uint64_t pa, unsigned level, uint64_
 }
 
 /*
- * The owner's unlink (rule 6) of the table that an entry leads to, leaving `instead` there. Hardware
- * may set accessed meanwhile, so that the exchange is tried again. Returns false, and changes
- * nothing, if this table does not hang there any more. `entry` led to one when it was loaded.
+ * The owner's unlink (rule 6) of the table that an entry leads to, leaving `instead` there.
+ * Hardware may set accessed meanwhile, so that the exchange is tried again. Returns false, and
+ * changes nothing, if this table does not hang there any more. `entry` led to one when it was
+ * loaded.
  */
 static bool unlink_table(struct unmapping *u, const struct place *place, uint64_t entry,
 			 uint64_t instead, uint64_t first)
@@ -157,8 +161,8 @@ static bool unlink_table(struct unmapping *u, const struct place *place, uint64_
 
 /*
  * Clear the leaves among the entries index..end of a table, up to one that leads to a table. Only
- * entries that were seen to hold a leaf are stored to, each once. The first store, and the first after
- * a hole, is a release: it comes after the stores of whoever mapped the run (rule 3).
+ * entries that were seen to hold a leaf are stored to, each once. The first store, and the first
+ * after a hole, is a release: it comes after the stores of whoever mapped the run (rule 3).
  *
  * Returns the entry behind the last one looked at; adds to *cleared how many held a leaf.
  */
@@ -220,8 +224,8 @@ static unsigned clear_leaves_exactly(struct unmapping *u, struct place *place, u
 }
 
 /*
- * Clear what is a leaf among the entries place->index..end, up to one that leads to a table; iova is
- * the first of the entry place->index. All leaves that begin there end there.
+ * Clear what is a leaf among the entries place->index..end, up to one that leads to a table; iova
+ * is the first of the entry place->index. All leaves that begin there end there.
  *
  * Returns how many entries were passed.
  */
@@ -324,9 +328,9 @@ static inline bool entries_cut(const struct place *place, unsigned end)
 }
 
 /*
- * Unmap what the top that covers first translates. Most ranges lie in one table of level 0; what spans
- * several entries of a table above, or one that leads to a table, is unmap_table()'s. Returns 0
- * or, having changed nothing, -EOPNOTSUPP.
+ * Unmap what the top that covers first translates. Most ranges lie in one table of level 0; what
+ * spans several entries of a table above, or one that leads to a table, is unmap_table()'s. Returns
+ * 0 or, having changed nothing, -EOPNOTSUPP.
  */
 static inline int unmap_range(struct unmapping *u)
 {
@@ -376,7 +380,8 @@ static int unmap_check(const struct iopt_domain *domain, uint64_t first, uint64_
 
 /*
  * One entry that is a leaf of its own, what most calls unmap, without the state of a longer one.
- * Returns false, having changed nothing, where it is not that simple. Context: in a read section.
+ * Returns false, having changed nothing, where it is not that simple.
+ * Context: in a read section.
  */
 static inline __attribute__((always_inline)) bool
 unmap_entry(struct iopt_domain *domain, uint64_t first, unsigned level, struct iopt_gather *gather)
@@ -412,7 +417,9 @@ static __attribute__((noinline)) int unmap_long(struct iopt_domain *domain, uint
 	if ((flags & IOPT_UNMAP_FULL) && range_finds(domain, first, last, FIND_HOLE))
 		return -IOPT_ENOENT;
 
-	/* Whether pages are tracked is asked inside the section that takes them: see iopt_track(). */
+	/*
+	 * Whether pages are tracked is asked inside the section that takes them: see iopt_track().
+	 */
 	iopt_host_read_lock();
 	u.sink = domain_tracks(domain) ? gather->sink : NULL;
 	if (u.sink && !sink_covers(u.sink, first, last))
@@ -445,8 +452,8 @@ static inline bool unmap_is_short(const struct iopt_domain *domain, uint64_t fir
 }
 
 /*
- * Most calls unmap a granule or a block that is mapped. They go the short way, and leave it by a jump
- * from inside the section, so that nothing need be kept beyond its end.
+ * Most calls unmap a granule or a block that is mapped. They go the short way, and leave it by a
+ * jump from inside the section, so that nothing need be kept beyond its end.
  */
 static int unmap(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags,
 		 struct iopt_gather *gather, struct iopt_released *result)

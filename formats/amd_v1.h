@@ -117,7 +117,9 @@ static inline unsigned amd_v1_default_lg2(unsigned level)
 
 static inline enum iopt_kind amd_v1_kind(uint64_t entry, unsigned level)
 {
-	/* The two next levels of a leaf, 0 and 7, are the ones that are 1 and 0 after counting on. */
+	/*
+	 * The two next levels of a leaf, 0 and 7, are the ones that are 1 and 0 after counting on.
+	 */
 	const uint64_t other = (entry + (1ull << AMD_V1_NEXT_SHIFT)) &
 			       ((AMD_V1_NEXT_MASK & ~1ull) << AMD_V1_NEXT_SHIFT);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The formats of this library, one a line: formats/NAME.h, NAME_format in it, and a NAME instance of
- * the engine. The build and the library read this same list.
+ * The formats of this library, one a line: formats/NAME.h, NAME_format in it, and a NAME instance
+ * of the engine. The build and the library read this same list.
  */
 IOPT_FORMAT(vtd_ss)
 IOPT_FORMAT(x86_64)

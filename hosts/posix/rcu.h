@@ -82,9 +82,9 @@ static inline void iopt_posix_rcu_read_unlock(void)
 #define _LGPL_SOURCE
 #endif
 /*
- * liburcu asks at run time, three times in each section, whether the kernel has the membarrier system
- * call (Linux 4.14). It is told so here; where there is none (old kernels, valgrind) our own flag, in
- * memory that is at hand, has the fences executed.
+ * liburcu asks at run time, three times in each section, whether the kernel has the membarrier
+ * system call (Linux 4.14). It is told so here; where there is none (old kernels, valgrind) our own
+ * flag, in memory that is at hand, has the fences executed.
  */
 #ifndef CONFIG_RCU_FORCE_SYS_MEMBARRIER
 #define CONFIG_RCU_FORCE_SYS_MEMBARRIER 1
@@ -115,8 +115,8 @@ void iopt_posix_rcu_unlock_fenced(void) IOPT_POSIX_HIDDEN __attribute__((cold));
 void iopt_posix_rcu_wake(void) IOPT_POSIX_HIDDEN __attribute__((cold));
 
 /*
- * As in liburcu's urcu/static/urcu-memb.h, _urcu_memb_read_unlock(), but for the call to wake, which
- * there is inline and takes registers from every function that holds a read section.
+ * As in liburcu's urcu/static/urcu-memb.h, _urcu_memb_read_unlock(), but for the call to wake,
+ * which there is inline and takes registers from every function that holds a read section.
  */
 static inline void iopt_posix_rcu_read_unlock(void)
 {

@@ -4,8 +4,8 @@
  *
  * This is the whole public interface of the engine: domains, map and unmap, look-up, walks, dirty
  * tracking and what is owed to the hardware afterwards. What the installed library's host offers on
- * top (threads, where table memory lies) is in <iopt/posix.h>. No hardware format shows here: entries
- * are built and read behind this interface, and only iopt_hw() speaks of registers.
+ * top (threads, where table memory lies) is in <iopt/posix.h>. No hardware format shows here:
+ * entries are built and read behind this interface, and only iopt_hw() speaks of registers.
  *
  * Words
  *   IOVA ranges are first..last, both inclusive, so that the last byte of 64 bits has a name.
@@ -14,10 +14,10 @@
  *
  * Who may run at the same time
  *   The caller serialises operations that write the same IOVA range (iopt_map, iopt_map_sg,
- *   iopt_unmap). Every other pair may race on any number of threads: writers of disjoint ranges that
- *   share tables, iopt_translate, iopt_visit, iopt_sweep, iopt_stats, and the hardware itself.
- *   iopt_destroy comes after everything else has returned.
- *   A range may be mapped again only after the gather of its unmap was synced.
+ *   iopt_unmap). Every other pair may race on any number of threads: writers of disjoint ranges
+ *   that share tables, iopt_translate, iopt_visit, iopt_sweep, iopt_stats, and the hardware itself.
+ *   iopt_destroy comes after everything else has returned. A range may be mapped again only after
+ *   the gather of its unmap was synced.
  */
 #ifndef IOPT_IOPT_H
 #define IOPT_IOPT_H
@@ -41,15 +41,15 @@ struct iopt_table;
 /* ---- formats ------------------------------------------------------------------------------- */
 
 /* What a format can do, struct iopt_format_info::abilities. */
-#define IOPT_CAN_TRACK_DIRTY 0x0001u /* hardware sets a dirty bit in leaves */
-#define IOPT_CAN_GROW 0x0002u	     /* the number of levels grows while the domain is in use */
-#define IOPT_CAN_RUNS 0x0004u	     /* several entries may act as one leaf */
+#define IOPT_CAN_TRACK_DIRTY	 0x0001u /* hardware sets a dirty bit in leaves */
+#define IOPT_CAN_GROW		 0x0002u /* the number of levels grows while the domain is in use */
+#define IOPT_CAN_RUNS		 0x0004u /* several entries may act as one leaf */
 #define IOPT_CAN_ACCESSED_TABLES 0x0008u /* hardware sets an accessed bit in table entries */
-#define IOPT_CAN_SIGN_EXTEND 0x0010u /* IOVAs may be sign-extended (canonical) */
-#define IOPT_CAN_WRITE_ONLY 0x0020u  /* IOPT_WRITE without IOPT_READ */
-#define IOPT_CAN_EXEC 0x0040u	     /* IOPT_EXEC */
-#define IOPT_CAN_PRIV 0x0080u	     /* IOPT_PRIV */
-#define IOPT_CAN_SNOOP 0x0100u	     /* IOPT_SNOOP */
+#define IOPT_CAN_SIGN_EXTEND	 0x0010u /* IOVAs may be sign-extended (canonical) */
+#define IOPT_CAN_WRITE_ONLY	 0x0020u /* IOPT_WRITE without IOPT_READ */
+#define IOPT_CAN_EXEC		 0x0040u /* IOPT_EXEC */
+#define IOPT_CAN_PRIV		 0x0080u /* IOPT_PRIV */
+#define IOPT_CAN_SNOOP		 0x0100u /* IOPT_SNOOP */
 
 /**
  * struct iopt_format_info - what a page-table format is and can do
@@ -102,11 +102,11 @@ const struct iopt_format_info *iopt_format_find(const char *name);
 #define IOPT_GATHER_RANGES 8u
 
 /* struct iopt_gather::owes */
-#define IOPT_OWES_LEAVES 0x01u	   /* translations in the ranges */
-#define IOPT_OWES_TABLES 0x02u	   /* paging-structure caches of the ranges too: no leaf-only hint */
-#define IOPT_OWES_DIRTY 0x04u	   /* dirty bits were cleared: no leaf-only hint */
+#define IOPT_OWES_LEAVES     0x01u /* translations in the ranges */
+#define IOPT_OWES_TABLES     0x02u /* paging-structure caches of them, too: no leaf-only hint */
+#define IOPT_OWES_DIRTY	     0x04u /* dirty bits were cleared: no leaf-only hint */
 #define IOPT_OWES_DEVICE_TLB 0x08u /* device TLBs (ATS), after the IOTLB */
-#define IOPT_OWES_ALL 0x10u	   /* the whole domain, whatever the ranges say */
+#define IOPT_OWES_ALL	     0x10u /* the whole domain, whatever the ranges say */
 
 /** struct iopt_range - an IOVA range, both ends inclusive */
 struct iopt_range {
@@ -200,8 +200,8 @@ int iopt_gather_merge(struct iopt_gather *into, struct iopt_gather *from);
  *
  * Has the hardware invalidate (iopt_callbacks::invalidate, which returns when it is done), reports
  * to the gather's sink what hardware wrote meanwhile in tables that were unlinked whole, and hands
- * the unlinked tables to RCU, by one deferral. After it no device reaches what was unmapped, and its
- * dirty pages are final. Does nothing if nothing is owed.
+ * the unlinked tables to RCU, by one deferral. After it no device reaches what was unmapped, and
+ * its dirty pages are final. Does nothing if nothing is owed.
  *
  * Context: may run beside everything; calls back the embedder; does not wait for RCU.
  */
@@ -211,9 +211,9 @@ void iopt_sync(struct iopt_gather *gather);
 
 /**
  * struct iopt_callbacks - what the embedder does for a domain
- * @invalidate:  drop from IOTLB and paging-structure caches what @gather names, then, if it says so,
- *               from device TLBs; return when the hardware has done it and walks that were under way
- *               have ended. May run on any thread that calls the engine, several at once.
+ * @invalidate:  drop from IOTLB and paging-structure caches what @gather names, then, if it says
+ *               so, from device TLBs; return when the hardware has done it and walks that were
+ *               under way have ended. May run on any thread that calls the engine, several at once.
  * @top_changed: the root or the number of levels changed: read them by iopt_hw() under a lock of
  *               the embedder's own, tell the device, return when it uses them. Several threads may
  *               call at once; the lock makes the last one write the newest. Only for formats that
@@ -226,11 +226,12 @@ struct iopt_callbacks {
 };
 
 /* struct iopt_config::flags */
-#define IOPT_TRACKABLE 0x1u	/* dirty tracking may be switched on (iopt_track) */
-#define IOPT_NONCOHERENT 0x2u	/* the walker does not snoop: entries are written back to memory */
-#define IOPT_CACHES_EMPTY 0x4u	/* the hardware caches not-present entries: map owes an invalidation */
-#define IOPT_SIGN_EXTEND 0x8u	/* IOVAs are sign-extended from the top level's highest bit */
-#define IOPT_TRACK 0x10u	/* tracking is on from the start (implies IOPT_TRACKABLE) */
+#define IOPT_TRACKABLE	 0x1u /* dirty tracking may be switched on (iopt_track) */
+#define IOPT_NONCOHERENT 0x2u /* the walker does not snoop: entries are written back to memory */
+#define IOPT_CACHES_EMPTY \
+	0x4u /* the hardware caches not-present entries: map owes an invalidation */
+#define IOPT_SIGN_EXTEND 0x8u  /* IOVAs are sign-extended from the top level's highest bit */
+#define IOPT_TRACK	 0x10u /* tracking is on from the start (implies IOPT_TRACKABLE) */
 
 /**
  * struct iopt_config - how a domain is to be
@@ -294,10 +295,10 @@ struct iopt_hw {
 	uint8_t levels;
 	union {
 		struct {
-			uint64_t ssptptr;  /* second-stage page-table pointer, address */
-			uint8_t aw;	   /* address width: 1, 2, 3 for 3, 4, 5 levels */
-			bool ssade;	   /* accessed/dirty enable */
-			bool pwsnp;	   /* page-walk snoop */
+			uint64_t ssptptr; /* second-stage page-table pointer, address */
+			uint8_t aw;	  /* address width: 1, 2, 3 for 3, 4, 5 levels */
+			bool ssade;	  /* accessed/dirty enable */
+			bool pwsnp;	  /* page-walk snoop */
 		} vtd_ss;
 		struct {
 			uint64_t fsptptr; /* first-stage page-table pointer, address */
@@ -308,8 +309,8 @@ struct iopt_hw {
 		struct {
 			uint64_t root_ptr; /* host page-table root pointer, address */
 			uint8_t mode;	   /* paging mode: levels, 1 to 6 */
-			uint8_t had;	   /* host access/dirty: 3 with dirty tracking allowed, else 0 */
-			bool sd;	   /* snoop disable: walks need not snoop */
+			uint8_t had; /* host access/dirty: 3 with dirty tracking allowed, else 0 */
+			bool sd;     /* snoop disable: walks need not snoop */
 		} amd_v1;
 	};
 };
@@ -327,10 +328,10 @@ void iopt_hw(const struct iopt_domain *domain, struct iopt_hw *hw);
 /* ---- map and unmap ------------------------------------------------------------------------- */
 
 /* Attributes of a mapping. */
-#define IOPT_READ 0x01u
+#define IOPT_READ  0x01u
 #define IOPT_WRITE 0x02u
-#define IOPT_EXEC 0x04u	 /* instruction fetches; where a format knows them, off unless asked for */
-#define IOPT_PRIV 0x08u	 /* supervisor requests only */
+#define IOPT_EXEC  0x04u /* instruction fetches; where a format knows them, off unless asked for */
+#define IOPT_PRIV  0x08u /* supervisor requests only */
 #define IOPT_SNOOP 0x10u /* DMA through this mapping snoops whatever the request says */
 
 /**
@@ -382,8 +383,8 @@ void iopt_reserve_release(struct iopt_reserve *reserve);
  * caches not-present entries.
  *
  * Return: 0; -EINVAL: misaligned, empty or backward range, or attributes that the format can't
- * express; -ERANGE: IOVA or physical address beyond the domain's width; -EEXIST: something is mapped
- * in the range; -ENOMEM: no table to be had.
+ * express; -ERANGE: IOVA or physical address beyond the domain's width; -EEXIST: something is
+ * mapped in the range; -ENOMEM: no table to be had.
  * Context: see the head of this file. May sleep if @reserve is NULL.
  */
 int iopt_map(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa, unsigned prot,
@@ -412,14 +413,14 @@ int iopt_map_sg(struct iopt_domain *domain, uint64_t first, const struct iopt_se
 		size_t nr, unsigned prot, struct iopt_reserve *reserve, uint64_t *last);
 
 /* Flags of iopt_unmap(): each costs a scan of what goes. */
-#define IOPT_UNMAP_COUNT 0x1u	   /* count the bytes that were mapped */
-#define IOPT_UNMAP_FULL 0x2u	   /* refuse a range with holes: -ENOENT, nothing changes */
+#define IOPT_UNMAP_COUNT 0x1u /* count the bytes that were mapped */
+#define IOPT_UNMAP_FULL	 0x2u /* refuse a range with holes: -ENOENT, nothing changes */
 
 /**
  * struct iopt_released - what an unmap took out
  * @first: first IOVA of the range that holds all of it, inside of the one asked for
- * @last:  last one; less than @first if nothing was there. A table that goes as a whole is not looked
- *         into, so that it counts as mapped even if it was empty.
+ * @last:  last one; less than @first if nothing was there. A table that goes as a whole is not
+ *         looked into, so that it counts as mapped even if it was empty.
  * @bytes: bytes that were mapped, with IOPT_UNMAP_COUNT; else 0
  */
 struct iopt_released {
@@ -443,8 +444,8 @@ struct iopt_released {
  *
  * Return: 0, also if nothing was mapped; -EINVAL: misaligned, empty or backward range, a gather of
  * another domain, unknown flags; -ERANGE: beyond the domain's width, or beyond the sink's bitmap
- * while tracking; -ENOENT: a hole, with IOPT_UNMAP_FULL; -EOPNOTSUPP: an end of the range lies in the
- * middle of a larger leaf. On an error nothing changed.
+ * while tracking; -ENOENT: a hole, with IOPT_UNMAP_FULL; -EOPNOTSUPP: an end of the range lies in
+ * the middle of a larger leaf. On an error nothing changed.
  * Context: see the head of this file. Never sleeps.
  */
 int iopt_unmap(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags,
@@ -476,9 +477,10 @@ struct iopt_translation {
 int iopt_translate(struct iopt_domain *domain, uint64_t iova, struct iopt_translation *result);
 
 /* struct iopt_item::flags */
-#define IOPT_ITEM_TABLE 0x1u	/* a table; else a leaf */
-#define IOPT_ITEM_ACCESSED 0x2u /* its accessed bit is set (table items: where the format has one) */
-#define IOPT_ITEM_DIRTY 0x4u	/* leaf: a dirty bit is set */
+#define IOPT_ITEM_TABLE 0x1u /* a table; else a leaf */
+#define IOPT_ITEM_ACCESSED \
+	0x2u		     /* its accessed bit is set (table items: where the format has one) */
+#define IOPT_ITEM_DIRTY 0x4u /* leaf: a dirty bit is set */
 
 /**
  * struct iopt_item - a leaf or a table, as a visit found it
@@ -592,8 +594,8 @@ int iopt_track(struct iopt_domain *domain, bool on);
  * Return: 0: done; 1: the budget was spent, go on at @next; -EINVAL: backward range, unknown flags,
  * no gather where one is needed; -ERANGE: beyond the domain's width or the bitmap; -EOPNOTSUPP: the
  * domain was not created for tracking; or what the sink's function returned.
- * Context: clearing sweeps of a domain exclude each other (a lock that nobody else takes); may sleep
- * for that. Leaves its read section after a bounded number of tables.
+ * Context: clearing sweeps of a domain exclude each other (a lock that nobody else takes); may
+ * sleep for that. Leaves its read section after a bounded number of tables.
  */
 int iopt_sweep(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags,
 	       const struct iopt_sink *sink, struct iopt_gather *gather, uint64_t budget,

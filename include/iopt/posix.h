@@ -4,10 +4,10 @@
  * it offers beside <iopt/iopt.h>: threads and RCU, where table memory lies, and for tests failing
  * allocations and a watch over freed tables.
  *
- * Table memory is one arena of address space, reserved at the first use and filled with 2 MiB chunks
- * (huge pages where the system gives them). A table's physical address is its offset in the arena
- * plus iopt_posix_config::base, so that the same memory can be handed to something else that walks
- * it.
+ * Table memory is one arena of address space, reserved at the first use and filled with 2 MiB
+ * chunks (huge pages where the system gives them). A table's physical address is its offset in the
+ * arena plus iopt_posix_config::base, so that the same memory can be handed to something else that
+ * walks it.
  */
 #ifndef IOPT_POSIX_H
 #define IOPT_POSIX_H
@@ -52,8 +52,8 @@ struct iopt_posix_config {
  * iopt_posix_setup() - choose the arena before the first domain is created
  * @config: what it is to be
  *
- * Return: 0; -EINVAL: sizes that are not multiples of 2 MiB or a file that is too small; -EBUSY: the
- * arena is in use already; -ENOMEM: no address space.
+ * Return: 0; -EINVAL: sizes that are not multiples of 2 MiB or a file that is too small; -EBUSY:
+ * the arena is in use already; -ENOMEM: no address space.
  * Context: before or after all use of the library (all domains destroyed), one thread.
  */
 int iopt_posix_setup(const struct iopt_posix_config *config);
@@ -88,8 +88,8 @@ void *iopt_posix_va(uint64_t pa);
 enum iopt_posix_state {
 	IOPT_POSIX_NO_TABLE, /* not table memory: outside the arena, never used, or descriptors */
 	IOPT_POSIX_LIVE,     /* allocated, and the hardware may reach it */
-	IOPT_POSIX_WAITING, /* unlinked and invalidated: the hardware may not, software readers may */
-	IOPT_POSIX_FREE,    /* free */
+	IOPT_POSIX_WAITING,  /* unlinked and invalidated: only software readers may */
+	IOPT_POSIX_FREE,     /* free */
 };
 
 /**
