@@ -188,7 +188,7 @@ int iopt_create(const struct iopt_config *config, struct iopt_domain **result)
 	root->level = (uint8_t)(g.levels - 1);
 	domain->newest = top_make(iopt_host_table_pa(root), g.levels);
 	domain->top = domain->newest;
-	count_linked(domain, root);
+	count_linked(domain, root->level);
 	if (domain->flags & IOPT_NONCOHERENT)
 		iopt_host_writeback(iopt_host_va(top_pa(domain->top)), 1ul << root->size_lg2);
 	iopt_host_publish();

@@ -364,7 +364,7 @@ static enum step install(struct mapping *m, struct piece *piece, const struct pl
 	}
 	entries_writeback(m->domain, place_slot(above), 1);
 	for (unsigned i = 0; i < chain.nr; i++)
-		count_linked(m->domain, chain.tables[i]);
+		count_linked(m->domain, piece->level + i);
 	piece_pass(m, piece, chain.entries);
 	return STEP_DONE;
 }

@@ -47,12 +47,13 @@ static inline uint64_t count_all_live(const struct table_counts *counts)
 	return live;
 }
 
-static inline void count_linked(struct iopt_domain *domain, const struct iopt_table *table)
+/* Of that level. The table is not looked at: others may be at it by now. */
+static inline void count_linked(struct iopt_domain *domain, unsigned level)
 {
 	struct table_counts *counts = &domain->counts;
 	uint64_t live, peak = __atomic_load_n(&counts->peak, __ATOMIC_RELAXED);
 
-	__atomic_fetch_add(&counts->linked[table->level], 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&counts->linked[level], 1, __ATOMIC_RELAXED);
 	live = count_all_live(counts);
 	/*
 	 * Other counters may be read late: a peak is never more than all that were there together.
@@ -62,10 +63,9 @@ static inline void count_linked(struct iopt_domain *domain, const struct iopt_ta
 		;
 }
 
-static inline void count_unlinked(struct iopt_domain *domain, const struct iopt_table *table,
-				  enum iopt_freed why)
+static inline void count_unlinked(struct iopt_domain *domain, unsigned level, enum iopt_freed why)
 {
-	__atomic_fetch_add(&domain->counts.unlinked[why][table->level], 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&domain->counts.unlinked[why][level], 1, __ATOMIC_RELAXED);
 }
 
 #endif

@@ -132,9 +132,8 @@ static void take_table(struct unmapping *u, uint64_t pa, unsigned level, uint64_
 		u->bytes += table_bytes(place.table);
 
 	table->first = first;
-	table->level = (uint8_t)level;
 	table->collect = u->sink && level == 0;
-	count_unlinked(u->domain, table, u->why);
+	count_unlinked(u->domain, level, u->why);
 	gather_table(u->gather, table);
 }
 
