@@ -3,7 +3,11 @@
  * The first way in which a live domain frees a table: the race to install it is lost. Several writers
  * map neighbours in places without tables, all at the same moment, while devices, a sweep and a dump
  * run; then the tables go again, as a whole, with all that the writers mapped in them.
+ *
+ * Without two processors nobody ever loses, but for the bad luck of one who is interrupted in the middle.
  */
+#include <unistd.h>
+
 #include "crew.h"
 
 #define WRITERS 3u
@@ -18,6 +22,7 @@ struct race {
 	struct meeting start;
 	struct meeting end;
 	bool over;
+	double latest;
 };
 
 static void map_neighbours(struct writer *writer, struct region *region, unsigned number)
@@ -37,6 +42,7 @@ static bool work(struct shift *shift, struct writer *writer, unsigned number)
 {
 	struct region *region = &shift->ledger->regions[0];
 	struct race *race = shift->ctx;
+	struct iopt_stats stats;
 
 	shift_meet(shift, &race->start);
 	if (race->over)
@@ -53,13 +59,16 @@ static bool work(struct shift *shift, struct writer *writer, unsigned number)
 				   region->first + GIB - 1);
 	}
 	writer_sync(writer, region, 0, TABLES * TABLE);
-	race->over = shift_over(shift);
+	/* With few processors, and those busy, it may take longer to lose a race. */
+	iopt_stats(shift->ledger->rig->domain, &stats);
+	race->over = complained() || (shift_over(shift) && (stats.freed[IOPT_FREED_RACE] ||
+							    seconds_now() > race->latest));
 	return true;
 }
 
 static void test_install_race_lost(const struct iopt_format_info *format)
 {
-	struct race race = { 0 };
+	struct race race = { .latest = seconds_now() + 10 * test_scale() };
 	struct iopt_stats stats;
 	struct ledger ledger;
 	struct crew crew;
@@ -81,7 +90,8 @@ static void test_install_race_lost(const struct iopt_format_info *format)
 	shift_run(&shift);
 	crew_stop(&crew);
 	iopt_stats(rig.domain, &stats);
-	assert_met(stats.freed[IOPT_FREED_RACE]);
+	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
+		assert_met(stats.freed[IOPT_FREED_RACE]);
 	assert_met(stats.freed[IOPT_FREED_UNMAP]);
 	rig_close(&rig);
 	ledger_fini(&ledger);

@@ -7,10 +7,12 @@
  *
  * Each playing has a window of IOVA of its own in one domain, so that tables above it are shared.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
-#include "aside.h"
+#include "rig.h"
 #include "points/host.h"
 
 #define PA (1ull << 40)
@@ -56,6 +58,7 @@ struct stage {
  * @wants:   abilities that the format must have
  * @sizes:   bit n: play it for leaves of 2^n bytes, where the format has them; 0: once
  * @tracked: only with dirty tracking
+ * @flags:   of the domain, instead of IOPT_TRACK; 0: that
  */
 struct scene {
 	const char *name;
@@ -66,6 +69,7 @@ struct scene {
 	uint32_t wants;
 	uint64_t sizes;
 	bool tracked;
+	uint32_t flags;
 };
 
 /* ---- points ---------------------------------------------------------------------------------- */
@@ -76,10 +80,39 @@ static const struct scene *playing;
 static struct stage *stage_now;
 static bool reached;
 
+/* The second operation, while it waits for the first one. */
+static pthread_t second_thread;
+static bool second_waits;
+
 static void *play_second(void *ctx)
 {
 	playing->second(ctx);
 	return NULL;
+}
+
+/* The second operation may wait for the first one's read section: then that one goes on. */
+static void start_second(void)
+{
+	struct timespec moment;
+
+	if (pthread_create(&second_thread, NULL, play_second, stage_now)) {
+		complain("no thread to be had");
+		return;
+	}
+	clock_gettime(CLOCK_REALTIME, &moment);
+	moment.tv_nsec += 30000000;
+	if (moment.tv_nsec >= 1000000000) {
+		moment.tv_nsec -= 1000000000;
+		moment.tv_sec++;
+	}
+	second_waits = pthread_timedjoin_np(second_thread, NULL, &moment);
+}
+
+static void end_second(void)
+{
+	if (second_waits)
+		pthread_join(second_thread, NULL);
+	second_waits = false;
 }
 
 /* Not while this thread holds the lock that a change of the root needs: the next point serves as well. */
@@ -91,7 +124,7 @@ void point_reached(void)
 	}
 	pthread_mutex_unlock(&stage_now->rig->root_lock);
 	reached = true;
-	aside(play_second, stage_now);
+	start_second();
 }
 
 /* ---- what operations and checks are made of ---------------------------------------------------- */
@@ -467,6 +500,30 @@ static void check_larger_run_reported(struct stage *stage)
 		    notes_count(&stage->last, stage->base + 5 * PAGE));
 }
 
+/* ---- scenes: tracking ------------------------------------------------------------------------------ */
+
+static void prepare_untracked(struct stage *stage)
+{
+	assert_int_equal(iopt_track(stage->rig->domain, false), 0);
+	prepare_leaf(stage);
+	must_write(stage, 0);
+}
+
+/* What a device writes once tracking is on is reported, also by an unmap that began before. */
+static void track_and_write(struct stage *stage)
+{
+	if (iopt_track(stage->rig->domain, true))
+		complain("tracking can't be switched on");
+	write_leaf(stage);
+}
+
+static void check_tracked(struct stage *stage)
+{
+	must_be_gone(stage, 0);
+	if (stage->other)
+		assert_int_equal(reports(stage, leaf(stage) / 2), 1);
+}
+
 /* ---- scenes: readers ------------------------------------------------------------------------------ */
 
 static void prepare_gigabyte(struct stage *stage)
@@ -794,77 +851,81 @@ static void check_low(struct stage *stage)
 #define RUNS_HERE  (1ull << 13 | 1ull << 16)
 
 static const struct scene scenes[] = {
-	{ "neighbours in a new table", NULL, map_a, map_b, check_a_and_b, 0, 0, false },
+	{ "neighbours in a new table", NULL, map_a, map_b, check_a_and_b, 0, 0, false, 0 },
 	{ "neighbours in a new table above", NULL, map_a, map_b_in_next_table, check_a_and_next_b,
-	  0, 0, false },
+	  0, 0, false, 0 },
 	{ "neighbours of two tables", NULL, map_across, map_beside_across, check_across, 0, 0,
-	  false },
-	{ "map beside unmap", map_b, map_a, unmap_b, check_a_without_b, 0, 0, false },
-	{ "unmap beside map", map_a, unmap_a, map_b, check_b_without_a, 0, 0, false },
+	  false, 0 },
+	{ "map beside unmap", map_b, map_a, unmap_b, check_a_without_b, 0, 0, false, 0 },
+	{ "unmap beside map", map_a, unmap_a, map_b, check_b_without_a, 0, 0, false, 0 },
 	{ "map under a device", NULL, map_leaf, write_all_pages, check_leaf_mapped, 0,
-	  1ull << 16 | 1ull << 21, false },
+	  1ull << 16 | 1ull << 21, false, 0 },
 	{ "block over empty table, device", prepare_empty_table, map_block, write_block,
-	  check_block, 0, 0, false },
+	  check_block, 0, 0, false, 0 },
 	{ "block over empty table, neighbour", prepare_empty_table, map_block, map_b_in_next_table,
-	  check_block_and_next_b, 0, 0, false },
+	  check_block_and_next_b, 0, 0, false, 0 },
 	{ "unmap under a device", prepare_leaf, unmap_leaf, write_leaf, check_unmapped_exactly, 0,
-	  SIZES_HERE, true },
+	  SIZES_HERE, true, 0 },
 	{ "unlink under a device", prepare_leaf_and_pointer, unmap_table_of_leaf, write_leaf,
-	  check_unmapped_exactly, 0, 1ull << 12 | RUNS_HERE, true },
+	  check_unmapped_exactly, 0, 1ull << 12 | RUNS_HERE, true, 0 },
 	{ "unmap beside sweep", prepare_dirty_leaf, unmap_leaf, sweep_meanwhile,
-	  check_reported_by_one, 0, SIZES_HERE, true },
+	  check_reported_by_one, 0, SIZES_HERE, true, 0 },
 	{ "unlink beside sweep", prepare_dirty_leaf, unmap_table_of_leaf, sweep_meanwhile,
-	  check_reported_by_one, 0, 1ull << 12 | RUNS_HERE, true },
+	  check_reported_by_one, 0, 1ull << 12 | RUNS_HERE, true, 0 },
 	{ "sweep under a device", prepare_leaf, sweep_first, write_leaf, check_write_reported, 0,
-	  SIZES_HERE, true },
+	  SIZES_HERE, true, 0 },
 	{ "sweep beside unmap", prepare_dirty_leaf, sweep_first, unmap_leaf_meanwhile,
-	  check_reported_by_one, 0, SIZES_HERE, true },
+	  check_reported_by_one, 0, SIZES_HERE, true, 0 },
 	{ "sweep beside unmap and map", prepare_dirty_leaf, sweep_first, map_again_and_write,
-	  check_both_reported, 0, SIZES_HERE, true },
+	  check_both_reported, 0, SIZES_HERE, true, 0 },
 	{ "sweep beside unlink and map", prepare_dirty_leaf, sweep_first, map_table_again_and_write,
-	  check_both_reported, 0, 1ull << 12 | RUNS_HERE, true },
+	  check_both_reported, 0, 1ull << 12 | RUNS_HERE, true, 0 },
 	{ "sweep beside another size", prepare_leaf, sweep_first, map_other_size_and_write,
-	  check_other_size_reported, 0, SIZES_HERE, true },
+	  check_other_size_reported, 0, SIZES_HERE, true, 0 },
 	{ "sweep beside a larger run", prepare_dirty_leaf, sweep_first, map_larger_run_and_write,
-	  check_larger_run_reported, IOPT_CAN_RUNS, 1ull << 12 | 1ull << 13, true },
+	  check_larger_run_reported, IOPT_CAN_RUNS, 1ull << 12 | 1ull << 13, true, 0 },
+	{ "unmap beside tracking", prepare_untracked, unmap_leaf, track_and_write, check_tracked, 0,
+	  SIZES_HERE, true, IOPT_TRACKABLE },
+	{ "unlink beside tracking", prepare_untracked, unmap_table_of_leaf, track_and_write,
+	  check_tracked, 0, 1ull << 12 | RUNS_HERE, true, IOPT_TRACKABLE },
 	{ "translate beside unlink", prepare_gigabyte, translate_all, unmap_gigabyte_map_block,
-	  check_readers, 0, 0, false },
+	  check_readers, 0, 0, false, 0 },
 	{ "visit beside unlink", prepare_gigabyte, visit_all, unmap_gigabyte_map_block,
-	  check_readers, 0, 0, false },
+	  check_readers, 0, 0, false, 0 },
 	{ "failing map under a device", prepare_last_taken, map_and_fail, read_all_failing,
-	  check_failed, 0, 0, false },
+	  check_failed, 0, 0, false, 0 },
 	{ "map without memory under a device", prepare_first_table, map_without_memory,
-	  read_all_failing, check_failed_without_memory, 0, 0, false },
+	  read_all_failing, check_failed_without_memory, 0, 0, false, 0 },
 	{ "failing map beside maps", prepare_last_taken, map_and_fail, map_beside_failing,
-	  check_failed_beside, 0, 0, false },
+	  check_failed_beside, 0, 0, false, 0 },
 	{ "breach: map, unlink", prepare_neighbour, map_in_gigabyte, unmap_gigabyte,
-	  check_neighbour, 0, 0, false },
+	  check_neighbour, 0, 0, false, 0 },
 	{ "breach: map into a new table, unlink", prepare_neighbour, map_new_table_in_gigabyte,
-	  unmap_gigabyte, check_neighbour_and_new_table, 0, 0, false },
+	  unmap_gigabyte, check_neighbour_and_new_table, 0, 0, false, 0 },
 	{ "breach: unlink of part, of all", prepare_neighbour, unmap_table_in_gigabyte,
-	  unmap_gigabyte, check_neighbour_and_gone, 0, 0, false },
+	  unmap_gigabyte, check_neighbour_and_gone, 0, 0, false, 0 },
 	{ "breach: unlink of all, of part", prepare_neighbour, unmap_gigabyte_first,
-	  unmap_table_in_gigabyte_second, check_neighbour_and_gone, 0, 0, false },
+	  unmap_table_in_gigabyte_second, check_neighbour_and_gone, 0, 0, false, 0 },
 	{ "breach: two maps", prepare_both_sides, map_middle, map_middle_too, check_both_sides, 0,
-	  1ull << 12 | 1ull << 16, false },
+	  1ull << 12 | 1ull << 16, false, 0 },
 	{ "breach: map, unmap", prepare_both_sides, map_middle, unmap_middle, check_both_sides, 0,
-	  1ull << 12 | 1ull << 16, false },
+	  1ull << 12 | 1ull << 16, false, 0 },
 	{ "breach: unmap, map", prepare_middle, unmap_middle_first, map_middle_too,
-	  check_both_sides, 0, 1ull << 12 | 1ull << 16, false },
+	  check_both_sides, 0, 1ull << 12 | 1ull << 16, false, 0 },
 };
 
 /* In these the whole domain is the stage: one for each point. */
 static const struct scene growths[] = {
 	{ "growth under a device", prepare_low, map_high, look_low, check_high, IOPT_CAN_GROW, 0,
-	  false },
+	  false, 0 },
 	{ "root beside growth", prepare_low, ask_for_root, map_higher, check_low, IOPT_CAN_GROW, 0,
-	  false },
+	  false, 0 },
 	{ "growth beside growth", prepare_low, map_high, map_higher, check_high, IOPT_CAN_GROW, 0,
-	  false },
+	  false, 0 },
 	{ "growth beside the same growth", prepare_low, map_high, map_as_high, check_high,
-	  IOPT_CAN_GROW, 0, false },
+	  IOPT_CAN_GROW, 0, false, 0 },
 	{ "growth beside unlink of the old top", prepare_low, map_high, unmap_below,
-	  check_high_only, IOPT_CAN_GROW, 0, false },
+	  check_high_only, IOPT_CAN_GROW, 0, false, 0 },
 };
 
 /* Returns whether the point was reached: else the scene is over. */
@@ -882,6 +943,7 @@ static bool play(const struct scene *scene, struct stage *stage, uint64_t point)
 	points_left = point;
 	scene->first(stage);
 	points_left = 0;
+	end_second();
 	if (!reached)
 		scene->second(stage);
 	assert_no_complaint();
@@ -904,6 +966,8 @@ static void run_scene(const struct scene *scene, const struct iopt_format_info *
 
 	if (format->abilities & IOPT_CAN_GROW)
 		config.domain.levels = 5; /* growing is for other scenes */
+	if (scene->flags)
+		config.domain.flags = scene->flags;
 	rig_open(&rig, &config);
 	for (uint64_t point = 1; more && point < MOST_POINTS; point = next_point(point)) {
 		struct stage stage = {
