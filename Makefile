@@ -15,7 +15,7 @@ test: ## set up, then everything: sanitizers, mutants, fuzzers, aarch64 (at most
 	@scripts/test $(BUILD)
 
 check: all ## the developer's loop: the tests on the normal build (at most 2 minutes)
-	@meson test -C $(BUILD) --no-rebuild --quiet --print-errorlogs --no-suite slow
+	@meson test -C $(BUILD) --no-rebuild --quiet --print-errorlogs
 
 bench: all ## measure against the floor, one table
 	@meson compile -C $(BUILD) iopt-bench >/dev/null

@@ -210,6 +210,8 @@ void iopt_hw(const struct iopt_domain *domain, struct iopt_hw *hw)
 {
 	uint64_t newest = __atomic_load_n(&domain->newest, __ATOMIC_ACQUIRE);
 
+	/* Another thread may have raised it: its table is in memory before the device is told. */
+	iopt_host_publish();
 	hw->root = top_pa(newest);
 	hw->levels = (uint8_t)top_levels(newest);
 	domain->ops->format->hw(hw->root, hw->levels, domain->flags, hw);

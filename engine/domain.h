@@ -119,7 +119,7 @@ struct iopt_domain {
 	struct debts debts;
 
 	/* Away from the line above: written by mappers that add tables. */
-	struct table_counts counts __attribute__((aligned(64)));
+	struct table_counts counts __attribute__((aligned(IOPT_HOST_LINE)));
 };
 
 /* Whether first..last (first <= last) lies in what the domain translates, and in one half of it. */

@@ -32,9 +32,9 @@ int iopt_gather_merge(struct iopt_gather *into, struct iopt_gather *from)
 	if (into == from)
 		return 0;
 
+	into->owes |= from->owes;
 	for (uint32_t i = 0; i < from->nr_ranges; i++)
 		gather_range_add(into, from->ranges[i].first, from->ranges[i].last);
-	into->owes |= from->owes;
 	if (from->leaf_lg2 < into->leaf_lg2)
 		into->leaf_lg2 = from->leaf_lg2;
 	if (from->tables) {
@@ -72,6 +72,8 @@ void iopt_sync(struct iopt_gather *gather)
 		/* The cleared entries are in memory before the hardware is told to look again. */
 		iopt_host_publish();
 		domain->callbacks.invalidate(domain->ctx, gather);
+		/* What hardware wrote before it was done is read only after that. */
+		iopt_host_observe();
 	}
 	if (gather->tables) {
 		collect_dirty(gather);

@@ -25,14 +25,21 @@ static inline bool range_touches(const struct iopt_range *range, uint64_t first,
 
 /*
  * A caller that goes up or down a scatter list keeps one range. Once all are in use the newest one
- * grows: more than needed, never less.
+ * grows: more than needed, never less; not over the gap between the halves of a sign-extended
+ * space, that would be all of it.
  */
 static inline void gather_range_add(struct iopt_gather *gather, uint64_t first, uint64_t last)
 {
+	const uint64_t high_after = gather->domain->high_after;
+	struct iopt_range *newest = &gather->ranges[IOPT_GATHER_RANGES - 1];
 	uint32_t nr = gather->nr_ranges;
 
-	if (nr == IOPT_GATHER_RANGES ||
-	    (nr && range_touches(&gather->ranges[nr - 1], first, last))) {
+	if (nr == IOPT_GATHER_RANGES) {
+		if ((first > high_after) != (newest->first > high_after))
+			gather->owes |= IOPT_OWES_ALL;
+		else
+			range_grow(newest, first, last);
+	} else if (nr && range_touches(&gather->ranges[nr - 1], first, last)) {
 		range_grow(&gather->ranges[nr - 1], first, last);
 	} else {
 		gather->ranges[nr].first = first;

@@ -31,6 +31,8 @@
  *   void iopt_host_publish(void)
  *                          stores to entries before it are visible to a device before any store (a
  *                          doorbell) after it
+ *   void iopt_host_observe(void)
+ *                          loads of entries after it come after the one that told of completion
  *   void iopt_host_writeback(const void *start, size_t bytes)
  *                          write cache lines back to memory, for walkers that do not snoop
  *   void iopt_host_lock_init/lock/unlock/fini(struct iopt_host_lock *)
@@ -43,6 +45,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* What different processors write lies this many bytes apart: a cache line of most machines. */
+#define IOPT_HOST_LINE 64
 
 #ifndef IOPT_HOST_HEADER
 #error "IOPT_HOST_HEADER names the host's header, e.g. -DIOPT_HOST_HEADER=\"hosts/posix/host.h\""
@@ -84,7 +89,8 @@ void iopt_host_table_defer(struct iopt_table *list);
 void iopt_host_synchronize(void);
 
 /**
- * iopt_host_alloc(), iopt_host_free() - zeroed memory for the engine's own objects
+ * iopt_host_alloc(), iopt_host_free() - zeroed memory for the engine's own objects, aligned to
+ * IOPT_HOST_LINE
  * @bytes: how much
  *
  * Context: may sleep.

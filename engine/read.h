@@ -249,7 +249,9 @@ static uint8_t run_flags(const struct place *place, const struct leaf *leaf)
 	for (unsigned i = 0; i < leaf->run; i++) {
 		uint64_t entry = entry_load(slot_at(place->table, leaf->index + i));
 
-		if (F->kind(entry, place->level) != IOPT_LEAF)
+		/* What is of another leaf by now speaks for that one. */
+		if (F->kind(entry, place->level) != IOPT_LEAF ||
+		    F->leaf_lg2(entry, place->level) != leaf->size_lg2)
 			continue;
 		flags |= F->leaf_dirty(entry) ? IOPT_ITEM_DIRTY : 0;
 		flags |= F->leaf_accessed(entry) ? IOPT_ITEM_ACCESSED : 0;

@@ -27,7 +27,7 @@ static inline struct iopt_table *table_pop(struct iopt_table **list)
 
 /*
  * Tables that are linked now. What is linked and unlinked again between the loads is counted as
- * gone only: never more than there were.
+ * gone only.
  */
 static inline uint64_t count_live(const struct table_counts *counts, unsigned level)
 {

@@ -67,6 +67,18 @@ static inline void released(struct unmapping *u, uint64_t first, uint64_t last, 
 }
 
 /*
+ * A leaf that went was dirty. Where the contract was broken it may be the rest of a run that began
+ * before the range, and a bitmap need not reach as far.
+ */
+static void dirty_found(const struct unmapping *u, const struct leaf *leaf)
+{
+	uint64_t first = leaf->first > u->range.first ? leaf->first : u->range.first;
+	uint64_t last = leaf->last < u->range.last ? leaf->last : u->range.last;
+
+	sink_record(u->sink, first, last);
+}
+
+/*
  * Bytes of the leaves in a table of level 0 that its owner took out; hardware changes no leaf's
  * size.
  */
@@ -124,7 +136,7 @@ static void take_table(struct unmapping *u, uint64_t pa, unsigned level, uint64_
 			leaf_read(&place, entry, start, &leaf);
 			if (take_run(&place, &leaf, entry, table_entries() - 1, F->soft_dead) &&
 			    u->sink)
-				sink_record(u->sink, leaf.first, leaf.last);
+				dirty_found(u, &leaf);
 			u->bytes += leaf.last - leaf.first + 1;
 		}
 	}
@@ -215,8 +227,12 @@ static unsigned clear_leaves_exactly(struct unmapping *u, struct place *place, u
 			  &leaf);
 		entry = entry_exchange(place_slot(place), 0);
 		first = place->index;
+		if (CHECKED && F->kind(entry, place->level) != IOPT_LEAF)
+			iopt_host_breach("two operations write one range: unmap found its entry "
+					 "changed",
+					 leaf.first);
 		if (take_run(place, &leaf, entry, end, 0))
-			sink_record(u->sink, leaf.first, leaf.last);
+			dirty_found(u, &leaf);
 		cleared += place->index - first + 1;
 	}
 	return cleared;

@@ -115,6 +115,24 @@ static inline void iopt_host_publish(void)
 #endif
 }
 
+/*
+ * Orders the load that tells of a device's completion before loads of what it wrote. As in Linux:
+ * arch/x86/include/asm/barrier.h, __dma_rmb(); arch/arm64/include/asm/barrier.h, __dma_rmb();
+ * arch/riscv/include/asm/mmio.h, __io_ar(), with loads from memory added.
+ */
+static inline void iopt_host_observe(void)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("" : : : "memory");
+#elif defined(__aarch64__)
+	__asm__ volatile("dmb oshld" : : : "memory");
+#elif defined(__riscv)
+	__asm__ volatile("fence ir, r" : : : "memory");
+#else
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 static inline void iopt_host_writeback(const void *start, size_t bytes)
 {
 	iopt_posix_writeback(start, bytes);

@@ -354,7 +354,11 @@ void iopt_posix_barrier(void)
 
 void *iopt_host_alloc(size_t bytes)
 {
-	return iopt_posix_fails() ? NULL : calloc(1, bytes);
+	void *memory = NULL;
+
+	if (!iopt_posix_fails() && !posix_memalign(&memory, IOPT_HOST_LINE, bytes))
+		memset(memory, 0, bytes);
+	return memory;
 }
 
 void iopt_host_free(void *memory)

@@ -152,9 +152,11 @@ struct iopt_sink {
  * @domain:        the domain it belongs to
  * @owes:          IOPT_OWES_*; 0: nothing is owed
  * @nr_ranges:     entries of @ranges in use
- * @ranges:        IOVA ranges to invalidate, in no order; where more than fit are owed, near ones
- *                 are joined, so that a range may name more than was unmapped but never less
- * @leaf_lg2:      smallest leaf whose translation went, lg2 of bytes: a stride for range commands
+ * @ranges:        IOVA ranges to invalidate, in no order; once all are in use the newest one grows
+ *                 over what comes, so that a range may name much more than was unmapped but never
+ *                 less. A driver invalidates the whole domain beyond a threshold of its own.
+ * @leaf_lg2:      smallest leaf whose translation went, lg2 of bytes: a stride for range commands;
+ *                 255 if no leaf went
  * @sink:          where dirty pages found by unmap go, or NULL
  * @tables:        unlinked tables, for the engine
  * @last_table:    the other end of that list
@@ -379,8 +381,8 @@ void iopt_reserve_release(struct iopt_reserve *reserve);
  * Uses for every piece the largest leaf that alignment, length and the domain's sizes allow. All or
  * nothing: on an error the range translates as before (tables that became empty may stay).
  * On return the hardware sees the mapping. Syncs (calls back) by itself where it must: after a
- * failure that had exposed leaves, after a block replaced an empty table, and where the hardware
- * caches not-present entries.
+ * failure that had exposed leaves (what a device wrote through these is reported by nobody), after
+ * a block replaced an empty table, and where the hardware caches not-present entries.
  *
  * Return: 0; -EINVAL: misaligned, empty or backward range, or attributes that the format can't
  * express; -ERANGE: IOVA or physical address beyond the domain's width; -EEXIST: something is
@@ -605,7 +607,7 @@ int iopt_sweep(struct iopt_domain *domain, uint64_t first, uint64_t last, unsign
 
 /* Why a table was freed while its domain was live, struct iopt_stats::freed. */
 enum iopt_freed {
-	IOPT_FREED_RACE,  /* another mapper installed its table first */
+	IOPT_FREED_RACE,  /* another mapper was first (the table may be back in a reserve) */
 	IOPT_FREED_BLOCK, /* a block was mapped over the empty table */
 	IOPT_FREED_UNMAP, /* an unmap covered all of it */
 	IOPT_NR_FREED
@@ -615,7 +617,7 @@ enum iopt_freed {
  * struct iopt_stats - tables of a domain
  * @live:        linked now, by level of the table
  * @tables:      linked now, together
- * @tables_peak: most at any time
+ * @tables_peak: most at any time; to within what other threads link and unlink in an instant
  * @table_bytes: bytes of the linked tables
  * @table_bytes_peak: most at any time
  * @freed:       freed so far, by reason

@@ -29,6 +29,7 @@ extern "C" {
  *           or what there is of it
  * @base:    physical address of its first byte, a multiple of 2 MiB
  * @fd:      a file (memfd) to map it from, so that others can map it too; -1: anonymous memory
+ *           (0 is a file like any other: a zeroed structure names standard input)
  * @offset:  where in that file, a multiple of 2 MiB
  * @shuffle: not 0: hand tables out in a random order with this seed, as memory that has been in use
  *           for long does (benchmarks)
@@ -44,8 +45,10 @@ struct iopt_posix_config {
 	bool poison;
 };
 
-/* Every 8 bytes of a freed table while iopt_posix_config::poison: bit patterns with reserved bits
- * set in all formats, whose addresses lie outside every arena. */
+/*
+ * Every 8 bytes of a freed table while iopt_posix_config::poison: not present where bit 0 says so,
+ * and with reserved bits set where it is present (vtd-ss); its address lies outside every arena.
+ */
 #define IOPT_POSIX_POISON 0x5fee5fee5fee5feeULL
 
 /**
