@@ -6,7 +6,7 @@
 
 #include "crew.h"
 
-/* ---- who never stops ----------------------------------------------------------------------- */
+/* ---- who never stops ---------------------------------------------------------------------- */
 
 static bool stopped(const struct crew *crew)
 {
@@ -154,7 +154,7 @@ void crew_stop(struct crew *crew)
 	assert_no_complaint();
 }
 
-/* ---- writers ------------------------------------------------------------------------------- */
+/* ---- writers ------------------------------------------------------------------------------ */
 
 /* A writer's thread. */
 struct worker {
@@ -184,7 +184,9 @@ void shift_meet(const struct shift *shift, struct meeting *meeting)
 			sched_yield();
 }
 
-/* Writers run on processors of their own, as far as there are any: where they are fastest together. */
+/*
+ * Writers run on processors of their own, as far as there are any: where they are fastest together.
+ */
 static void spread(unsigned number)
 {
 	unsigned nr, skip;
@@ -235,14 +237,14 @@ void shift_run(struct shift *shift)
 		pthread_join(workers[i].thread, NULL);
 }
 
-/* ---- what they work on --------------------------------------------------------------------- */
+/* ---- what they work on -------------------------------------------------------------------- */
 
 void crew_rig(struct rig *rig, struct rig_config config)
 {
 	config.nr_devices = RIG_DEVICES;
-	config.devices[0] = SOFT_IOMMU_PIECES;
-	config.devices[1] = SOFT_IOMMU_ATS;
-	config.devices[2] = SOFT_IOMMU_RANDOM;
+	config.devices[0] |= SOFT_IOMMU_PIECES;
+	config.devices[1] |= SOFT_IOMMU_ATS;
+	config.devices[2] |= SOFT_IOMMU_RANDOM;
 	config.touch = ledger_touch;
 	rig_open(rig, &config);
 }

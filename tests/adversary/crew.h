@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Those who never stop while writers work: devices, a sweep, a dump, each on a thread of its own, all
- * over a ledger; and writers' threads, for a bounded time.
+ * Those who never stop while writers work: devices, a sweep, a dump, each on a thread of its own,
+ * all over a ledger; and writers' threads, for a bounded time.
  */
 #ifndef TESTS_ADVERSARY_CREW_H
 #define TESTS_ADVERSARY_CREW_H
@@ -99,7 +99,9 @@ void shift_meet(const struct shift *shift, struct meeting *meeting);
 /* How often something happens in the shift at all: a test that met it never has tested nothing. */
 #define assert_met(what) assert_true((what) > 0)
 
-/* A rig whose devices are of all kinds: one keeps all, one has a device TLB, one forgets at random. */
+/*
+ * A rig whose devices are of all kinds: one keeps all, one has a device TLB, one forgets at random.
+ */
 void crew_rig(struct rig *rig, struct rig_config config);
 
 #endif

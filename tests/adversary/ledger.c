@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* See ledger.h. Everything here is called by several threads at once, and complains, never asserts. */
+/*
+ * See ledger.h. Everything here is called by several threads at once, and complains, never asserts.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -23,7 +25,7 @@ static void store_later(uint64_t *time, uint64_t now)
 		;
 }
 
-/* ---- regions ------------------------------------------------------------------------------- */
+/* ---- regions ------------------------------------------------------------------------------ */
 
 void ledger_init(struct ledger *ledger, struct rig *rig)
 {
@@ -69,7 +71,7 @@ uint64_t unit_pa(const struct region *region, unsigned unit, uint32_t version)
 	       ((uint64_t)(unit + region->exact) << region->unit_lg2);
 }
 
-/* ---- states -------------------------------------------------------------------------------- */
+/* ---- states ------------------------------------------------------------------------------- */
 
 static uint32_t state_of(uint32_t version, enum unit_phase phase)
 {
@@ -118,7 +120,7 @@ static void judge_missing(const char *who, const struct region *region, unsigned
 			 (unsigned long long)(unit_iova(region, unit) + offset), before >> 2);
 }
 
-/* ---- reports ------------------------------------------------------------------------------- */
+/* ---- reports ------------------------------------------------------------------------------ */
 
 static bool is_pending(const struct region *region, unsigned unit)
 {
@@ -136,8 +138,8 @@ static void clear_pending(struct region *region, unsigned unit)
 }
 
 /*
- * Whether a unit may be reported by an operation that began at @began. What is in flight is asked first:
- * it notes that it has ended before it leaves. @overlapped: another report is under way.
+ * Whether a unit may be reported by an operation that began at @began. What is in flight is asked
+ * first: it notes that it has ended before it leaves. @overlapped: another report is under way.
  */
 static bool may_report(const struct region *region, unsigned unit, uint64_t began, bool overlapped)
 {
@@ -201,7 +203,7 @@ static struct region *reported_units(struct ledger *ledger, uint64_t first, uint
 	return NULL;
 }
 
-/* ---- writers ------------------------------------------------------------------------------- */
+/* ---- writers ------------------------------------------------------------------------------ */
 
 static int unmap_reports(void *ctx, uint64_t first_iova, uint64_t last_iova)
 {
@@ -268,13 +270,56 @@ static void set_all(struct region *region, unsigned first, unsigned nr, uint32_t
 		unit_set(region, i, version, phase);
 }
 
+/* The same in segments, which the engine joins again. */
+static int map_segments(struct writer *writer, uint64_t first, uint64_t bytes, uint64_t pa,
+			unsigned unit_lg2)
+{
+	struct iopt_segment segments[4];
+	unsigned nr = 0;
+	uint64_t done = 0;
+
+	while (done < bytes) {
+		uint64_t left = (bytes - done) >> unit_lg2;
+		uint64_t units = nr < 3 ? 1 + random_below(&writer->random, left) : left;
+
+		segments[nr++] = (struct iopt_segment){ pa + done, units << unit_lg2 };
+		done += units << unit_lg2;
+	}
+	return iopt_map_sg(writer->ledger->rig->domain, first, segments, nr, READ_WRITE, NULL,
+			   NULL);
+}
+
+/* With tables set aside it does not matter that there is no memory. */
+static int map_reserved(struct writer *writer, uint64_t first, uint64_t last, uint64_t pa)
+{
+	struct iopt_domain *domain = writer->ledger->rig->domain;
+	struct iopt_reserve reserve = { 0 };
+	int error = iopt_reserve(domain, first, last, &reserve);
+
+	if (error)
+		complain("no reserve: %d", error);
+	iopt_posix_fail(1, true);
+	error = iopt_map(domain, first, last, pa, READ_WRITE, &reserve);
+	iopt_posix_fail(0, false);
+	iopt_reserve_release(&reserve);
+	return error;
+}
+
 static int map_units(struct writer *writer, struct region *region, unsigned first, unsigned nr,
 		     uint32_t version)
 {
-	int error = iopt_map(writer->ledger->rig->domain, unit_iova(region, first),
-			     unit_iova(region, first + nr) - 1, unit_pa(region, first, version),
-			     READ_WRITE, NULL);
+	uint64_t iova = unit_iova(region, first), pa = unit_pa(region, first, version);
+	uint64_t bytes = (uint64_t)nr << region->unit_lg2;
+	uint64_t dice = random_below(&writer->random, 8);
+	int error;
 
+	if (dice == 0)
+		error = map_segments(writer, iova, bytes, pa, region->unit_lg2);
+	else if (dice == 1 && !writer->no_memory)
+		error = map_reserved(writer, iova, iova + bytes - 1, pa);
+	else
+		error = iopt_map(writer->ledger->rig->domain, iova, iova + bytes - 1, pa,
+				 READ_WRITE, NULL);
 	writer->maps += !error;
 	writer->failures += error != 0;
 	return error;
@@ -282,7 +327,9 @@ static int map_units(struct writer *writer, struct region *region, unsigned firs
 
 static void not_mapped(struct region *region, unsigned first, unsigned nr, uint32_t version)
 {
-	/* A device may have written while it failed, and nobody reports that: it was never mapped. */
+	/*
+	 * A device may have written while it failed, and nobody reports that: it was never mapped.
+	 */
 	for (unsigned i = first; i < first + nr; i++)
 		store(region->units[i].wrote, 0);
 	set_all(region, first, nr, version, UNIT_UNMAPPED);
@@ -314,18 +361,40 @@ void writer_map_over(struct writer *writer, struct region *region, unsigned firs
 	not_mapped(region, first, nr, version);
 }
 
+/* Now and then what was mapped is counted, and a hole is an error where there can be none. */
+static unsigned any_unmap_flags(struct writer *writer, bool full)
+{
+	uint64_t dice = random_below(&writer->random, 8);
+
+	return (dice & 3 ? 0 : IOPT_UNMAP_COUNT) | (full && dice > 5 ? IOPT_UNMAP_FULL : 0);
+}
+
 void writer_unmap_range(struct writer *writer, struct region *region, unsigned first, unsigned nr,
 			uint64_t first_iova, uint64_t last_iova)
 {
+	struct iopt_released released;
+	unsigned flags, mapped = 0;
+	int error;
+
 	if (!writer->began)
 		writer->began = clock_tick();
-	for (unsigned i = first; i < first + nr; i++)
-		if (unit_phase(region, i) == UNIT_MAPPED)
-			unit_set(region, i, unit_version(region, i), UNIT_CHANGING);
-	if (iopt_unmap(writer->ledger->rig->domain, first_iova, last_iova, 0, &writer->gather,
-		       NULL))
-		complain("unmap of 0x%llx..0x%llx fails", (unsigned long long)first_iova,
-			 (unsigned long long)last_iova);
+	for (unsigned i = first; i < first + nr; i++) {
+		if (unit_phase(region, i) != UNIT_MAPPED)
+			continue;
+		mapped++;
+		unit_set(region, i, unit_version(region, i), UNIT_CHANGING);
+	}
+	flags = any_unmap_flags(writer, mapped == nr && first_iova == unit_iova(region, first) &&
+						last_iova == unit_iova(region, first + nr) - 1);
+	error = iopt_unmap(writer->ledger->rig->domain, first_iova, last_iova, flags,
+			   &writer->gather, &released);
+	if (error)
+		complain("unmap of 0x%llx..0x%llx says %d", (unsigned long long)first_iova,
+			 (unsigned long long)last_iova, error);
+	else if (flags & IOPT_UNMAP_COUNT && !region->pieces &&
+		 released.bytes != (uint64_t)mapped << region->unit_lg2)
+		complain("unmap of %u units from 0x%llx counts %llu bytes", mapped,
+			 (unsigned long long)first_iova, (unsigned long long)released.bytes);
 	writer->unmaps++;
 }
 
@@ -364,7 +433,7 @@ void writer_sync(struct writer *writer, struct region *region, unsigned first, u
 	}
 }
 
-/* ---- devices ------------------------------------------------------------------------------- */
+/* ---- devices ------------------------------------------------------------------------------ */
 
 /* An access in flight, for the touch callback. */
 struct access {
@@ -416,7 +485,7 @@ void ledger_access_any(struct ledger *ledger, unsigned device, uint64_t iova, bo
 			  write ? SOFT_IOMMU_WRITE : SOFT_IOMMU_READ, &access);
 }
 
-/* ---- sweeps -------------------------------------------------------------------------------- */
+/* ---- sweeps ------------------------------------------------------------------------------- */
 
 /**
  * struct sweep - a sweep under way
@@ -513,7 +582,7 @@ void ledger_sweep(struct ledger *ledger, struct region *region, unsigned first, 
 	free(looked);
 }
 
-/* ---- dumps --------------------------------------------------------------------------------- */
+/* ---- dumps -------------------------------------------------------------------------------- */
 
 void ledger_translate(struct ledger *ledger, struct region *region, unsigned unit, uint64_t offset)
 {

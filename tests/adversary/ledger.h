@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Who mapped what when, who wrote it, and who reported it: what must be true while writers, devices,
- * sweeps and dumps are all at it.
+ * Who mapped what when, who wrote it, and who reported it: what must be true while writers,
+ * devices, sweeps and dumps are all at it.
  *
- * IOVA is looked at in units: what one leaf translates. A unit belongs to one writer at a time. Each
- * mapping of it has a version, which shows in the physical address; so whoever gets an address out of
- * the tables knows where and when it was mapped. Devices, sweeps and unmaps note the time (clock_tick())
- * of what they do.
+ * IOVA is looked at in units: what one leaf translates. A unit belongs to one writer at a time.
+ * Each mapping of it has a version, which shows in the physical address; so whoever gets an address
+ * out of the tables knows where and when it was mapped. Devices, sweeps and unmaps note the time
+ * (clock_tick()) of what they do.
  *
  * The rules that are checked:
- *   - An access or a look-up gives a version that was mapped at some moment while it lasted. What was
- *     unmapped and synced before it began, or is mapped only after it ended, it does not see.
+ *   - An access or a look-up gives a version that was mapped at some moment while it lasted. What
+ *     was unmapped and synced before it began, or is mapped only after it ended, it does not see.
  *   - What was mapped all the while is found.
- *   - What a device wrote is covered by a report: of the unmap, or of a sweep whose gather was synced
- *     after the write (or that is not synced yet, and recorded the unit).
- *   - What is reported was written since it was last recorded; or two operations that overlapped in time
- *     have both reported it (iopt_sweep()).
+ *   - What a device wrote is covered by a report: of the unmap, or of a sweep whose gather was
+ *     synced after the write (or that is not synced yet, and recorded the unit).
+ *   - What is reported was written since it was last recorded; or two operations that overlapped in
+ *     time have both reported it (iopt_sweep()).
  */
 #ifndef TESTS_ADVERSARY_LEDGER_H
 #define TESTS_ADVERSARY_LEDGER_H
@@ -100,7 +100,7 @@ static inline uint64_t unit_iova(const struct region *region, unsigned unit)
 /* Where a version of a unit is mapped to. */
 uint64_t unit_pa(const struct region *region, unsigned unit, uint32_t version);
 
-/* ---- writers ------------------------------------------------------------------------------- */
+/* ---- writers ------------------------------------------------------------------------------ */
 
 /**
  * struct writer - who maps and unmaps; one a thread
@@ -110,6 +110,7 @@ uint64_t unit_pa(const struct region *region, unsigned unit, uint32_t version);
  * @sink:    of the gather
  * @gather:  what is owed
  * @began:   when the oldest unmap began whose gather is not synced; 0: all are
+ * @no_memory: it lets allocations fail: none are made for it
  * @maps, @unmaps, @failures: how many there were
  */
 struct writer {
@@ -119,6 +120,7 @@ struct writer {
 	struct iopt_sink sink;
 	struct iopt_gather gather;
 	uint64_t began;
+	bool no_memory;
 	uint64_t maps;
 	uint64_t unmaps;
 	uint64_t failures;
@@ -127,18 +129,20 @@ struct writer {
 void writer_init(struct writer *writer, struct ledger *ledger, uint64_t seed);
 
 /*
- * Map units first..first + nr - 1 of the writer's own, all unmapped, by one call. It succeeds, or fails
- * with @allowed (0: it must not) and nothing is mapped.
+ * Map units first..first + nr - 1 of the writer's own, all unmapped, by one call. It succeeds, or
+ * fails with @allowed (0: it must not) and nothing is mapped.
  */
 void writer_map(struct writer *writer, struct region *region, unsigned first, unsigned nr,
 		int allowed);
 
-/* The same up to and over the unit behind them, which is mapped: it must fail, and that one stays. */
+/*
+ * The same up to and over the unit behind them, which is mapped: it must fail, and that one stays.
+ */
 void writer_map_over(struct writer *writer, struct region *region, unsigned first, unsigned nr);
 
 /*
- * Unmap some units of the writer's own by one call, mapped or not. The range may reach beyond them, to
- * what is nobody's. Nothing of it may be mapped again before writer_sync().
+ * Unmap some units of the writer's own by one call, mapped or not. The range may reach beyond them,
+ * to what is nobody's. Nothing of it may be mapped again before writer_sync().
  */
 void writer_unmap(struct writer *writer, struct region *region, unsigned first, unsigned nr);
 void writer_unmap_range(struct writer *writer, struct region *region, unsigned first, unsigned nr,
@@ -153,7 +157,7 @@ void unit_set(struct region *region, unsigned unit, uint32_t version, enum unit_
 uint32_t unit_version(const struct region *region, unsigned unit);
 enum unit_phase unit_phase(const struct region *region, unsigned unit);
 
-/* ---- devices ------------------------------------------------------------------------------- */
+/* ---- devices ------------------------------------------------------------------------------ */
 
 /* For rig_config::touch. */
 void ledger_touch(void *ctx, uint64_t iova, uint64_t pa, bool write);
@@ -165,7 +169,7 @@ void ledger_access(struct ledger *ledger, unsigned device, struct region *region
 /* One access to where nothing is promised. */
 void ledger_access_any(struct ledger *ledger, unsigned device, uint64_t iova, bool write);
 
-/* ---- sweeps and dumps ------------------------------------------------------------------------ */
+/* ---- sweeps and dumps --------------------------------------------------------------------- */
 
 /* A sweep over units of a region, clearing or not, into a bitmap or a function, and its sync. */
 void ledger_sweep(struct ledger *ledger, struct region *region, unsigned first, unsigned nr,

@@ -6,10 +6,12 @@
 
 #include "rig.h"
 
-/* Few enough that freed tables are used again during a test, many enough that they rest for long. */
+/*
+ * Few enough that freed tables are used again during a test, many enough that they rest for long.
+ */
 #define ARENA_BYTES (96 * MIB)
 
-/* ---- complaints ---------------------------------------------------------------------------- */
+/* ---- complaints --------------------------------------------------------------------------- */
 
 static pthread_mutex_t complaint_lock = PTHREAD_MUTEX_INITIALIZER;
 static char complaint[512];
@@ -42,7 +44,7 @@ void assert_no_complaint(void)
 	fail_msg("%s", complaint);
 }
 
-/* ---- time and chance ----------------------------------------------------------------------- */
+/* ---- time and chance ---------------------------------------------------------------------- */
 
 uint64_t clock_tick(void)
 {
@@ -90,7 +92,7 @@ uint64_t test_seed(void)
 	return seed;
 }
 
-/* ---- callbacks ----------------------------------------------------------------------------- */
+/* ---- callbacks ---------------------------------------------------------------------------- */
 
 static _Thread_local uint64_t invalidated_at;
 
@@ -130,7 +132,7 @@ static void top_changed(void *ctx, struct iopt_domain *domain)
 	pthread_mutex_unlock(&rig->root_lock);
 }
 
-/* ---- opening and closing ------------------------------------------------------------------- */
+/* ---- opening and closing ------------------------------------------------------------------ */
 
 static void setup_arena(void)
 {
@@ -215,6 +217,7 @@ void rig_open(struct rig *rig, const struct rig_config *config)
 	rig->tracked = config->domain.flags & IOPT_TRACK;
 	iopt_posix_barrier();
 	rig->tables_before = process_tables();
+	rig->breaches_before = iopt_posix_breaches();
 	domain.callbacks.invalidate = invalidate;
 	domain.callbacks.top_changed = rig->format->abilities & IOPT_CAN_GROW ? top_changed : NULL;
 	domain.ctx = rig;
@@ -284,6 +287,8 @@ void rig_close(struct rig *rig)
 	struct iopt_posix_memory memory;
 
 	rig_check_breaches(rig, SOFT_IOMMU_BREACHES);
+	if (!rig->may_breach && iopt_posix_breaches() != rig->breaches_before)
+		complain("the engine takes what was allowed for a broken contract");
 	check_tables(rig);
 	detach_devices(rig);
 	close_domain(rig);
@@ -309,7 +314,7 @@ void rig_close_leaky(struct rig *rig)
 	assert_no_complaint();
 }
 
-/* ---- one access, one table ------------------------------------------------------------------- */
+/* ---- one access, one table ---------------------------------------------------------------- */
 
 uint64_t rig_table(struct rig *rig, uint64_t iova, unsigned level)
 {
@@ -360,7 +365,7 @@ void rig_unmap(struct rig *rig, uint64_t first, uint64_t bytes)
 	iopt_sync(&gather);
 }
 
-/* ---- dirty reports --------------------------------------------------------------------------- */
+/* ---- dirty reports ------------------------------------------------------------------------ */
 
 static int note(void *ctx, uint64_t first, uint64_t last)
 {
@@ -403,7 +408,7 @@ void rig_sweep(struct rig *rig, uint64_t first, uint64_t last, unsigned flags, s
 	iopt_sync(&gather);
 }
 
-/* ---- the same test for every format ---------------------------------------------------------- */
+/* ---- the same test for every format ------------------------------------------------------- */
 
 #define MAX_TESTS 512u
 

@@ -30,7 +30,7 @@
 #define PAGE	   4096ull
 #define READ_WRITE (IOPT_READ | IOPT_WRITE)
 
-/* ---- complaints ---------------------------------------------------------------------------- */
+/* ---- complaints --------------------------------------------------------------------------- */
 
 /**
  * complain() - a test has failed
@@ -46,7 +46,7 @@ bool complained(void);
 /* Fail the running test with the first complaint, if there is one. The main thread's. */
 void assert_no_complaint(void);
 
-/* ---- time and chance ----------------------------------------------------------------------- */
+/* ---- time and chance ---------------------------------------------------------------------- */
 
 /* Ticks at every call; what is later has a higher number, on whatever thread. */
 uint64_t clock_tick(void);
@@ -65,10 +65,12 @@ static inline uint64_t random_below(uint64_t *state, uint64_t limit)
 	return random_next(state) % limit;
 }
 
-/* The run's seed: the environment's IOPT_TEST_SEED, else of the time. Printed when first asked for. */
+/*
+ * The run's seed: the environment's IOPT_TEST_SEED, else of the time. Printed when first asked for.
+ */
 uint64_t test_seed(void);
 
-/* ---- the rig ------------------------------------------------------------------------------- */
+/* ---- the rig ------------------------------------------------------------------------------ */
 
 #define RIG_DEVICES 3u
 
@@ -96,7 +98,9 @@ struct rig_config {
  * @before_top: hook, before the devices are told of a new top; may be NULL
  * @ctx:        for the hooks
  * @tracked:    dirty tracking is on
+ * @may_breach: the test breaks the contract on purpose
  * @tables_before: tables in the process before the rig was made
+ * @breaches_before: breaches that a checked engine had found by then
  */
 struct rig {
 	struct iopt_domain *domain;
@@ -111,7 +115,9 @@ struct rig {
 	void (*before_top)(struct rig *rig);
 	void *ctx;
 	bool tracked;
+	bool may_breach;
 	uint64_t tables_before;
+	uint64_t breaches_before;
 };
 
 /**
@@ -127,16 +133,18 @@ void rig_open(struct rig *rig, const struct rig_config *config);
  * rig_close() - the end of a rig, and what must hold then
  * @rig: nobody uses it any more, all gathers are synced
  *
- * Fails the test unless: nobody complained; the devices met no breach; as many tables are linked as
- * a visit finds, and no others exist in the process; after iopt_destroy() and a grace period none is
- * left. With @leaks_allowed (contract broken on purpose) tables may be left, but not fewer than none.
+ * Fails the test unless: nobody complained; the devices met no breach, and a checked engine found
+ * none of the contract (but see rig::may_breach); as many tables are linked as
+ * a visit finds, and no others exist in the process; after iopt_destroy() and a grace period none
+ * is left. rig_close_leaky() (contract broken on purpose): tables may be left, but not fewer than
+ * none.
  */
 void rig_close(struct rig *rig);
 void rig_close_leaky(struct rig *rig);
 
 /*
- * The default configuration for a format: dirty tracking on (off in the untracked turn of a test, see
- * struct format_test), and one device that keeps all.
+ * The default configuration for a format: dirty tracking on (off in the untracked turn of a test,
+ * see struct format_test), and one device that keeps all.
  */
 struct rig_config rig_defaults(const char *format);
 
@@ -166,7 +174,7 @@ uint64_t rig_touched(void);
 void rig_map(struct rig *rig, uint64_t first, uint64_t bytes, uint64_t pa);
 void rig_unmap(struct rig *rig, uint64_t first, uint64_t bytes);
 
-/* ---- dirty reports, for tests with one thread ------------------------------------------------ */
+/* ---- dirty reports, for tests with one thread --------------------------------------------- */
 
 #define NOTES 64u
 
@@ -197,7 +205,7 @@ unsigned notes_count(const struct notes *notes, uint64_t iova);
 /* Sweep all of first..last into fresh notes, and sync if it clears; it must succeed. */
 void rig_sweep(struct rig *rig, uint64_t first, uint64_t last, unsigned flags, struct notes *notes);
 
-/* ---- the same test for every format ---------------------------------------------------------- */
+/* ---- the same test for every format ------------------------------------------------------- */
 
 /**
  * struct format_test - a test that is given a format

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Broken contracts: two callers write the same range at the same time. What becomes of that range is
- * theirs to bear, at worst a table leaks; but their neighbours keep what they mapped, nothing that is
- * alive is freed, nothing is freed twice, and nobody reads a freed table.
+ * Broken contracts: two callers write the same range at the same time. What becomes of that range
+ * is theirs to bear, at worst a table leaks; but their neighbours keep what they mapped, nothing
+ * that is alive is freed, nothing is freed twice, and nobody reads a freed table.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,12 +17,12 @@ static uint64_t pa_for(unsigned leaf_lg2)
 	return PA + (1ull << leaf_lg2);
 }
 
-/* ---- what a breach may leave behind ------------------------------------------------------------- */
+/* ---- what a breach may leave behind ------------------------------------------------------- */
 
 /*
- * A map and an unmap of the same run at the same time may leave a run without its lowest entries. The
- * next unmap takes what is left of it, and not as many entries as a whole run has from there on: those
- * are others'. Made here by hand.
+ * A map and an unmap of the same run at the same time may leave a run without its lowest entries.
+ * The next unmap takes what is left of it, and not as many entries as a whole run has from there
+ * on: those are others'. Made here by hand.
  */
 static void run_without_start(const struct iopt_format_info *format, uint64_t run,
 			      uint64_t unmap_first, uint64_t unmap_bytes)

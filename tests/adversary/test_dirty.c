@@ -41,9 +41,11 @@ static void unmap_into(struct rig *rig, uint64_t first, uint64_t bytes, struct n
 	iopt_sync(&gather);
 }
 
-/* ---- sweeps ------------------------------------------------------------------------------------ */
+/* ---- sweeps ------------------------------------------------------------------------------- */
 
-/* Reads dirty nothing, a sweep that only reads clears nothing, one that clears reports each once. */
+/*
+ * Reads dirty nothing, a sweep that only reads clears nothing, one that clears reports each once.
+ */
 static void test_sweep_reports_what_was_written(const struct iopt_format_info *format)
 {
 	const unsigned pages = 700; /* two tables */
@@ -150,7 +152,10 @@ static void test_refused_stays_dirty(const struct iopt_format_info *format)
 	rig_close(&rig);
 }
 
-/* What the sink took before it refused the next was cleared, what it refused and what came after not. */
+/*
+ * What the sink took before it refused the next was cleared, what it refused and what came after
+ * not.
+ */
 static void test_taken_before_refusal_is_cleared(const struct iopt_format_info *format)
 {
 	struct iopt_gather gather;
@@ -248,7 +253,7 @@ static void test_sweep_in_steps(const struct iopt_format_info *format)
 	rig_close(&rig);
 }
 
-/* ---- runs: dirty is the OR of the replicas ----------------------------------------------------- */
+/* ---- runs: dirty is the OR of the replicas ------------------------------------------------ */
 
 static void test_run_dirty_by_any_replica(const struct iopt_format_info *format)
 {
@@ -307,7 +312,7 @@ static void test_run_dirty_in_unlinked_table(const struct iopt_format_info *form
 	}
 }
 
-/* ---- unmap is exact ---------------------------------------------------------------------------- */
+/* ---- unmap is exact ----------------------------------------------------------------------- */
 
 /* Single leaves at once, those of whole tables at sync; each once. */
 static void test_unmap_reports_what_was_written(const struct iopt_format_info *format)
@@ -354,7 +359,10 @@ static void test_unmap_reports_blocks_of_unlinked_table(const struct iopt_format
 	rig_close(&rig);
 }
 
-/* A device writes through a cached walk, into a table that is unlinked already, up to the invalidation. */
+/*
+ * A device writes through a cached walk, into a table that is unlinked already, up to the
+ * invalidation.
+ */
 static void write_before_invalidation(struct rig *rig, const struct iopt_gather *gather)
 {
 	(void)gather;
@@ -382,7 +390,7 @@ static void test_unmap_sees_last_writes(const struct iopt_format_info *format)
 	rig_close(&rig);
 }
 
-/* ---- a sweep meets others half-way --------------------------------------------------------------- */
+/* ---- a sweep meets others half-way -------------------------------------------------------- */
 
 /**
  * struct meeting - what another thread does while a sweep stands between reading and clearing
@@ -483,8 +491,9 @@ static void test_sweep_resurrects_nothing(const struct iopt_format_info *format)
 }
 
 /*
- * Another size of leaf took the place of the one that was recorded. If the new one's dirty bit is of a
- * range that was not recorded, it must still be there: this sweep may come to it, or the next one does.
+ * Another size of leaf took the place of the one that was recorded. If the new one's dirty bit is
+ * of a range that was not recorded, it must still be there: this sweep may come to it, or the next
+ * one does.
  */
 static void test_sweep_spares_other_sizes(const struct iopt_format_info *format)
 {

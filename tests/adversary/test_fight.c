@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Broken contracts under load: several threads map and unmap the same ranges at the same time, in pages,
- * runs, blocks and whole tables, while devices walk there. What they get is theirs to bear. But in the
- * same tables, right and left of them, others keep to the rules, and everything that holds elsewhere
- * holds for them; nothing alive is freed, nothing twice, no freed table is read.
+ * Broken contracts under load: several threads map and unmap the same ranges at the same time, in
+ * pages, runs, blocks and whole tables, while devices walk there. What they get is theirs to bear.
+ * But in the same tables, right and left of them, others keep to the rules, and everything that
+ * holds elsewhere holds for them; nothing alive is freed, nothing twice, no freed table is read.
  */
 #include <errno.h>
 
@@ -13,8 +13,8 @@
 #define PIECE	 32u
 
 /*
- * What is fought about: the middle of a table whose ends are others', four tables beside it, and a table
- * above with what is in it.
+ * What is fought about: the middle of a table whose ends are others', four tables beside it, and a
+ * table above with what is in it.
  */
 #define BASE	    (64 * GIB)
 #define MIDDLE	    (BASE + 512 * KIB)

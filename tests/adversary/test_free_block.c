@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * The second way in which a live domain frees a table: a block is mapped over it when it is empty.
- * Writers put pages into slots of a block's size, empty them page by page, so that the tables stay, and
- * map blocks over one or several of them, while devices walk, a sweep and a dump run. A map over slots
- * of which one is still in use fails, and changes nothing.
+ * Writers put pages into slots of a block's size, empty them page by page, so that the tables stay,
+ * and map blocks over one or several of them, while devices walk, a sweep and a dump run. A map
+ * over slots of which one is still in use fails, and changes nothing.
  */
 #include <sched.h>
 

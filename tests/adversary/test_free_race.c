@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The first way in which a live domain frees a table: the race to install it is lost. Several writers
- * map neighbours in places without tables, all at the same moment, while devices, a sweep and a dump
- * run; then the tables go again, as a whole, with all that the writers mapped in them.
+ * The first way in which a live domain frees a table: the race to install it is lost. Several
+ * writers map neighbours in places without tables, all at the same moment, while devices, a sweep
+ * and a dump run; then the tables go again, as a whole, with all that the writers mapped in them.
  *
- * Without two processors nobody ever loses, but for the bad luck of one who is interrupted in the middle.
+ * Without two processors nobody ever loses, but for the bad luck of one who is interrupted in the
+ * middle.
  */
 #include <unistd.h>
 

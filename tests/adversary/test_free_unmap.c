@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The third way in which a live domain frees a table: an unmap covers all that it translates, be it one
- * mapping or many adjacent ones, with holes or without, one table or several and those above them.
- * Devices hold on to cached pointers into it, and write through them until the invalidation; a sweep
- * and a dump stand in it.
+ * The third way in which a live domain frees a table: an unmap covers all that it translates, be it
+ * one mapping or many adjacent ones, with holes or without, one table or several and those above
+ * them. Devices hold on to cached pointers into it, and write through them until the invalidation;
+ * a sweep and a dump stand in it.
  */
 #include <sched.h>
 

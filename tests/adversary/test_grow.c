@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The top grows while devices walk from it: several writers map at heights that the domain has no level
- * for yet, all at once, while others map and unmap below, and take the old top out with all that is in
- * it. Each round has a new domain, which starts with one level.
+ * The top grows while devices walk from it: several writers map at heights that the domain has no
+ * level for yet, all at once, while others map and unmap below, and take the old top out with all
+ * that is in it. Each round has a new domain, which starts with one level.
  */
 #include "crew.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Hazard 3: while a dump or a sweep of a large range is under way, be it in one call or paused between
- * two, tables that were freed meanwhile return to the host.
+ * Hazard 3: while a dump or a sweep of a large range is under way, be it in one call or paused
+ * between two, tables that were freed meanwhile return to the host.
  */
 #include <string.h>
 #include <time.h>
@@ -45,7 +45,7 @@ static void *unmap_first(void *ctx)
 	return NULL;
 }
 
-/* ---- paused between two calls -------------------------------------------------------------- */
+/* ---- paused between two calls ------------------------------------------------------------- */
 
 /* Whatever a visit or a sweep in steps stands in may go, and goes all the way. */
 static void test_paused_visit_holds_nothing(const struct iopt_format_info *format)
@@ -98,7 +98,7 @@ static void test_paused_sweep_holds_nothing(const struct iopt_format_info *forma
 	rig_close(&rig);
 }
 
-/* ---- in one call --------------------------------------------------------------------------- */
+/* ---- in one call -------------------------------------------------------------------------- */
 
 /**
  * struct slow - a sink that takes its time

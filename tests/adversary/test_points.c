@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Two operations, one in the middle of the other, at every point of it: the engine is compiled with a
- * point before each of its atomic accesses (points/host.h). A scene is played once for each point of
- * its first operation; there the thread stops, and another one runs the second operation from start to
- * end. So whatever can go wrong by one switch between threads goes wrong here every time.
+ * Two operations, one in the middle of the other, at every point of it: the engine is compiled with
+ * a point before each of its atomic accesses and read sections (points/host.h). A scene is played
+ * once for each point of its first operation; there the thread stops, and another one runs the
+ * second operation from start to end. So whatever can go wrong by one switch between threads goes
+ * wrong here every time.
  *
  * Each playing has a window of IOVA of its own in one domain, so that tables above it are shared.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -59,6 +59,8 @@ struct stage {
  * @sizes:   bit n: play it for leaves of 2^n bytes, where the format has them; 0: once
  * @tracked: only with dirty tracking
  * @flags:   of the domain, instead of IOPT_TRACK; 0: that
+ * @breach:  the two break the contract
+ * @waits:   the second operation waits for read sections, so that the first one may have to go on
  */
 struct scene {
 	const char *name;
@@ -70,52 +72,96 @@ struct scene {
 	uint64_t sizes;
 	bool tracked;
 	uint32_t flags;
+	bool breach;
+	bool waits;
 };
 
-/* ---- points ---------------------------------------------------------------------------------- */
+/* ---- points ------------------------------------------------------------------------------- */
 
 _Thread_local uint64_t points_left;
+_Thread_local uint64_t sections_entered;
 
 static const struct scene *playing;
 static struct stage *stage_now;
 static bool reached;
 
-/* The second operation, while it waits for the first one. */
-static pthread_t second_thread;
-static bool second_waits;
+/* The second operation's thread, one for all: it is asked for a turn, and takes it. */
+static pthread_mutex_t turn_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t turn_changed = PTHREAD_COND_INITIALIZER;
+static enum { TURN_NONE, TURN_ASKED, TURN_OVER } turn;
 
-static void *play_second(void *ctx)
+static void *take_turns(void *unused)
 {
-	playing->second(ctx);
+	(void)unused;
+	pthread_mutex_lock(&turn_lock);
+	for (;;) {
+		while (turn != TURN_ASKED)
+			pthread_cond_wait(&turn_changed, &turn_lock);
+		pthread_mutex_unlock(&turn_lock);
+		playing->second(stage_now);
+		pthread_mutex_lock(&turn_lock);
+		turn = TURN_OVER;
+		pthread_cond_broadcast(&turn_changed);
+	}
 	return NULL;
 }
 
-/* The second operation may wait for the first one's read section: then that one goes on. */
-static void start_second(void)
+static void start_thread(void)
+{
+	static bool started;
+	pthread_t thread;
+
+	if (started)
+		return;
+	assert_int_equal(pthread_create(&thread, NULL, take_turns, NULL), 0);
+	pthread_detach(thread);
+	started = true;
+}
+
+/* When to let the first operation go on, where the second one may wait for its read section. */
+static struct timespec patience(void)
 {
 	struct timespec moment;
 
-	if (pthread_create(&second_thread, NULL, play_second, stage_now)) {
-		complain("no thread to be had");
-		return;
-	}
 	clock_gettime(CLOCK_REALTIME, &moment);
-	moment.tv_nsec += 30000000;
+	moment.tv_nsec += 10000000;
 	if (moment.tv_nsec >= 1000000000) {
 		moment.tv_nsec -= 1000000000;
 		moment.tv_sec++;
 	}
-	second_waits = pthread_timedjoin_np(second_thread, NULL, &moment);
+	return moment;
 }
 
+static void start_second(void)
+{
+	struct timespec moment = patience();
+
+	pthread_mutex_lock(&turn_lock);
+	turn = TURN_ASKED;
+	pthread_cond_broadcast(&turn_changed);
+	while (turn != TURN_OVER) {
+		if (!playing->waits)
+			pthread_cond_wait(&turn_changed, &turn_lock);
+		else if (pthread_cond_timedwait(&turn_changed, &turn_lock, &moment))
+			break;
+	}
+	pthread_mutex_unlock(&turn_lock);
+}
+
+/* It may still be at it. */
 static void end_second(void)
 {
-	if (second_waits)
-		pthread_join(second_thread, NULL);
-	second_waits = false;
+	pthread_mutex_lock(&turn_lock);
+	while (turn == TURN_ASKED)
+		pthread_cond_wait(&turn_changed, &turn_lock);
+	turn = TURN_NONE;
+	pthread_mutex_unlock(&turn_lock);
 }
 
-/* Not while this thread holds the lock that a change of the root needs: the next point serves as well. */
+/*
+ * Not while this thread holds the lock that a change of the root needs: the next point serves as
+ * well.
+ */
 void point_reached(void)
 {
 	if (pthread_mutex_trylock(&stage_now->rig->root_lock)) {
@@ -127,7 +173,7 @@ void point_reached(void)
 	start_second();
 }
 
-/* ---- what operations and checks are made of ---------------------------------------------------- */
+/* ---- what operations and checks are made of ----------------------------------------------- */
 
 /* A physical address that is like an IOVA in its lowest n bits only: leaves of 2^n bytes. */
 static uint64_t pa_for(unsigned leaf_lg2)
@@ -225,7 +271,7 @@ static uint64_t leaf(const struct stage *stage)
 	return 1ull << stage->size_lg2;
 }
 
-/* ---- scenes: mappers beside each other --------------------------------------------------------- */
+/* ---- scenes: mappers beside each other ---------------------------------------------------- */
 
 #define A (3 * PAGE)
 #define B (7 * PAGE)
@@ -299,7 +345,10 @@ static void check_b_without_a(struct stage *stage)
 	must_be_at(stage, B, 3 * PA);
 }
 
-/* A run of several pages, while a device goes for all of them: each is reached once the map returned. */
+/*
+ * A run of several pages, while a device goes for all of them: each is reached once the map
+ * returned.
+ */
 static void map_leaf(struct stage *stage)
 {
 	must_map(stage, 0, leaf(stage), pa_for(stage->size_lg2));
@@ -318,7 +367,7 @@ static void check_leaf_mapped(struct stage *stage)
 			   pa_for(stage->size_lg2) + i * (leaf(stage) / 16));
 }
 
-/* ---- scenes: a block over empty tables ---------------------------------------------------------- */
+/* ---- scenes: a block over empty tables ---------------------------------------------------- */
 
 static void prepare_empty_table(struct stage *stage)
 {
@@ -350,7 +399,7 @@ static void check_block_and_next_b(struct stage *stage)
 	must_be_at(stage, 2 * MIB + B, 3 * PA);
 }
 
-/* ---- scenes: unmap is exact --------------------------------------------------------------------- */
+/* ---- scenes: unmap is exact --------------------------------------------------------------- */
 
 static void prepare_leaf(struct stage *stage)
 {
@@ -414,7 +463,7 @@ static void check_reported_by_one(struct stage *stage)
 	must_be_at(stage, 2 * MIB + B, 3 * PA);
 }
 
-/* ---- scenes: sweeps ------------------------------------------------------------------------------- */
+/* ---- scenes: sweeps ----------------------------------------------------------------------- */
 
 static void sweep_first(struct stage *stage)
 {
@@ -451,7 +500,10 @@ static void check_both_reported(struct stage *stage)
 {
 	must_be_at(stage, 2 * MIB + B, 3 * PA);
 	sweep_window(stage, &stage->last);
-	/* The old one by the sweep or the unmap, the new one by the sweep, if it came by, or the next. */
+	/*
+	 * The old one by the sweep or the unmap, the new one by the sweep, if it came by, or the
+	 * next.
+	 */
 	assert_true(notes_count(&stage->first, stage->base) ||
 		    notes_count(&stage->second, stage->base));
 	assert_true(notes_count(&stage->first, stage->base) ||
@@ -484,7 +536,10 @@ static void check_other_size_reported(struct stage *stage)
 		    notes_count(&stage->last, stage->base + wrote));
 }
 
-/* A larger run in the same table, dirty by its first entry, whose translation serves all of it then. */
+/*
+ * A larger run in the same table, dirty by its first entry, whose translation serves all of it
+ * then.
+ */
 static void map_larger_run_and_write(struct stage *stage)
 {
 	must_unmap(stage, 0, leaf(stage), &stage->second);
@@ -500,7 +555,7 @@ static void check_larger_run_reported(struct stage *stage)
 		    notes_count(&stage->last, stage->base + 5 * PAGE));
 }
 
-/* ---- scenes: tracking ------------------------------------------------------------------------------ */
+/* ---- scenes: tracking --------------------------------------------------------------------- */
 
 static void prepare_untracked(struct stage *stage)
 {
@@ -524,7 +579,7 @@ static void check_tracked(struct stage *stage)
 		assert_int_equal(reports(stage, leaf(stage) / 2), 1);
 }
 
-/* ---- scenes: readers ------------------------------------------------------------------------------ */
+/* ---- scenes: readers ---------------------------------------------------------------------- */
 
 static void prepare_gigabyte(struct stage *stage)
 {
@@ -585,7 +640,7 @@ static void check_readers(struct stage *stage)
 	must_be_gone(stage, GIB + 2 * MIB + A);
 }
 
-/* ---- scenes: maps that fail ------------------------------------------------------------------------ */
+/* ---- scenes: maps that fail --------------------------------------------------------------- */
 
 /* Twelve pages over the border of two tables; the last one is taken. */
 #define FAILING	      (2 * MIB - 6 * PAGE)
@@ -654,7 +709,7 @@ static void check_failed_beside(struct stage *stage)
 	must_be_at(stage, FAILING + (FAILING_PAGES + 1) * PAGE, 3 * PA);
 }
 
-/* ---- scenes: broken contracts ----------------------------------------------------------------------- */
+/* ---- scenes: broken contracts ------------------------------------------------------------- */
 
 /* The range that two fight about is the second gigabyte; a neighbour lives in the third. */
 static void prepare_neighbour(struct stage *stage)
@@ -760,7 +815,7 @@ static void check_both_sides(struct stage *stage)
 	}
 }
 
-/* ---- scenes: growth ---------------------------------------------------------------------------------- */
+/* ---- scenes: growth ----------------------------------------------------------------------- */
 
 /* The window's own number says how far up it reaches; here the whole domain is the stage. */
 static uint64_t beyond(const struct stage *stage, unsigned levels)
@@ -845,92 +900,248 @@ static void check_low(struct stage *stage)
 	must_be_at(stage, beyond(stage, 4), PA);
 }
 
-/* ---- playing ------------------------------------------------------------------------------------------- */
+/* ---- playing ------------------------------------------------------------------------------ */
 
 #define SIZES_HERE (1ull << 12 | 1ull << 13 | 1ull << 16 | 1ull << 21)
 #define RUNS_HERE  (1ull << 13 | 1ull << 16)
 
 static const struct scene scenes[] = {
-	{ "neighbours in a new table", NULL, map_a, map_b, check_a_and_b, 0, 0, false, 0 },
-	{ "neighbours in a new table above", NULL, map_a, map_b_in_next_table, check_a_and_next_b,
-	  0, 0, false, 0 },
-	{ "neighbours of two tables", NULL, map_across, map_beside_across, check_across, 0, 0,
-	  false, 0 },
-	{ "map beside unmap", map_b, map_a, unmap_b, check_a_without_b, 0, 0, false, 0 },
-	{ "unmap beside map", map_a, unmap_a, map_b, check_b_without_a, 0, 0, false, 0 },
-	{ "map under a device", NULL, map_leaf, write_all_pages, check_leaf_mapped, 0,
-	  1ull << 16 | 1ull << 21, false, 0 },
-	{ "block over empty table, device", prepare_empty_table, map_block, write_block,
-	  check_block, 0, 0, false, 0 },
-	{ "block over empty table, neighbour", prepare_empty_table, map_block, map_b_in_next_table,
-	  check_block_and_next_b, 0, 0, false, 0 },
-	{ "unmap under a device", prepare_leaf, unmap_leaf, write_leaf, check_unmapped_exactly, 0,
-	  SIZES_HERE, true, 0 },
-	{ "unlink under a device", prepare_leaf_and_pointer, unmap_table_of_leaf, write_leaf,
-	  check_unmapped_exactly, 0, 1ull << 12 | RUNS_HERE, true, 0 },
-	{ "unmap beside sweep", prepare_dirty_leaf, unmap_leaf, sweep_meanwhile,
-	  check_reported_by_one, 0, SIZES_HERE, true, 0 },
-	{ "unlink beside sweep", prepare_dirty_leaf, unmap_table_of_leaf, sweep_meanwhile,
-	  check_reported_by_one, 0, 1ull << 12 | RUNS_HERE, true, 0 },
-	{ "sweep under a device", prepare_leaf, sweep_first, write_leaf, check_write_reported, 0,
-	  SIZES_HERE, true, 0 },
-	{ "sweep beside unmap", prepare_dirty_leaf, sweep_first, unmap_leaf_meanwhile,
-	  check_reported_by_one, 0, SIZES_HERE, true, 0 },
-	{ "sweep beside unmap and map", prepare_dirty_leaf, sweep_first, map_again_and_write,
-	  check_both_reported, 0, SIZES_HERE, true, 0 },
-	{ "sweep beside unlink and map", prepare_dirty_leaf, sweep_first, map_table_again_and_write,
-	  check_both_reported, 0, 1ull << 12 | RUNS_HERE, true, 0 },
-	{ "sweep beside another size", prepare_leaf, sweep_first, map_other_size_and_write,
-	  check_other_size_reported, 0, SIZES_HERE, true, 0 },
-	{ "sweep beside a larger run", prepare_dirty_leaf, sweep_first, map_larger_run_and_write,
-	  check_larger_run_reported, IOPT_CAN_RUNS, 1ull << 12 | 1ull << 13, true, 0 },
-	{ "unmap beside tracking", prepare_untracked, unmap_leaf, track_and_write, check_tracked, 0,
-	  SIZES_HERE, true, IOPT_TRACKABLE },
-	{ "unlink beside tracking", prepare_untracked, unmap_table_of_leaf, track_and_write,
-	  check_tracked, 0, 1ull << 12 | RUNS_HERE, true, IOPT_TRACKABLE },
-	{ "translate beside unlink", prepare_gigabyte, translate_all, unmap_gigabyte_map_block,
-	  check_readers, 0, 0, false, 0 },
-	{ "visit beside unlink", prepare_gigabyte, visit_all, unmap_gigabyte_map_block,
-	  check_readers, 0, 0, false, 0 },
-	{ "failing map under a device", prepare_last_taken, map_and_fail, read_all_failing,
-	  check_failed, 0, 0, false, 0 },
-	{ "map without memory under a device", prepare_first_table, map_without_memory,
-	  read_all_failing, check_failed_without_memory, 0, 0, false, 0 },
-	{ "failing map beside maps", prepare_last_taken, map_and_fail, map_beside_failing,
-	  check_failed_beside, 0, 0, false, 0 },
-	{ "breach: map, unlink", prepare_neighbour, map_in_gigabyte, unmap_gigabyte,
-	  check_neighbour, 0, 0, false, 0 },
-	{ "breach: map into a new table, unlink", prepare_neighbour, map_new_table_in_gigabyte,
-	  unmap_gigabyte, check_neighbour_and_new_table, 0, 0, false, 0 },
-	{ "breach: unlink of part, of all", prepare_neighbour, unmap_table_in_gigabyte,
-	  unmap_gigabyte, check_neighbour_and_gone, 0, 0, false, 0 },
-	{ "breach: unlink of all, of part", prepare_neighbour, unmap_gigabyte_first,
-	  unmap_table_in_gigabyte_second, check_neighbour_and_gone, 0, 0, false, 0 },
-	{ "breach: two maps", prepare_both_sides, map_middle, map_middle_too, check_both_sides, 0,
-	  1ull << 12 | 1ull << 16, false, 0 },
-	{ "breach: map, unmap", prepare_both_sides, map_middle, unmap_middle, check_both_sides, 0,
-	  1ull << 12 | 1ull << 16, false, 0 },
-	{ "breach: unmap, map", prepare_middle, unmap_middle_first, map_middle_too,
-	  check_both_sides, 0, 1ull << 12 | 1ull << 16, false, 0 },
+	{ .name = "neighbours in a new table",
+	  .first = map_a,
+	  .second = map_b,
+	  .check = check_a_and_b },
+	{ .name = "neighbours in a new table above",
+	  .first = map_a,
+	  .second = map_b_in_next_table,
+	  .check = check_a_and_next_b },
+	{ .name = "neighbours of two tables",
+	  .first = map_across,
+	  .second = map_beside_across,
+	  .check = check_across },
+	{ .name = "map beside unmap",
+	  .prepare = map_b,
+	  .first = map_a,
+	  .second = unmap_b,
+	  .check = check_a_without_b },
+	{ .name = "unmap beside map",
+	  .prepare = map_a,
+	  .first = unmap_a,
+	  .second = map_b,
+	  .check = check_b_without_a },
+	{ .name = "map under a device",
+	  .first = map_leaf,
+	  .second = write_all_pages,
+	  .check = check_leaf_mapped,
+	  .sizes = 1ull << 16 | 1ull << 21 },
+	{ .name = "block over empty table, device",
+	  .prepare = prepare_empty_table,
+	  .first = map_block,
+	  .second = write_block,
+	  .check = check_block },
+	{ .name = "block over empty table, neighbour",
+	  .prepare = prepare_empty_table,
+	  .first = map_block,
+	  .second = map_b_in_next_table,
+	  .check = check_block_and_next_b },
+	{ .name = "unmap under a device",
+	  .prepare = prepare_leaf,
+	  .first = unmap_leaf,
+	  .second = write_leaf,
+	  .check = check_unmapped_exactly,
+	  .sizes = SIZES_HERE,
+	  .tracked = true },
+	{ .name = "unlink under a device",
+	  .prepare = prepare_leaf_and_pointer,
+	  .first = unmap_table_of_leaf,
+	  .second = write_leaf,
+	  .check = check_unmapped_exactly,
+	  .sizes = 1ull << 12 | RUNS_HERE,
+	  .tracked = true },
+	{ .name = "unmap beside sweep",
+	  .prepare = prepare_dirty_leaf,
+	  .first = unmap_leaf,
+	  .second = sweep_meanwhile,
+	  .check = check_reported_by_one,
+	  .sizes = SIZES_HERE,
+	  .tracked = true },
+	{ .name = "unlink beside sweep",
+	  .prepare = prepare_dirty_leaf,
+	  .first = unmap_table_of_leaf,
+	  .second = sweep_meanwhile,
+	  .check = check_reported_by_one,
+	  .sizes = 1ull << 12 | RUNS_HERE,
+	  .tracked = true },
+	{ .name = "sweep under a device",
+	  .prepare = prepare_leaf,
+	  .first = sweep_first,
+	  .second = write_leaf,
+	  .check = check_write_reported,
+	  .sizes = SIZES_HERE,
+	  .tracked = true },
+	{ .name = "sweep beside unmap",
+	  .prepare = prepare_dirty_leaf,
+	  .first = sweep_first,
+	  .second = unmap_leaf_meanwhile,
+	  .check = check_reported_by_one,
+	  .sizes = SIZES_HERE,
+	  .tracked = true },
+	{ .name = "sweep beside unmap and map",
+	  .prepare = prepare_dirty_leaf,
+	  .first = sweep_first,
+	  .second = map_again_and_write,
+	  .check = check_both_reported,
+	  .sizes = SIZES_HERE,
+	  .tracked = true },
+	{ .name = "sweep beside unlink and map",
+	  .prepare = prepare_dirty_leaf,
+	  .first = sweep_first,
+	  .second = map_table_again_and_write,
+	  .check = check_both_reported,
+	  .sizes = 1ull << 12 | RUNS_HERE,
+	  .tracked = true },
+	{ .name = "sweep beside another size",
+	  .prepare = prepare_leaf,
+	  .first = sweep_first,
+	  .second = map_other_size_and_write,
+	  .check = check_other_size_reported,
+	  .sizes = SIZES_HERE,
+	  .tracked = true },
+	{ .name = "sweep beside a larger run",
+	  .prepare = prepare_dirty_leaf,
+	  .first = sweep_first,
+	  .second = map_larger_run_and_write,
+	  .check = check_larger_run_reported,
+	  .wants = IOPT_CAN_RUNS,
+	  .sizes = 1ull << 12 | 1ull << 13,
+	  .tracked = true },
+	{ .name = "unmap beside tracking",
+	  .prepare = prepare_untracked,
+	  .first = unmap_leaf,
+	  .second = track_and_write,
+	  .check = check_tracked,
+	  .sizes = SIZES_HERE,
+	  .tracked = true,
+	  .flags = IOPT_TRACKABLE,
+	  .waits = true },
+	{ .name = "unlink beside tracking",
+	  .prepare = prepare_untracked,
+	  .first = unmap_table_of_leaf,
+	  .second = track_and_write,
+	  .check = check_tracked,
+	  .sizes = 1ull << 12 | RUNS_HERE,
+	  .tracked = true,
+	  .flags = IOPT_TRACKABLE,
+	  .waits = true },
+	{ .name = "translate beside unlink",
+	  .prepare = prepare_gigabyte,
+	  .first = translate_all,
+	  .second = unmap_gigabyte_map_block,
+	  .check = check_readers },
+	{ .name = "visit beside unlink",
+	  .prepare = prepare_gigabyte,
+	  .first = visit_all,
+	  .second = unmap_gigabyte_map_block,
+	  .check = check_readers },
+	{ .name = "failing map under a device",
+	  .prepare = prepare_last_taken,
+	  .first = map_and_fail,
+	  .second = read_all_failing,
+	  .check = check_failed },
+	{ .name = "map without memory under a device",
+	  .prepare = prepare_first_table,
+	  .first = map_without_memory,
+	  .second = read_all_failing,
+	  .check = check_failed_without_memory },
+	{ .name = "failing map beside maps",
+	  .prepare = prepare_last_taken,
+	  .first = map_and_fail,
+	  .second = map_beside_failing,
+	  .check = check_failed_beside },
+	{ .name = "breach: map, unlink",
+	  .prepare = prepare_neighbour,
+	  .first = map_in_gigabyte,
+	  .second = unmap_gigabyte,
+	  .check = check_neighbour,
+	  .breach = true },
+	{ .name = "breach: map into a new table, unlink",
+	  .prepare = prepare_neighbour,
+	  .first = map_new_table_in_gigabyte,
+	  .second = unmap_gigabyte,
+	  .check = check_neighbour_and_new_table,
+	  .breach = true },
+	{ .name = "breach: unlink of part, of all",
+	  .prepare = prepare_neighbour,
+	  .first = unmap_table_in_gigabyte,
+	  .second = unmap_gigabyte,
+	  .check = check_neighbour_and_gone,
+	  .breach = true },
+	{ .name = "breach: unlink of all, of part",
+	  .prepare = prepare_neighbour,
+	  .first = unmap_gigabyte_first,
+	  .second = unmap_table_in_gigabyte_second,
+	  .check = check_neighbour_and_gone,
+	  .breach = true },
+	{ .name = "breach: two maps",
+	  .prepare = prepare_both_sides,
+	  .first = map_middle,
+	  .second = map_middle_too,
+	  .check = check_both_sides,
+	  .sizes = 1ull << 12 | 1ull << 16,
+	  .breach = true },
+	{ .name = "breach: map, unmap",
+	  .prepare = prepare_both_sides,
+	  .first = map_middle,
+	  .second = unmap_middle,
+	  .check = check_both_sides,
+	  .sizes = 1ull << 12 | 1ull << 16,
+	  .breach = true },
+	{ .name = "breach: unmap, map",
+	  .prepare = prepare_middle,
+	  .first = unmap_middle_first,
+	  .second = map_middle_too,
+	  .check = check_both_sides,
+	  .sizes = 1ull << 12 | 1ull << 16,
+	  .breach = true },
 };
 
 /* In these the whole domain is the stage: one for each point. */
 static const struct scene growths[] = {
-	{ "growth under a device", prepare_low, map_high, look_low, check_high, IOPT_CAN_GROW, 0,
-	  false, 0 },
-	{ "root beside growth", prepare_low, ask_for_root, map_higher, check_low, IOPT_CAN_GROW, 0,
-	  false, 0 },
-	{ "growth beside growth", prepare_low, map_high, map_higher, check_high, IOPT_CAN_GROW, 0,
-	  false, 0 },
-	{ "growth beside the same growth", prepare_low, map_high, map_as_high, check_high,
-	  IOPT_CAN_GROW, 0, false, 0 },
-	{ "growth beside unlink of the old top", prepare_low, map_high, unmap_below,
-	  check_high_only, IOPT_CAN_GROW, 0, false, 0 },
+	{ .name = "growth under a device",
+	  .prepare = prepare_low,
+	  .first = map_high,
+	  .second = look_low,
+	  .check = check_high,
+	  .wants = IOPT_CAN_GROW },
+	{ .name = "root beside growth",
+	  .prepare = prepare_low,
+	  .first = ask_for_root,
+	  .second = map_higher,
+	  .check = check_low,
+	  .wants = IOPT_CAN_GROW },
+	{ .name = "growth beside growth",
+	  .prepare = prepare_low,
+	  .first = map_high,
+	  .second = map_higher,
+	  .check = check_high,
+	  .wants = IOPT_CAN_GROW },
+	{ .name = "growth beside the same growth",
+	  .prepare = prepare_low,
+	  .first = map_high,
+	  .second = map_as_high,
+	  .check = check_high,
+	  .wants = IOPT_CAN_GROW },
+	{ .name = "growth beside unlink of the old top",
+	  .prepare = prepare_low,
+	  .first = map_high,
+	  .second = unmap_below,
+	  .check = check_high_only,
+	  .wants = IOPT_CAN_GROW },
 };
 
 /* Returns whether the point was reached: else the scene is over. */
 static bool play(const struct scene *scene, struct stage *stage, uint64_t point)
 {
+	start_thread();
 	playing = scene;
 	stage_now = stage;
 	reached = false;
@@ -969,6 +1180,7 @@ static void run_scene(const struct scene *scene, const struct iopt_format_info *
 	if (scene->flags)
 		config.domain.flags = scene->flags;
 	rig_open(&rig, &config);
+	rig.may_breach = scene->breach;
 	for (uint64_t point = 1; more && point < MOST_POINTS; point = next_point(point)) {
 		struct stage stage = {
 			.rig = &rig,
@@ -1000,7 +1212,7 @@ static void run_growth(const struct scene *scene, const struct iopt_format_info 
 	}
 }
 
-/* ---- one cmocka test for each scene ---------------------------------------------------------------------- */
+/* ---- one cmocka test for each scene ------------------------------------------------------- */
 
 static bool is_growth(const struct scene *scene)
 {
@@ -1024,12 +1236,56 @@ static void test_scene(const struct iopt_format_info *format)
 			run_scene(scene, format, size_lg2);
 }
 
+/* ---- long walks leave their sections ------------------------------------------------------ */
+
+#define MANY_TABLES 640u
+
+/* Hazard 3: more sections than one for each so many tables, whatever walks. */
+static void assert_sections(uint64_t before)
+{
+	assert_in_range(sections_entered - before, MANY_TABLES / 128, MANY_TABLES + 8);
+}
+
+static void test_long_walks_leave_sections(const struct iopt_format_info *format)
+{
+	const uint64_t first = 8 * GIB, last = first + 2 * MANY_TABLES * MIB - 1;
+	static struct iopt_item items[2 * MANY_TABLES];
+	struct rig_config config = rig_defaults(format->name);
+	struct iopt_visit visit;
+	struct iopt_gather gather;
+	struct notes notes;
+	struct rig rig;
+	uint64_t before;
+
+	rig_open(&rig, &config);
+	for (uint64_t at = first; at < last; at += 2 * MIB)
+		rig_map(&rig, at, 2 * MIB, at + PA + PAGE);
+	iopt_visit_init(&visit, first, last, IOPT_VISIT_TABLES);
+	before = sections_entered;
+	assert_in_range(iopt_visit(rig.domain, &visit, items, 2 * MANY_TABLES), MANY_TABLES,
+			MANY_TABLES + 8);
+	assert_sections(before);
+
+	before = sections_entered;
+	rig_sweep(&rig, first, last, IOPT_SWEEP_CLEAR, &notes);
+	assert_sections(before);
+
+	/* A look for holes, before anything changes. */
+	before = sections_entered;
+	iopt_gather_init(&gather, rig.domain, NULL);
+	assert_int_equal(iopt_unmap(rig.domain, first, last + 2 * MIB, IOPT_UNMAP_FULL, &gather,
+				    NULL),
+			 -ENOENT);
+	assert_sections(before);
+	rig_close(&rig);
+}
+
 #define NR_SCENES  (sizeof(scenes) / sizeof(*scenes))
 #define NR_GROWTHS (sizeof(growths) / sizeof(*growths))
 
 int main(int argc, char **argv)
 {
-	static struct format_test tests[NR_SCENES + NR_GROWTHS];
+	static struct format_test tests[NR_SCENES + NR_GROWTHS + 1];
 
 	for (size_t i = 0; i < NR_SCENES + NR_GROWTHS; i++) {
 		const struct scene *scene = i < NR_SCENES ? &scenes[i] : &growths[i - NR_SCENES];
@@ -1037,5 +1293,10 @@ int main(int argc, char **argv)
 		tests[i] = (struct format_test){ scene->name, test_scene, scene->wants, scene,
 						 scene->tracked };
 	}
-	return run_format_tests(argc, argv, "points", tests, NR_SCENES + NR_GROWTHS);
+	tests[NR_SCENES + NR_GROWTHS] = (struct format_test){
+		.name = "long walks leave their sections",
+		.run = test_long_walks_leave_sections,
+		.tracked = true,
+	};
+	return run_format_tests(argc, argv, "points", tests, NR_SCENES + NR_GROWTHS + 1);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Everything at once: writers of ranges that share tables, devices of all kinds, a sweep and a dump, on
- * one domain; in leaves of several sizes, by single calls and long ones, some of which fail.
+ * Everything at once: writers of ranges that share tables, devices of all kinds, a sweep and a
+ * dump, on one domain; in leaves of several sizes, by single calls and long ones, some of which
+ * fail.
  */
 #include <errno.h>
 
@@ -16,7 +17,9 @@ static bool owns(const struct shift *shift, unsigned unit, unsigned number)
 	return unit / PIECE % shift->nr == number;
 }
 
-/* Units of the piece from first on that are mapped, or that are not, up to the first that differs. */
+/*
+ * Units of the piece from first on that are mapped, or that are not, up to the first that differs.
+ */
 static unsigned alike(const struct region *region, unsigned first, unsigned end)
 {
 	unsigned unit = first;
@@ -26,7 +29,10 @@ static unsigned alike(const struct region *region, unsigned first, unsigned end)
 	return unit - first;
 }
 
-/* Unmap several mappings of a piece, and holes between them, with one or several calls and one sync. */
+/*
+ * Unmap several mappings of a piece, and holes between them, with one or several calls and one
+ * sync.
+ */
 static void unmap_some(struct writer *writer, struct region *region, unsigned first, unsigned end)
 {
 	unsigned unit = first;
@@ -50,13 +56,17 @@ static void map_over(struct writer *writer, struct region *region, unsigned firs
 	writer_map_over(writer, region, first, nr);
 }
 
-/* No table to be had: a map that needs one fails, and changes nothing; one that doesn't succeeds. */
+/*
+ * No table to be had: a map that needs one fails, and changes nothing; one that doesn't succeeds.
+ */
 static void map_without_memory(struct writer *writer, struct region *region, unsigned first,
 			       unsigned nr)
 {
+	writer->no_memory = true;
 	iopt_posix_fail(1, true);
 	writer_map(writer, region, first, nr, -ENOMEM);
 	iopt_posix_fail(0, false);
+	writer->no_memory = false;
 }
 
 static bool work(struct shift *shift, struct writer *writer, unsigned number)
@@ -110,7 +120,7 @@ static void add_regions(struct ledger *ledger)
 				   sizes_lg2[i] == 12 ? 1536 : 192, true);
 }
 
-static void run_storm(const struct iopt_format_info *format,
+static void run_storm(const struct rig_config *config,
 		      bool (*how)(struct shift *shift, struct writer *writer, unsigned number))
 {
 	struct ledger ledger;
@@ -124,7 +134,7 @@ static void run_storm(const struct iopt_format_info *format,
 		.end = unmap_rest,
 	};
 
-	crew_rig(&rig, rig_defaults(format->name));
+	crew_rig(&rig, *config);
 	ledger_init(&ledger, &rig);
 	add_regions(&ledger);
 	crew_init(&crew, &ledger);
@@ -137,12 +147,26 @@ static void run_storm(const struct iopt_format_info *format,
 
 static void test_everything_at_once(const struct iopt_format_info *format)
 {
-	run_storm(format, work);
+	struct rig_config config = rig_defaults(format->name);
+
+	run_storm(&config, work);
+}
+
+/* Hardware that caches what is not present: it must be told of what is new. */
+static void test_empty_entries_cached(const struct iopt_format_info *format)
+{
+	struct rig_config config = rig_defaults(format->name);
+
+	config.domain.flags |= IOPT_CACHES_EMPTY;
+	for (unsigned i = 0; i < RIG_DEVICES; i++)
+		config.devices[i] = SOFT_IOMMU_CACHE_EMPTY;
+	run_storm(&config, work);
 }
 
 /*
- * Rollback beside neighbours: one writer's maps fail all the time, at their last unit or for want of a
- * table, in pieces that lie over the borders of tables; the others come and go on both sides of them.
+ * Rollback beside neighbours: one writer's maps fail all the time, at their last unit or for want
+ * of a table, in pieces that lie over the borders of tables; the others come and go on both sides
+ * of them.
  */
 static bool work_or_fail(struct shift *shift, struct writer *writer, unsigned number)
 {
@@ -171,13 +195,16 @@ static bool work_or_fail(struct shift *shift, struct writer *writer, unsigned nu
 
 static void test_rollback_beside_neighbours(const struct iopt_format_info *format)
 {
-	run_storm(format, work_or_fail);
+	struct rig_config config = rig_defaults(format->name);
+
+	run_storm(&config, work_or_fail);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct format_test tests[] = {
 		{ "everything at once", test_everything_at_once, 0, NULL, false },
+		{ "empty entries cached", test_empty_entries_cached, 0, NULL, true },
 		{ "rollback beside neighbours", test_rollback_beside_neighbours, 0, NULL, false },
 	};
 

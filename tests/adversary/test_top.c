@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The top of formats that grow: its pointer and its level change together, nothing is mapped where the
- * device was not told of, and the old top goes on as the new one's first child.
+ * The top of formats that grow: its pointer and its level change together, nothing is mapped where
+ * the device was not told of, and the old top goes on as the new one's first child.
  *
  * One thread, or two in turns inside the top_changed callback: the moment between a new top and the
  * device's knowing of it.
@@ -61,7 +61,7 @@ static void test_grows_by_need(const struct iopt_format_info *format)
 	}
 }
 
-/* ---- while a new top is announced ---------------------------------------------------------------- */
+/* ---- while a new top is announced --------------------------------------------------------- */
 
 #define LOW	  (3 * PAGE)
 #define OTHER_LOW (9 * PAGE)
@@ -100,7 +100,10 @@ static void test_top_is_one_word(const struct iopt_format_info *format)
 	}
 }
 
-/* The root and levels that iopt_hw() gives belong together: the hardware's own walk finds what is below. */
+/*
+ * The root and levels that iopt_hw() gives belong together: the hardware's own walk finds what is
+ * below.
+ */
 static void walk_newest(struct rig *rig)
 {
 	struct soft_iommu_translation found;

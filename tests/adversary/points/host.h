@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The posix host, with a point before every atomic access that the engine makes: the engine, compiled
- * unchanged against this header, can be stopped at each of them while another thread does something.
- * See test_points.c.
+ * The posix host, with a point before every atomic access and every read section of the engine:
+ * compiled unchanged against this header, it can be stopped at each of them while another thread
+ * does something. See test_points.c.
  *
- * The macros below stand for builtins of the compiler, which no function can: a name is not expanded
- * again inside its own expansion, so that the builtin itself is what remains behind the point.
+ * The macros below stand for builtins of the compiler, which no function can: a name is not
+ * expanded again inside its own expansion, so that the builtin itself is what remains behind the
+ * point.
  */
 #ifndef TESTS_ADVERSARY_POINTS_HOST_H
 #define TESTS_ADVERSARY_POINTS_HOST_H
 
+#define iopt_host_read_lock posix_read_lock
 #include "hosts/posix/host.h"
+#undef iopt_host_read_lock
 
 /* Points that this thread passes before it stops at one; 0: it stops at none. */
 extern _Thread_local uint64_t points_left;
@@ -18,10 +21,20 @@ extern _Thread_local uint64_t points_left;
 /* The thread stops here. */
 void point_reached(void);
 
+/* Read sections that this thread entered. */
+extern _Thread_local uint64_t sections_entered;
+
 static inline void point(void)
 {
 	if (points_left && --points_left == 0)
 		point_reached();
+}
+
+static inline void iopt_host_read_lock(void)
+{
+	point();
+	sections_entered++;
+	posix_read_lock();
 }
 
 #define __atomic_load_n(...)		 (point(), __atomic_load_n(__VA_ARGS__))
