@@ -303,6 +303,17 @@ static void check_a_and_next_b(struct stage *stage)
 	must_be_at(stage, 2 * MIB + B, 3 * PA);
 }
 
+/* A range in which nothing is mapped, that begins in the middle of an entry above level 0. */
+static void unmap_from_hole(struct stage *stage)
+{
+	must_unmap(stage, 2 * MIB - PAGE, 2 * MIB + PAGE, &stage->first);
+}
+
+static void check_a(struct stage *stage)
+{
+	must_be_at(stage, A, PA);
+}
+
 /* A run of pages over the border of two tables, and neighbours of both its ends. */
 static void map_across(struct stage *stage)
 {
@@ -553,6 +564,38 @@ static void check_larger_run_reported(struct stage *stage)
 	sweep_window(stage, &stage->last);
 	assert_true(notes_count(&stage->first, stage->base + 5 * PAGE) ||
 		    notes_count(&stage->last, stage->base + 5 * PAGE));
+}
+
+/* Pages in the place of a run that is clean, one of them written: the others are not reported. */
+static void map_pages_and_write(struct stage *stage)
+{
+	must_unmap(stage, 0, leaf(stage), &stage->second);
+	must_map(stage, 0, leaf(stage), pa_for(12));
+	must_write(stage, leaf(stage) / 2);
+}
+
+static void check_one_page_reported(struct stage *stage)
+{
+	sweep_window(stage, &stage->last);
+	assert_int_equal(reports(stage, leaf(stage) / 2), 1);
+	for (uint64_t offset = 0; offset < leaf(stage); offset += PAGE)
+		if (offset != leaf(stage) / 2)
+			assert_int_equal(reports(stage, offset), 0);
+}
+
+/* Smaller leaves take a run's place, of which one is written: nothing is said of the others. */
+static void map_pages_and_write_one(struct stage *stage)
+{
+	must_unmap(stage, 0, leaf(stage), &stage->second);
+	must_map(stage, 0, leaf(stage), pa_for(12));
+	must_write(stage, leaf(stage) / 2);
+}
+
+static void check_one_page_reported(struct stage *stage)
+{
+	sweep_window(stage, &stage->last);
+	for (uint64_t offset = 0; offset < leaf(stage); offset += PAGE)
+		assert_int_equal(reports(stage, offset), offset == leaf(stage) / 2);
 }
 
 /* ---- scenes: tracking --------------------------------------------------------------------- */
@@ -928,6 +971,10 @@ static const struct scene scenes[] = {
 	  .first = unmap_a,
 	  .second = map_b,
 	  .check = check_b_without_a },
+	{ .name = "unmap from a hole beside map",
+	  .first = unmap_from_hole,
+	  .second = map_a,
+	  .check = check_a },
 	{ .name = "map under a device",
 	  .first = map_leaf,
 	  .second = write_all_pages,
@@ -1013,6 +1060,22 @@ static const struct scene scenes[] = {
 	  .check = check_larger_run_reported,
 	  .wants = IOPT_CAN_RUNS,
 	  .sizes = 1ull << 12 | 1ull << 13,
+	  .tracked = true },
+	{ .name = "sweep beside smaller leaves",
+	  .prepare = prepare_leaf,
+	  .first = sweep_first,
+	  .second = map_pages_and_write,
+	  .check = check_one_page_reported,
+	  .wants = IOPT_CAN_RUNS,
+	  .sizes = RUNS_HERE,
+	  .tracked = true },
+	{ .name = "sweep beside smaller leaves",
+	  .prepare = prepare_leaf,
+	  .first = sweep_first,
+	  .second = map_pages_and_write_one,
+	  .check = check_one_page_reported,
+	  .wants = IOPT_CAN_RUNS,
+	  .sizes = RUNS_HERE,
 	  .tracked = true },
 	{ .name = "unmap beside tracking",
 	  .prepare = prepare_untracked,

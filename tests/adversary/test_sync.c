@@ -282,6 +282,39 @@ static void test_gather_does_not_wrap(const struct iopt_format_info *format)
 	}
 }
 
+/*
+ * Nor is there anything between the halves; what goes in both of them is named, however many
+ * ranges.
+ */
+static void test_gather_names_both_halves(const struct iopt_format_info *format)
+{
+	const uint64_t top = ~0ull - (PAGE - 1);
+	struct rig_config config = rig_defaults(format->name);
+	struct iopt_gather gather;
+	struct rig rig;
+
+	config.domain.flags |= IOPT_SIGN_EXTEND;
+	for (unsigned when = 0; when < SCATTERED; when += 3) {
+		rig_open(&rig, &config);
+		scatter(&rig);
+		assert_int_equal(iopt_map(rig.domain, top, ~0ull, PA, READ_WRITE, NULL), 0);
+		assert_int_equal(rig_write(&rig, 0, top), SOFT_IOMMU_DONE);
+		iopt_gather_init(&gather, rig.domain, NULL);
+		for (unsigned i = 0; i < SCATTERED; i++) {
+			if (i == when)
+				assert_int_equal(
+					iopt_unmap(rig.domain, top, ~0ull, 0, &gather, NULL), 0);
+			assert_int_equal(iopt_unmap(rig.domain, scattered(i),
+						    scattered(i) + PAGE - 1, 0, &gather, NULL),
+					 0);
+		}
+		iopt_sync(&gather);
+		assert_scatter_is_gone(&rig);
+		assert_false(rig_reaches(&rig, 0, top));
+		rig_close(&rig);
+	}
+}
+
 /* A device that caches large leaves in pieces: the gather must cover the whole run, or block. */
 static void test_whole_leaves_dropped(const struct iopt_format_info *format)
 {
@@ -541,6 +574,8 @@ int main(int argc, char **argv)
 		  false },
 		{ "gather does not wrap, sign-extended", test_gather_does_not_wrap,
 		  IOPT_CAN_SIGN_EXTEND, NULL, false },
+		{ "gather names both halves", test_gather_names_both_halves, IOPT_CAN_SIGN_EXTEND,
+		  NULL, false },
 		{ "whole leaves dropped", test_whole_leaves_dropped, 0, NULL, false },
 		{ "mapped again before sync", test_mapped_again_before_sync, 0, NULL, false },
 		{ "map tells who caches empty", test_map_tells_who_caches_empty, 0, NULL, false },
