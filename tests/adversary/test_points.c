@@ -583,21 +583,6 @@ static void check_one_page_reported(struct stage *stage)
 			assert_int_equal(reports(stage, offset), 0);
 }
 
-/* Smaller leaves take a run's place, of which one is written: nothing is said of the others. */
-static void map_pages_and_write_one(struct stage *stage)
-{
-	must_unmap(stage, 0, leaf(stage), &stage->second);
-	must_map(stage, 0, leaf(stage), pa_for(12));
-	must_write(stage, leaf(stage) / 2);
-}
-
-static void check_one_page_reported(struct stage *stage)
-{
-	sweep_window(stage, &stage->last);
-	for (uint64_t offset = 0; offset < leaf(stage); offset += PAGE)
-		assert_int_equal(reports(stage, offset), offset == leaf(stage) / 2);
-}
-
 /* ---- scenes: tracking --------------------------------------------------------------------- */
 
 static void prepare_untracked(struct stage *stage)
@@ -1065,14 +1050,6 @@ static const struct scene scenes[] = {
 	  .prepare = prepare_leaf,
 	  .first = sweep_first,
 	  .second = map_pages_and_write,
-	  .check = check_one_page_reported,
-	  .wants = IOPT_CAN_RUNS,
-	  .sizes = RUNS_HERE,
-	  .tracked = true },
-	{ .name = "sweep beside smaller leaves",
-	  .prepare = prepare_leaf,
-	  .first = sweep_first,
-	  .second = map_pages_and_write_one,
 	  .check = check_one_page_reported,
 	  .wants = IOPT_CAN_RUNS,
 	  .sizes = RUNS_HERE,
