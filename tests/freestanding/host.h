@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The least host that the engine compiles against without a C library: every operation is a function
- * that somebody else links. Nothing runs with it; scripts/lint-freestanding uses it to prove that the
- * engine and the formats ask for nothing but the host.
+ * The least host that the engine compiles against without a C library: every operation is a
+ * function that somebody else links. Nothing runs with it; scripts/lint-freestanding uses it to
+ * prove that the engine and the formats ask for nothing but the host.
  */
 #ifndef TESTS_FREESTANDING_HOST_H
 #define TESTS_FREESTANDING_HOST_H

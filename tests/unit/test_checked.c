@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * A checked build finds embedders that break the contract, and nothing where they keep it. The engine
- * is compiled into this test as such a build, whatever the library is. The host writes a line on
- * standard error for each breach.
+ * A checked build finds embedders that break the contract, and nothing where they keep it. The
+ * engine is compiled into this test as such a build, whatever the library is. The host writes a
+ * line on standard error for each breach.
  */
 #include <setjmp.h>
 #include <stdarg.h>
