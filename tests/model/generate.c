@@ -22,6 +22,7 @@ void generator_init(struct generator *g, const struct model *m, uint64_t seed)
 	unsigned nr = 0;
 
 	random_seed(&g->random, seed);
+	g->unmapped.kind = NR_KINDS;
 	places[nr++] = 0;
 	places[nr++] = m->low_last + 1;
 	for (unsigned i = 1; i <= m->info->max_levels; i++)
@@ -95,9 +96,11 @@ static void draw_near_anchor(struct generator *g, const struct model *m, struct 
 static void draw_mapped(struct generator *g, const struct model *m, struct op *op)
 {
 	uint64_t granule = granule_mask(m) + 1, mask;
-	unsigned i = below(g, m->leaves.nr);
-	unsigned end = i + (one_in(g, 2) ? 0 : below(g, 40));
+	unsigned i = below(g, m->leaves.nr), end;
 
+	if (one_in(g, 6)) /* the ends of the space meet at the wrap */
+		i = one_in(g, 2) ? 0 : m->leaves.nr - 1;
+	end = i + (one_in(g, 2) ? 0 : below(g, 40));
 	if (end >= m->leaves.nr)
 		end = m->leaves.nr - 1;
 	op->first = m->leaves.at[i].first;
@@ -192,6 +195,23 @@ static void draw_map(struct generator *g, const struct model *m, struct op *op)
 		op->aux = random_next(&g->random);
 }
 
+/*
+ * The leaf at the other end of the space after the one that was unmapped last, into the same gather:
+ * the ends meet at the wrap and are no neighbours. Returns false if there is none.
+ */
+static bool draw_other_end(struct generator *g, const struct model *m, struct op *op)
+{
+	const struct leaf *low = &m->leaves.at[0], *high = low + m->leaves.nr - 1;
+
+	if (!m->leaves.nr || !(g->unmapped.last == ~0ull || g->unmapped.first == 0))
+		return false;
+	low = g->unmapped.last == ~0ull ? low : high;
+	*op = (struct op){
+		.kind = OP_UNMAP, .debt = g->unmapped.debt, .first = low->first, .last = low->last
+	};
+	return true;
+}
+
 static void draw_unmap(struct generator *g, const struct model *m, struct op *op)
 {
 	draw_range(g, m, op, m->leaves.nr > 1500 ? 50 : 80);
@@ -200,6 +220,7 @@ static void draw_unmap(struct generator *g, const struct model *m, struct op *op
 	if (one_in(g, 6))
 		op->flags |= IOPT_UNMAP_FULL;
 	op->debt = (uint8_t)(one_in(g, 6) ? NR_DEBTS - 1 : below(g, NR_DEBTS - 1));
+	g->unmapped = *op;
 }
 
 /* The smallest bits of a bitmap that reaches over the range, or somewhat larger ones. */
@@ -291,6 +312,11 @@ static enum kind draw_kind(struct generator *g)
 
 void generate(struct generator *g, const struct model *m, struct op *op)
 {
+	if (g->unmapped.kind == OP_UNMAP && draw_other_end(g, m, op)) {
+		g->unmapped.kind = NR_KINDS;
+		return;
+	}
+	g->unmapped.kind = NR_KINDS;
 	*op = (struct op){ .kind = (uint8_t)draw_kind(g) };
 	switch (op->kind) {
 	case OP_MAP:

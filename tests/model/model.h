@@ -30,6 +30,7 @@
 #define MAX_TABLES  MAX_LEAVES /* whose end is watched */
 #define MAX_OPS	    4096u      /* of a trial */
 #define NR_DEBTS    4u
+#define MAX_ASKED   64u /* unmaps of a gather that is not synced */
 #define MAX_BITS    (1ull << 16) /* of a bitmap */
 #define MESSAGE_LEN 400u
 
@@ -165,6 +166,10 @@ struct gone_table {
 
 /**
  * struct debt - a gather and what the model knows that it owes
+ * @gone:    leaves that were unmapped
+ * @cleaned: leaves whose dirty bit was cleared
+ * @tables:  tables that were unlinked
+ * @asked:   ranges that were unmapped
  *
  * The first three report dirty pages to one function, so that they can be merged; the last one has
  * a bitmap, which covers a part of the domain only.
@@ -177,6 +182,8 @@ struct debt {
 	struct iopt_range cleaned[MAX_LEAVES];
 	unsigned nr_tables;
 	struct gone_table tables[MAX_TABLES];
+	unsigned nr_asked;
+	struct iopt_range asked[MAX_ASKED];
 };
 
 /** struct bitmap - with a word on either side that nobody may touch */
@@ -282,7 +289,7 @@ void run_track(struct model *m, const struct op *op);
 void device_init(struct model *m, struct iopt_callbacks *callbacks);
 void debts_init(struct model *m);
 void sync_debt(struct model *m, struct debt *debt);
-/* A range must not be mapped again before what was unmapped there is synced. */
+/* What an unmap asked for must not be mapped again before it is synced, holes included. */
 void sync_range(struct model *m, uint64_t first, uint64_t last);
 /* A device writes to something that was unmapped, the way to which it may have cached. */
 void write_gone(struct model *m, struct debt *debt, struct gone *gone, unsigned entry);
@@ -304,12 +311,18 @@ void check_statistics(struct model *m);
 
 /* ---- generate.c ---------------------------------------------------------------------------- */
 
-/* Addresses that a trial stays near to. */
 #define NR_ANCHORS 4u
 
+/**
+ * struct generator - where random operations come from
+ * @random:   the dice
+ * @anchors:  addresses that a trial stays near to
+ * @unmapped: the operation before, if that was an unmap; else of no kind
+ */
 struct generator {
 	struct random random;
 	uint64_t anchors[NR_ANCHORS];
+	struct op unmapped;
 };
 
 void generator_init(struct generator *g, const struct model *m, uint64_t seed);

@@ -153,6 +153,7 @@ void model_finish(struct model *m)
 	for (unsigned i = 0; i < NR_DEBTS; i++)
 		sync_debt(m, &m->debts[i]);
 	iopt_destroy(m->domain);
+	CHECK(m, !iopt_posix_breaches(), "the contract was broken");
 	iopt_posix_barrier();
 	iopt_posix_memory(&memory);
 	CHECK(m, !memory.tables && !memory.live && !memory.waiting,

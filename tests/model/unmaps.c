@@ -7,14 +7,20 @@
 
 /* ---- what was unmapped --------------------------------------------------------------------- */
 
+static void debt_clear(struct debt *debt)
+{
+	debt->nr_gone = 0;
+	debt->nr_cleaned = 0;
+	debt->nr_tables = 0;
+	debt->nr_asked = 0;
+}
+
 void debts_init(struct model *m)
 {
 	for (unsigned i = 0; i < NR_DEBTS; i++) {
 		struct debt *debt = &m->debts[i];
 
-		debt->nr_gone = 0;
-		debt->nr_cleaned = 0;
-		debt->nr_tables = 0;
+		debt_clear(debt);
 		iopt_gather_init(&debt->gather, m->domain,
 				 i + 1 < NR_DEBTS ? &m->sink : &m->bitmap_sink);
 	}
@@ -246,9 +252,7 @@ void sync_debt(struct model *m, struct debt *debt)
 	      "the gather is not empty after the sync");
 	check_reported(m, debt);
 	check_tables_gone(m, debt);
-	debt->nr_gone = 0;
-	debt->nr_cleaned = 0;
-	debt->nr_tables = 0;
+	debt_clear(debt);
 }
 
 void sync_range(struct model *m, uint64_t first, uint64_t last)
@@ -256,8 +260,8 @@ void sync_range(struct model *m, uint64_t first, uint64_t last)
 	for (unsigned i = 0; i < NR_DEBTS; i++) {
 		struct debt *debt = &m->debts[i];
 
-		for (unsigned k = 0; k < debt->nr_gone; k++) {
-			if (debt->gone[k].leaf.first <= last && debt->gone[k].leaf.last >= first) {
+		for (unsigned k = 0; k < debt->nr_asked; k++) {
+			if (debt->asked[k].first <= last && debt->asked[k].last >= first) {
 				sync_debt(m, debt);
 				break;
 			}
@@ -274,7 +278,8 @@ static bool debts_fit(const struct debt *into, const struct debt *from)
 {
 	return into->nr_gone + from->nr_gone <= MAX_LEAVES &&
 	       into->nr_cleaned + from->nr_cleaned <= MAX_LEAVES &&
-	       into->nr_tables + from->nr_tables <= MAX_TABLES;
+	       into->nr_tables + from->nr_tables <= MAX_TABLES &&
+	       into->nr_asked + from->nr_asked <= MAX_ASKED;
 }
 
 void run_merge(struct model *m, const struct op *op)
@@ -297,9 +302,9 @@ void run_merge(struct model *m, const struct op *op)
 		into->cleaned[into->nr_cleaned++] = from->cleaned[i];
 	for (unsigned i = 0; i < from->nr_tables; i++)
 		into->tables[into->nr_tables++] = from->tables[i];
-	from->nr_gone = 0;
-	from->nr_cleaned = 0;
-	from->nr_tables = 0;
+	for (unsigned i = 0; i < from->nr_asked; i++)
+		into->asked[into->nr_asked++] = from->asked[i];
+	debt_clear(from);
 }
 
 /* ---- unmap --------------------------------------------------------------------------------- */
@@ -394,7 +399,7 @@ static void debt_make_room(struct model *m, const struct op *op, struct debt *de
 	for (unsigned i = 0; i < m->nr_items; i++)
 		tables += m->items[i].flags & IOPT_ITEM_TABLE;
 	if (debt->nr_gone + leaves_in(&m->leaves, op->first, op->last) > MAX_LEAVES ||
-	    debt->nr_tables + tables > MAX_TABLES)
+	    debt->nr_tables + tables > MAX_TABLES || debt->nr_asked == MAX_ASKED)
 		sync_debt(m, debt);
 }
 
@@ -458,6 +463,7 @@ static void unmap_all_right(struct model *m, const struct op *op, struct debt *d
 	nr_gone = debt->nr_gone;
 	went = tables_go(m, op, debt);
 	leaves_go(m, op, debt);
+	debt->asked[debt->nr_asked++] = (struct iopt_range){ op->first, op->last };
 
 	iopt_stats(m->domain, &before);
 	m->invalidations = 0;

@@ -99,7 +99,7 @@ bool device_destroy(struct device *device)
 {
 	iopt_destroy(device->domain);
 	device->domain = NULL;
-	return memory_idle();
+	return memory_idle() && !iopt_posix_breaches();
 }
 
 uint64_t count_items(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags)

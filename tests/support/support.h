@@ -107,7 +107,10 @@ int device_create(struct device *device, const struct iopt_config *config);
 /* Forget what was noted so far. */
 void device_forget(struct device *device);
 
-/* Destroys the domain and says whether no table memory is in use any more. */
+/*
+ * Destroys the domain. Returns whether no table memory is in use any more and nobody broke the
+ * contract, as far as a checked build sees that.
+ */
 bool device_destroy(struct device *device);
 
 /**
