@@ -78,7 +78,8 @@ static void *be_sweep(void *ctx)
 		uint64_t dice = random_next(&self->random);
 		unsigned first = 0, nr = region->nr;
 
-		if (dice & 1) {
+		/* Never a part of a leaf: that would be reported, and stay dirty. */
+		if (dice & 1 && region->exact) {
 			first = (unsigned)random_below(&self->random, region->nr);
 			nr = 1 + (unsigned)random_below(&self->random, region->nr - first);
 		}
