@@ -196,8 +196,8 @@ static void draw_map(struct generator *g, const struct model *m, struct op *op)
 }
 
 /*
- * The leaf at the other end of the space after the one that was unmapped last, into the same gather:
- * the ends meet at the wrap and are no neighbours. Returns false if there is none.
+ * The leaf at the other end of the space after the one that was unmapped last, into the same
+ * gather: the ends meet at the wrap and are no neighbours. Returns false if there is none.
  */
 static bool draw_other_end(struct generator *g, const struct model *m, struct op *op)
 {
@@ -206,9 +206,9 @@ static bool draw_other_end(struct generator *g, const struct model *m, struct op
 	if (!m->leaves.nr || !(g->unmapped.last == ~0ull || g->unmapped.first == 0))
 		return false;
 	low = g->unmapped.last == ~0ull ? low : high;
-	*op = (struct op){
-		.kind = OP_UNMAP, .debt = g->unmapped.debt, .first = low->first, .last = low->last
-	};
+	*op = (struct op){ .kind = OP_UNMAP, .debt = g->unmapped.debt };
+	op->first = low->first;
+	op->last = low->last;
 	return true;
 }
 

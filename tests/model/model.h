@@ -30,7 +30,7 @@
 #define MAX_TABLES  MAX_LEAVES /* whose end is watched */
 #define MAX_OPS	    4096u      /* of a trial */
 #define NR_DEBTS    4u
-#define MAX_ASKED   64u /* unmaps of a gather that is not synced */
+#define MAX_ASKED   64u		 /* unmaps of a gather that is not synced */
 #define MAX_BITS    (1ull << 16) /* of a bitmap */
 #define MESSAGE_LEN 400u
 

@@ -338,6 +338,44 @@ static void statistics_of_a_new_domain(void **state)
 	assert_true(device_destroy(&device));
 }
 
+/* Tables are counted as they come and go, by level; the peaks stay. */
+static void statistics_follow_the_tables(void **state)
+{
+	(void)state;
+	for (size_t i = 0; iopt_format_info(i); i++) {
+		struct iopt_config config = { .format = iopt_format_info(i)->name, .levels = 4 };
+		struct device device = { 0 };
+		struct iopt_gather gather;
+		struct iopt_stats stats;
+
+		assert_int_equal(device_create(&device, &config), 0);
+		assert_int_equal(iopt_map(device.domain, 0, PAGE - 1, 0, RW, NULL), 0);
+		assert_int_equal(iopt_map(device.domain, GIB, GIB + PAGE - 1, 0, RW, NULL), 0);
+		iopt_stats(device.domain, &stats);
+		assert_int_equal(stats.live[0], 2);
+		assert_int_equal(stats.live[1], 2);
+		assert_int_equal(stats.live[2], 1);
+		assert_int_equal(stats.live[3], 1);
+		assert_int_equal(stats.tables, 6);
+		assert_int_equal(stats.table_bytes, 6 * PAGE);
+
+		iopt_gather_init(&gather, device.domain, NULL);
+		assert_int_equal(iopt_unmap(device.domain, 0, GIB - 1, 0, &gather, NULL), 0);
+		iopt_sync(&gather);
+		iopt_stats(device.domain, &stats);
+		assert_int_equal(stats.live[0], 1);
+		assert_int_equal(stats.live[1], 1);
+		assert_int_equal(stats.tables, 4);
+		assert_int_equal(stats.tables_peak, 6);
+		assert_int_equal(stats.table_bytes, 4 * PAGE);
+		assert_int_equal(stats.table_bytes_peak, 6 * PAGE);
+		assert_int_equal(stats.freed[IOPT_FREED_UNMAP], 2);
+		assert_int_equal(stats.freed[IOPT_FREED_BLOCK], 0);
+		assert_int_equal(stats.freed[IOPT_FREED_RACE], 0);
+		assert_true(device_destroy(&device));
+	}
+}
+
 /* ---- reserves ------------------------------------------------------------------------------ */
 
 static void reserve_refuses(void **state)
@@ -453,6 +491,7 @@ int main(void)
 		cmocka_unit_test(widths),
 		cmocka_unit_test(hardware_is_told),
 		cmocka_unit_test(statistics_of_a_new_domain),
+		cmocka_unit_test(statistics_follow_the_tables),
 		cmocka_unit_test(reserve_refuses),
 		cmocka_unit_test(reserve_counts),
 		cmocka_unit_test(reserve_is_enough),

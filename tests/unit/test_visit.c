@@ -288,6 +288,28 @@ static void accessed_and_dirty(void **state)
 	}
 }
 
+/* Of a table, where the format has it: it starts accessed, and may be found clear. */
+static void accessed_tables(void **state)
+{
+	static const uint64_t bits[] = { 1ull << 8, 1ull << 5 }; /* vtd_ss.h, x86_64.h: A */
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		domain_of(formats[i], 4, 0);
+		map(PAGE, PAGE, RW);
+		assert_int_equal(visit_all(IOPT_VISIT_TABLES), 4);
+		assert_int_equal(items[0].flags, IOPT_ITEM_TABLE); /* no entry leads to it */
+		for (unsigned k = 1; k < 4; k++)
+			assert_int_equal(items[k].flags, IOPT_ITEM_TABLE | IOPT_ITEM_ACCESSED);
+		__atomic_fetch_and((uint64_t *)iopt_posix_va(items[2].entry_pa), ~bits[i],
+				   __ATOMIC_RELAXED);
+		assert_int_equal(visit_all(IOPT_VISIT_TABLES), 4);
+		assert_int_equal(items[2].flags, IOPT_ITEM_TABLE);
+		assert_int_equal(items[3].flags, IOPT_ITEM_TABLE | IOPT_ITEM_ACCESSED);
+		done();
+	}
+}
+
 /* The range is cut to what the domain can translate. */
 static void ends_of_the_domain(void **state)
 {
@@ -426,6 +448,7 @@ int main(void)
 		cmocka_unit_test(parts_of_leaves),
 		cmocka_unit_test(runs),
 		cmocka_unit_test(accessed_and_dirty),
+		cmocka_unit_test(accessed_tables),
 		cmocka_unit_test(ends_of_the_domain),
 		cmocka_unit_test(halves),
 		cmocka_unit_test(many_tables),
