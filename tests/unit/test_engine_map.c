@@ -627,6 +627,15 @@ static void hardware_that_caches_what_is_not_there(void **state)
 		assert_int_equal(device.invalidations, 1);
 		assert_true(ranges_cover(device.ranges, device.nr_ranges, PAGE, 3 * PAGE - 1));
 		assert_true(device.owes & IOPT_OWES_TABLES); /* empty table entries are kept too */
+		/* One page, one block, into tables that are there: the shortest ways. */
+		device_forget(&device);
+		assert_int_equal(iopt_map(domain, 8 * PAGE, 9 * PAGE - 1, 0, RW, NULL), 0);
+		assert_int_equal(device.invalidations, 1);
+		assert_true(ranges_cover(device.ranges, device.nr_ranges, 8 * PAGE, 9 * PAGE - 1));
+		device_forget(&device);
+		assert_int_equal(iopt_map(domain, 4 * MIB, 6 * MIB - 1, 0, RW, NULL), 0);
+		assert_int_equal(device.invalidations, 1);
+		assert_true(ranges_cover(device.ranges, device.nr_ranges, 4 * MIB, 6 * MIB - 1));
 		device_forget(&device);
 		assert_int_equal(iopt_map_sg(domain, GIB, segments, 2, RW, NULL, NULL), 0);
 		assert_int_equal(device.invalidations, 1);
