@@ -118,6 +118,10 @@ static void draw_mapped(struct generator *g, const struct model *m, struct op *o
 		op->first &= ~mask;
 		op->last |= mask;
 		break;
+	case 5: /* as long as a leaf or a table, and not aligned */
+		op->first += granule * below(g, 3);
+		op->last = op->first + ((1ull << draw_lg2(g, m)) - 1);
+		break;
 	default: break;
 	}
 }
@@ -292,8 +296,9 @@ static void draw_visit(struct generator *g, const struct model *m, struct op *op
 		draw_range(g, m, op, 70);
 		if (one_in(g, 3))
 			op->last = ~0ull;
-		if (m->high_after != ~0ull && one_in(g, 8)) /* from in between the halves */
-			op->first = m->low_last + 1 + below(g, 1u << 30);
+		/* From within the gap between the halves: where a leaf would be without its sign. */
+		if (m->high_after != ~0ull && m->leaves.nr && one_in(g, 4))
+			op->first = m->leaves.at[m->leaves.nr - 1].first & (2 * m->low_last + 1);
 	}
 }
 
