@@ -296,7 +296,7 @@ static void draw_visit(struct generator *g, const struct model *m, struct op *op
 		draw_range(g, m, op, 70);
 		if (one_in(g, 3))
 			op->last = ~0ull;
-		/* From within the gap between the halves: where a leaf would be without its sign. */
+		/* From within the gap: where a leaf of the upper half would be without its sign. */
 		if (m->high_after != ~0ull && m->leaves.nr && one_in(g, 4))
 			op->first = m->leaves.at[m->leaves.nr - 1].first & (2 * m->low_last + 1);
 	}
