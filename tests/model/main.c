@@ -218,18 +218,39 @@ static int run_all(struct trial *trial, const struct options *options)
 	return failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static const struct config *replay_read(struct trial *trial, FILE *file)
+/* One line of what a failure prints. Returns whether it is one. */
+static bool replay_line(struct trial *trial, const char *line, const struct config **config)
+{
+	static const char prefix[] = "config ";
+
+	if (!strncmp(line, prefix, strlen(prefix))) {
+		*config = config_named(line + strlen(prefix));
+		return *config;
+	}
+	if (!*line || *line == '#')
+		return true;
+	return trial->nr < MAX_OPS && op_parse(line, &trial->ops[trial->nr++]);
+}
+
+static const struct config *replay_read(struct trial *trial, FILE *file, const char *name)
 {
 	const struct config *config = NULL;
+	unsigned number = 0;
 	char line[256];
 
 	trial->nr = 0;
 	while (fgets(line, sizeof(line), file)) {
+		number++;
 		line[strcspn(line, "\n")] = 0;
-		if (!strncmp(line, "config ", strlen("config ")))
-			config = config_named(line + strlen("config "));
-		else if (trial->nr < MAX_OPS && op_parse(line, &trial->ops[trial->nr]))
-			trial->nr++;
+		if (!replay_line(trial, line, &config)) {
+			fprintf(stderr, "model: %s:%u: expected 'config NAME' or an operation\n",
+				name, number);
+			return NULL;
+		}
+	}
+	if (!config || !trial->nr) {
+		fprintf(stderr, "model: %s: expected 'config NAME' and operations\n", name);
+		return NULL;
 	}
 	return config;
 }
@@ -243,13 +264,11 @@ static int replay(struct trial *trial, const char *name)
 		perror(name);
 		return 2;
 	}
-	config = replay_read(trial, file);
+	config = replay_read(trial, file, name);
 	if (file != stdin)
 		fclose(file);
-	if (!config || !trial->nr) {
-		fprintf(stderr, "model: %s: expected 'config NAME' and operations\n", name);
+	if (!config)
 		return 2;
-	}
 	if (trial_again(trial, config)) {
 		printf("ok %s: %u operations\n", config->name, trial->nr);
 		return EXIT_SUCCESS;
