@@ -232,7 +232,7 @@ struct iopt_callbacks {
 #define IOPT_NONCOHERENT 0x2u /* the walker does not snoop: entries are written back to memory */
 #define IOPT_CACHES_EMPTY \
 	0x4u /* the hardware caches not-present entries: map owes an invalidation */
-#define IOPT_SIGN_EXTEND 0x8u  /* IOVAs are sign-extended from the top level's highest bit */
+#define IOPT_SIGN_EXTEND 0x8u  /* IOVAs are sign-extended from bit iova_lg2 - 1 */
 #define IOPT_TRACK	 0x10u /* tracking is on from the start (implies IOPT_TRACKABLE) */
 
 /**
@@ -243,7 +243,8 @@ struct iopt_callbacks {
  * @iova_lg2:   input address bits; 0: all that the (maximum of) levels translate
  * @pa_lg2:     output address bits; 0: all that the format holds
  * @page_sizes: bit n: leaves of 2^n bytes may be used; 0: every size that the levels allow. The
- *              format's granule must be among them.
+ *              format's granule must be among them. A leaf is never as large as all that the
+ *              top or either address width can name.
  * @flags:      IOPT_TRACKABLE and so on
  * @callbacks:  the embedder's; copied
  * @ctx:        first argument of the callbacks
