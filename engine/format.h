@@ -24,9 +24,21 @@
  * @IOPT_EMPTY: all bits zero: nothing is mapped; may be taken
  * @IOPT_LEAF:  translates, alone or as one entry of a run
  * @IOPT_TABLE: leads to a table of the level below
- * @IOPT_SOFT:  not present to hardware, a value of the engine's own (dead; later frozen, retiring)
+ * @IOPT_SOFT:  not present to hardware, a value of the engine's own (enum iopt_soft)
  */
 enum iopt_kind { IOPT_EMPTY, IOPT_LEAF, IOPT_TABLE, IOPT_SOFT };
+
+/**
+ * enum iopt_soft - which value of the engine's own an entry of kind IOPT_SOFT is
+ * @IOPT_DEAD:     its owner unlinked the table that it lies in: never taken, never rolled back
+ * @IOPT_FROZEN:   trim tries to take the table that it lies in; carries trim's generation
+ * @IOPT_RETIRING: the table that hung here is being taken, caches may still lead to it; carries
+ *                 that table's address
+ */
+enum iopt_soft { IOPT_DEAD, IOPT_FROZEN, IOPT_RETIRING };
+
+/* Bits of a generation that a frozen entry carries in every format. */
+#define IOPT_GENERATION_BITS 24u
 
 /**
  * struct iopt_format - one hardware format
@@ -34,25 +46,41 @@ enum iopt_kind { IOPT_EMPTY, IOPT_LEAF, IOPT_TABLE, IOPT_SOFT };
  * @info:        what users are told (name, levels, sizes, abilities)
  * @soft_dead:   the reserved software value that an owner leaves in interior tables it unlinked:
  *               not present to hardware in any state, IOPT_SOFT for @kind
- * @table_hw:    bits of a table entry that hardware (or later software marks) may change while it
- *               stays the same table: a compare-and-exchange is retried when only these changed
+ * @table_hw:    bits of a table entry that hardware or sweeps may change while it stays the same
+ *               table: a compare-and-exchange is retried when only these changed
+ * @table_a:     the accessed bit of a table entry; 0: the format has none
+ * @table_touched: the software bit "a sweep found it accessed last time"; 0 where @table_a is
+ * @leaf_hw:     bits of a leaf that hardware may change: accessed and dirty
+ * @leaf_pending: the software bit of a leaf that is being split or merged: counts as dirty until
+ *               what hardware wrote through stale caches has been collected
  * @dirty_and:   the dirty bit, if at level 0 clearing it by one atomic AND is enough: the slot's
  *               leaf size is fixed by the level (no runs), and the bit is zero in the engine's
  *               software values; 0: compare-and-exchange it is. The format's head works it out in
  *               writing.
  *
+ * Software values and marks keep to bits that are ignored in every state of the entry, off those
+ * that are reserved in present entries, and off the dirty and accessed bits.
+ *
  * @kind:        what an entry is. @level matters where a bit's meaning depends on it (page size).
+ * @soft:        which software value an entry of kind IOPT_SOFT is.
+ * @frozen:      the software value with a generation, of IOPT_GENERATION_BITS bits.
+ * @frozen_generation: which one.
+ * @retiring:    the software value with the physical address of the table that hung there.
+ * @retiring_pa: which one.
  * @leaf_attr:   checks @prot and encodes it (with the flags of iopt_config that show in entries)
  *               into @attr, for @leaf. Returns 0 or -EINVAL for what can't be expressed.
  * @leaf:        the entry number @slot of a leaf of 2^@size_lg2 bytes at physical address @pa
  *               (aligned to it), in a table of level @level. Entries of a run that are replicas are
  *               the same for each @slot.
+ * @leaf_attrs:  all of a leaf but address and size, accessed, dirty and pending included, such that
+ *               leaf() makes smaller and larger ones of it.
  * @leaf_lg2:    size of the leaf (of the whole run) that this entry is of.
  * @leaf_pa:     physical address where the leaf (the whole run) starts.
  * @leaf_prot:   IOPT_READ and so on.
  * @leaf_dirty:  whether hardware marked this entry dirty.
  * @leaf_accessed: the same for accessed.
  * @leaf_clean:  the entry with dirty cleared.
+ * @leaf_dirtied: the entry with dirty set.
  * @table:       the entry, at level @level, that leads to the table at @pa, one level below. Starts
  *               with accessed set where hardware would otherwise have to write it.
  * @table_pa:    where it leads.
@@ -63,19 +91,31 @@ struct iopt_format {
 	struct iopt_format_info info;
 	uint64_t soft_dead;
 	uint64_t table_hw;
+	uint64_t table_a;
+	uint64_t table_touched;
+	uint64_t leaf_hw;
+	uint64_t leaf_pending;
 	uint64_t dirty_and;
 
 	enum iopt_kind (*kind)(uint64_t entry, unsigned level);
 
+	enum iopt_soft (*soft)(uint64_t entry);
+	uint64_t (*frozen)(uint32_t generation);
+	uint32_t (*frozen_generation)(uint64_t entry);
+	uint64_t (*retiring)(uint64_t pa);
+	uint64_t (*retiring_pa)(uint64_t entry);
+
 	int (*leaf_attr)(unsigned prot, uint32_t config_flags, uint64_t *attr);
 	uint64_t (*leaf)(uint64_t attr, uint64_t pa, unsigned level, unsigned size_lg2,
 			 unsigned slot);
+	uint64_t (*leaf_attrs)(uint64_t entry, unsigned level);
 	unsigned (*leaf_lg2)(uint64_t entry, unsigned level);
 	uint64_t (*leaf_pa)(uint64_t entry, unsigned level);
 	unsigned (*leaf_prot)(uint64_t entry);
 	bool (*leaf_dirty)(uint64_t entry);
 	bool (*leaf_accessed)(uint64_t entry);
 	uint64_t (*leaf_clean)(uint64_t entry);
+	uint64_t (*leaf_dirtied)(uint64_t entry);
 
 	uint64_t (*table)(uint64_t pa, unsigned level);
 	uint64_t (*table_pa)(uint64_t entry);

@@ -62,9 +62,11 @@
  * of a software value; PR, A and D are 0 in all of them:
  *
  *   tag 1: dead.
- *   tag 2: for frozen, its generation in bits 51:12; those are address bits in a present entry, and
- *          the reserved 60:52 are kept off.
- *   tag 3: for retiring, the table's address where a table entry has it.
+ *   tag 2: frozen, its generation in bits 35:12; those are address bits in a present entry, and the
+ *          reserved 60:52 are kept off.
+ *   tag 3: retiring, the table's address where a table entry has it.
+ *
+ * Bit 3 of a leaf is the mark "pending".
  *
  * Clearing dirty. A compare-and-exchange is needed at every level, an AND is not enough: what a
  * slot is part of isn't fixed by its level. A sweep that read a 4 KiB leaf and recorded 4 KiB
@@ -97,7 +99,12 @@
 #define AMD_V1_NEXT_DEFAULT 0u
 #define AMD_V1_NEXT_SIZED   7u
 
-#define AMD_V1_DEAD (1ull << 1) /* tag 1, see above */
+/* The engine's own bits, see above. */
+#define AMD_V1_TAG	(3ull << 1)
+#define AMD_V1_DEAD	(1ull << 1)
+#define AMD_V1_FROZEN	(2ull << 1)
+#define AMD_V1_RETIRING (3ull << 1)
+#define AMD_V1_PENDING	(1ull << 3)
 
 #define AMD_V1_PAGE_LG2	 12u /* as in Linux amd_iommu_types.h, PM_LEVEL_SHIFT */
 #define AMD_V1_INDEX_LG2 9u  /* as in Linux amd_iommu_types.h, PM_LEVEL_SHIFT */
@@ -129,6 +136,35 @@ static inline enum iopt_kind amd_v1_kind(uint64_t entry, unsigned level)
 		return IOPT_LEAF;
 	/* A level that is not below faults: a value that translates nothing. */
 	return amd_v1_next(entry) <= level ? IOPT_TABLE : IOPT_SOFT;
+}
+
+static inline enum iopt_soft amd_v1_soft(uint64_t entry)
+{
+	switch (entry & AMD_V1_TAG) {
+	case AMD_V1_FROZEN: return IOPT_FROZEN;
+	case AMD_V1_RETIRING: return IOPT_RETIRING;
+	default: return IOPT_DEAD;
+	}
+}
+
+static inline uint64_t amd_v1_frozen(uint32_t generation)
+{
+	return AMD_V1_FROZEN | (uint64_t)generation << AMD_V1_PAGE_LG2;
+}
+
+static inline uint32_t amd_v1_frozen_generation(uint64_t entry)
+{
+	return (uint32_t)(entry >> AMD_V1_PAGE_LG2) & ((1u << IOPT_GENERATION_BITS) - 1);
+}
+
+static inline uint64_t amd_v1_retiring(uint64_t pa)
+{
+	return AMD_V1_RETIRING | pa;
+}
+
+static inline uint64_t amd_v1_retiring_pa(uint64_t entry)
+{
+	return entry & AMD_V1_ADDR;
 }
 
 /*
@@ -164,6 +200,12 @@ static inline uint64_t amd_v1_leaf(uint64_t attr, uint64_t pa, unsigned level, u
 		return pa | attr;
 	return ((pa | (size - 1)) & ~(size >> 1) & AMD_V1_ADDR) |
 	       (uint64_t)AMD_V1_NEXT_SIZED << AMD_V1_NEXT_SHIFT | attr;
+}
+
+static inline uint64_t amd_v1_leaf_attrs(uint64_t entry, unsigned level)
+{
+	(void)level;
+	return entry & ~(AMD_V1_ADDR | (uint64_t)AMD_V1_NEXT_MASK << AMD_V1_NEXT_SHIFT);
 }
 
 /* With next level 7, the lowest 0 from bit 12 up is bit s - 1. */
@@ -203,6 +245,11 @@ static inline bool amd_v1_leaf_accessed(uint64_t entry)
 static inline uint64_t amd_v1_leaf_clean(uint64_t entry)
 {
 	return entry & ~AMD_V1_D;
+}
+
+static inline uint64_t amd_v1_leaf_dirtied(uint64_t entry)
+{
+	return entry | AMD_V1_D;
 }
 
 /* As in Linux amd_iommu_types.h, PM_LEVEL_PDE: their level of the table below is level. */
@@ -266,16 +313,27 @@ static const struct iopt_format amd_v1_format = {
 	},
 	.soft_dead = AMD_V1_DEAD,
 	.table_hw = AMD_V1_A,
+	.table_a = 0,
+	.table_touched = 0,
+	.leaf_hw = AMD_V1_A | AMD_V1_D,
+	.leaf_pending = AMD_V1_PENDING,
 	.dirty_and = 0,
 	.kind = amd_v1_kind,
+	.soft = amd_v1_soft,
+	.frozen = amd_v1_frozen,
+	.frozen_generation = amd_v1_frozen_generation,
+	.retiring = amd_v1_retiring,
+	.retiring_pa = amd_v1_retiring_pa,
 	.leaf_attr = amd_v1_leaf_attr,
 	.leaf = amd_v1_leaf,
+	.leaf_attrs = amd_v1_leaf_attrs,
 	.leaf_lg2 = amd_v1_leaf_lg2,
 	.leaf_pa = amd_v1_leaf_pa,
 	.leaf_prot = amd_v1_leaf_prot,
 	.leaf_dirty = amd_v1_leaf_dirty,
 	.leaf_accessed = amd_v1_leaf_accessed,
 	.leaf_clean = amd_v1_leaf_clean,
+	.leaf_dirtied = amd_v1_leaf_dirtied,
 	.table = amd_v1_table,
 	.table_pa = amd_v1_table_pa,
 	.table_accessed = amd_v1_table_accessed,

@@ -56,8 +56,10 @@
  * which hardware sets only in entries that it uses for a translation (section 3.7.2):
  *
  *   tag 1: dead.
- *   tag 2: for frozen, its generation in bits 35:12 and up; reserved bits 51:HAW are kept off.
- *   tag 3: for retiring, the table's address where a table entry has it.
+ *   tag 2: frozen, its generation in bits 35:12; reserved bits 51:HAW are kept off.
+ *   tag 3: retiring, the table's address where a table entry has it.
+ *
+ * Bit 54 of a leaf is the mark "pending", bit 55 of a table entry "touched".
  *
  * What is not present and not all zero counts as a software value, whoever wrote it.
  *
@@ -89,7 +91,14 @@
 #define VTD_SS_ADDR 0x000ffffffffff000ull
 
 #define VTD_SS_PRESENT (VTD_SS_R | VTD_SS_W) /* either: section 3.7 */
-#define VTD_SS_DEAD    (1ull << 52)	     /* tag 1, see above */
+
+/* The engine's own bits, see above. */
+#define VTD_SS_TAG	(3ull << 52)
+#define VTD_SS_DEAD	(1ull << 52)
+#define VTD_SS_FROZEN	(2ull << 52)
+#define VTD_SS_RETIRING (3ull << 52)
+#define VTD_SS_PENDING	(1ull << 54)
+#define VTD_SS_TOUCHED	(1ull << 55)
 
 #define VTD_SS_PAGE_LG2	   12u /* section 3.7: SS-PTE maps 4 KiB */
 #define VTD_SS_INDEX_LG2   9u  /* section 3.5: 512 entries a table */
@@ -103,6 +112,35 @@ static inline enum iopt_kind vtd_ss_kind(uint64_t entry, unsigned level)
 		return IOPT_LEAF;
 	/* PS is reserved in SS-PML4E and SS-PML5E and never written there. */
 	return level < VTD_SS_LEAF_LEVELS && (entry & VTD_SS_PS) ? IOPT_LEAF : IOPT_TABLE;
+}
+
+static inline enum iopt_soft vtd_ss_soft(uint64_t entry)
+{
+	switch (entry & VTD_SS_TAG) {
+	case VTD_SS_FROZEN: return IOPT_FROZEN;
+	case VTD_SS_RETIRING: return IOPT_RETIRING;
+	default: return IOPT_DEAD;
+	}
+}
+
+static inline uint64_t vtd_ss_frozen(uint32_t generation)
+{
+	return VTD_SS_FROZEN | (uint64_t)generation << VTD_SS_PAGE_LG2;
+}
+
+static inline uint32_t vtd_ss_frozen_generation(uint64_t entry)
+{
+	return (uint32_t)(entry >> VTD_SS_PAGE_LG2) & ((1u << IOPT_GENERATION_BITS) - 1);
+}
+
+static inline uint64_t vtd_ss_retiring(uint64_t pa)
+{
+	return VTD_SS_RETIRING | pa;
+}
+
+static inline uint64_t vtd_ss_retiring_pa(uint64_t entry)
+{
+	return entry & VTD_SS_ADDR;
 }
 
 /*
@@ -136,6 +174,11 @@ static inline uint64_t vtd_ss_leaf(uint64_t attr, uint64_t pa, unsigned level, u
 	return pa | (attr | (level ? VTD_SS_PS : 0));
 }
 
+static inline uint64_t vtd_ss_leaf_attrs(uint64_t entry, unsigned level)
+{
+	return entry & ~(VTD_SS_ADDR | (level ? VTD_SS_PS : 0));
+}
+
 static inline unsigned vtd_ss_leaf_lg2(uint64_t entry, unsigned level)
 {
 	(void)entry;
@@ -166,6 +209,11 @@ static inline bool vtd_ss_leaf_accessed(uint64_t entry)
 static inline uint64_t vtd_ss_leaf_clean(uint64_t entry)
 {
 	return entry & ~VTD_SS_D;
+}
+
+static inline uint64_t vtd_ss_leaf_dirtied(uint64_t entry)
+{
+	return entry | VTD_SS_D;
 }
 
 /*
@@ -219,17 +267,28 @@ static const struct iopt_format vtd_ss_format = {
 		.pa_lg2 = 52,
 	},
 	.soft_dead = VTD_SS_DEAD,
-	.table_hw = VTD_SS_A,
+	.table_hw = VTD_SS_A | VTD_SS_TOUCHED,
+	.table_a = VTD_SS_A,
+	.table_touched = VTD_SS_TOUCHED,
+	.leaf_hw = VTD_SS_A | VTD_SS_D,
+	.leaf_pending = VTD_SS_PENDING,
 	.dirty_and = VTD_SS_D,
 	.kind = vtd_ss_kind,
+	.soft = vtd_ss_soft,
+	.frozen = vtd_ss_frozen,
+	.frozen_generation = vtd_ss_frozen_generation,
+	.retiring = vtd_ss_retiring,
+	.retiring_pa = vtd_ss_retiring_pa,
 	.leaf_attr = vtd_ss_leaf_attr,
 	.leaf = vtd_ss_leaf,
+	.leaf_attrs = vtd_ss_leaf_attrs,
 	.leaf_lg2 = vtd_ss_leaf_lg2,
 	.leaf_pa = vtd_ss_leaf_pa,
 	.leaf_prot = vtd_ss_leaf_prot,
 	.leaf_dirty = vtd_ss_leaf_dirty,
 	.leaf_accessed = vtd_ss_leaf_accessed,
 	.leaf_clean = vtd_ss_leaf_clean,
+	.leaf_dirtied = vtd_ss_leaf_dirtied,
 	.table = vtd_ss_table,
 	.table_pa = vtd_ss_table_pa,
 	.table_accessed = vtd_ss_table_accessed,

@@ -74,8 +74,10 @@
  * in an entry that is not present (APM section 5.4.2):
  *
  *   tag 1: dead.
- *   tag 2: for frozen, its generation in bits 35:12 and up; reserved bits 51:HAW are kept off.
- *   tag 3: for retiring, the table's address where a table entry has it.
+ *   tag 2: frozen, its generation in bits 35:12; reserved bits 51:HAW are kept off.
+ *   tag 3: retiring, the table's address where a table entry has it.
+ *
+ * Bit 54 of a leaf is the mark "pending", bit 55 of a table entry "touched".
  *
  * What is not present and not all zero counts as a software value, whoever wrote it.
  *
@@ -108,7 +110,13 @@
 /* Address field with the widest HAW: VT-d section 9.7, APM section 5.4.1. */
 #define X86_64_ADDR 0x000ffffffffff000ull
 
-#define X86_64_DEAD (1ull << 52) /* tag 1, see above */
+/* The engine's own bits, see above. */
+#define X86_64_TAG	(3ull << 52)
+#define X86_64_DEAD	(1ull << 52)
+#define X86_64_FROZEN	(2ull << 52)
+#define X86_64_RETIRING (3ull << 52)
+#define X86_64_PENDING	(1ull << 54)
+#define X86_64_TOUCHED	(1ull << 55)
 
 #define X86_64_PAGE_LG2	   12u /* VT-d section 3.6: a PTE maps 4 KiB */
 #define X86_64_INDEX_LG2   9u  /* VT-d section 3.5: 512 entries a table */
@@ -122,6 +130,35 @@ static inline enum iopt_kind x86_64_kind(uint64_t entry, unsigned level)
 		return IOPT_LEAF;
 	/* PS is reserved in PML4E and PML5E and never written there. */
 	return level < X86_64_LEAF_LEVELS && (entry & X86_64_PS) ? IOPT_LEAF : IOPT_TABLE;
+}
+
+static inline enum iopt_soft x86_64_soft(uint64_t entry)
+{
+	switch (entry & X86_64_TAG) {
+	case X86_64_FROZEN: return IOPT_FROZEN;
+	case X86_64_RETIRING: return IOPT_RETIRING;
+	default: return IOPT_DEAD;
+	}
+}
+
+static inline uint64_t x86_64_frozen(uint32_t generation)
+{
+	return X86_64_FROZEN | (uint64_t)generation << X86_64_PAGE_LG2;
+}
+
+static inline uint32_t x86_64_frozen_generation(uint64_t entry)
+{
+	return (uint32_t)(entry >> X86_64_PAGE_LG2) & ((1u << IOPT_GENERATION_BITS) - 1);
+}
+
+static inline uint64_t x86_64_retiring(uint64_t pa)
+{
+	return X86_64_RETIRING | pa;
+}
+
+static inline uint64_t x86_64_retiring_pa(uint64_t entry)
+{
+	return entry & X86_64_ADDR;
 }
 
 /*
@@ -158,6 +195,11 @@ static inline uint64_t x86_64_leaf(uint64_t attr, uint64_t pa, unsigned level, u
 	return pa | (attr | (level ? X86_64_PS : 0));
 }
 
+static inline uint64_t x86_64_leaf_attrs(uint64_t entry, unsigned level)
+{
+	return entry & ~(X86_64_ADDR | (level ? X86_64_PS : 0));
+}
+
 static inline unsigned x86_64_leaf_lg2(uint64_t entry, unsigned level)
 {
 	(void)entry;
@@ -189,6 +231,11 @@ static inline bool x86_64_leaf_accessed(uint64_t entry)
 static inline uint64_t x86_64_leaf_clean(uint64_t entry)
 {
 	return entry & ~X86_64_D;
+}
+
+static inline uint64_t x86_64_leaf_dirtied(uint64_t entry)
+{
+	return entry | X86_64_D;
 }
 
 /* As in Linux io_pgtable_v2.c, set_pgtable_attr. */
@@ -238,17 +285,28 @@ static const struct iopt_format x86_64_format = {
 		.pa_lg2 = 52,
 	},
 	.soft_dead = X86_64_DEAD,
-	.table_hw = X86_64_A | X86_64_EA,
+	.table_hw = X86_64_A | X86_64_EA | X86_64_TOUCHED,
+	.table_a = X86_64_A,
+	.table_touched = X86_64_TOUCHED,
+	.leaf_hw = X86_64_A | X86_64_EA | X86_64_D,
+	.leaf_pending = X86_64_PENDING,
 	.dirty_and = X86_64_D,
 	.kind = x86_64_kind,
+	.soft = x86_64_soft,
+	.frozen = x86_64_frozen,
+	.frozen_generation = x86_64_frozen_generation,
+	.retiring = x86_64_retiring,
+	.retiring_pa = x86_64_retiring_pa,
 	.leaf_attr = x86_64_leaf_attr,
 	.leaf = x86_64_leaf,
+	.leaf_attrs = x86_64_leaf_attrs,
 	.leaf_lg2 = x86_64_leaf_lg2,
 	.leaf_pa = x86_64_leaf_pa,
 	.leaf_prot = x86_64_leaf_prot,
 	.leaf_dirty = x86_64_leaf_dirty,
 	.leaf_accessed = x86_64_leaf_accessed,
 	.leaf_clean = x86_64_leaf_clean,
+	.leaf_dirtied = x86_64_leaf_dirtied,
 	.table = x86_64_table,
 	.table_pa = x86_64_table_pa,
 	.table_accessed = x86_64_table_accessed,

@@ -14,8 +14,10 @@
  *
  * Who may run at the same time
  *   The caller serialises operations that write the same IOVA range (iopt_map, iopt_map_sg,
- *   iopt_unmap). Every other pair may race on any number of threads: writers of disjoint ranges
- *   that share tables, iopt_translate, iopt_visit, iopt_sweep, iopt_stats, and the hardware itself.
+ *   iopt_unmap, iopt_protect, iopt_split, iopt_merge). Every other pair may race on any number of
+ *   threads: writers of disjoint ranges that share tables, iopt_translate, iopt_visit, iopt_sweep,
+ *   iopt_trim, iopt_stats, and the hardware itself. iopt_split and iopt_merge write the whole of
+ *   every leaf that they change, also where it reaches beyond their range.
  *   iopt_destroy comes after everything else has returned. A range may be mapped again only after
  *   the gather of its unmap was synced.
  */
@@ -107,6 +109,7 @@ const struct iopt_format_info *iopt_format_find(const char *name);
 #define IOPT_OWES_DIRTY	     0x04u /* dirty bits were cleared: no leaf-only hint */
 #define IOPT_OWES_DEVICE_TLB 0x08u /* device TLBs (ATS), after the IOTLB */
 #define IOPT_OWES_ALL	     0x10u /* the whole domain, whatever the ranges say */
+#define IOPT_OWES_NOW	     0x20u /* asked for by an operation under way (iopt_callbacks) */
 
 /** struct iopt_range - an IOVA range, both ends inclusive */
 struct iopt_range {
@@ -161,6 +164,7 @@ struct iopt_sink {
  * @tables:        unlinked tables, for the engine
  * @last_table:    the other end of that list
  * @nr_tables:     how many there are
+ * @sweeps:        which sweeps' accessed bits it pays for, for the engine
  *
  * One per thread or call; not locked. An invalidate callback reads the fields up to @leaf_lg2.
  */
@@ -174,6 +178,7 @@ struct iopt_gather {
 	struct iopt_table *tables;
 	struct iopt_table *last_table;
 	uint64_t nr_tables;
+	uint32_t sweeps;
 };
 
 /**
@@ -216,15 +221,25 @@ void iopt_sync(struct iopt_gather *gather);
  * @invalidate:  drop from IOTLB and paging-structure caches what @gather names, then, if it says
  *               so, from device TLBs; return when the hardware has done it and walks that were
  *               under way have ended. May run on any thread that calls the engine, several at once.
+ *               With IOPT_OWES_NOW an operation waits for it inside a read section: then it must
+ *               neither sleep nor wait for RCU.
  * @top_changed: the root or the number of levels changed: read them by iopt_hw() under a lock of
  *               the embedder's own, tell the device, return when it uses them. Several threads may
  *               call at once; the lock makes the last one write the newest. Only for formats that
  *               grow; NULL elsewhere. Paging-structure caches stay right (the old top is the new
  *               one's first child).
+ * @try_claim:   for background work (IOPT_CLAIM): whether first..last is the caller's from now on,
+ *               so that nobody else writes it (maps, unmaps, protects, splits or merges) until it
+ *               is released. Must not wait for whoever has it; several claims, of ranges that do
+ *               not overlap, may be held at once. May be called inside a read section: must not
+ *               sleep. NULL: IOPT_CLAIM is refused
+ * @release:     gives a claimed range back; the same range as in the claim
  */
 struct iopt_callbacks {
 	void (*invalidate)(void *ctx, const struct iopt_gather *gather);
 	void (*top_changed)(void *ctx, struct iopt_domain *domain);
+	bool (*try_claim)(void *ctx, uint64_t first, uint64_t last);
+	void (*release)(void *ctx, uint64_t first, uint64_t last);
 };
 
 /* struct iopt_config::flags */
@@ -234,6 +249,16 @@ struct iopt_callbacks {
 	0x4u /* the hardware caches not-present entries: map owes an invalidation */
 #define IOPT_SIGN_EXTEND 0x8u  /* IOVAs are sign-extended from bit iova_lg2 - 1 */
 #define IOPT_TRACK	 0x10u /* tracking is on from the start (implies IOPT_TRACKABLE) */
+#define IOPT_SPLIT \
+	0x20u /* iopt_unmap and iopt_protect split a leaf that an end of their range cuts */
+/*
+ * The hardware sets the accessed bit of every table entry on the way of a walk, so that a sweep may
+ * skip tables that no device touched. For formats with IOPT_CAN_ACCESSED_TABLES, in domains that
+ * are trackable: VT-d first stage, and second stage in scalable mode with SSADE set in the
+ * PASID-table entry. Not for AMD v2 tables: of what AMD units set in table entries no specification
+ * was at hand.
+ */
+#define IOPT_ACCESSED_TABLES 0x40u
 
 /**
  * struct iopt_config - how a domain is to be
@@ -418,6 +443,7 @@ int iopt_map_sg(struct iopt_domain *domain, uint64_t first, const struct iopt_se
 /* Flags of iopt_unmap(): each costs a scan of what goes. */
 #define IOPT_UNMAP_COUNT 0x1u /* count the bytes that were mapped */
 #define IOPT_UNMAP_FULL	 0x2u /* refuse a range with holes: -ENOENT, nothing changes */
+#define IOPT_UNMAP_TRIM	 0x4u /* give back the tables that this empties, as iopt_trim() does */
 
 /**
  * struct iopt_released - what an unmap took out
@@ -435,7 +461,8 @@ struct iopt_released {
 /**
  * iopt_unmap() - take everything out of a range
  * @domain:   the domain
- * @first:    first IOVA; both ends lie on leaf boundaries
+ * @first:    first IOVA; both ends lie on leaf boundaries, or the domain has IOPT_SPLIT: then a
+ *            leaf that an end cuts is split first, into the largest leaves that fit beside it
  * @last:     last IOVA
  * @flags:    IOPT_UNMAP_*
  * @gather:   gets what is owed; the device may reach the memory until it is synced
@@ -443,16 +470,120 @@ struct iopt_released {
  *
  * Crosses any number of leaves, levels and holes; takes whole tables at once where the range covers
  * them. While tracking is on, pages that are dirty are reported to the gather's sink: those of
- * single leaves at once, those of whole tables when it is synced, each page once. Never allocates.
+ * single leaves at once, those of whole tables when it is synced, each page once. Never allocates,
+ * unless it has to split.
  *
  * Return: 0, also if nothing was mapped; -EINVAL: misaligned, empty or backward range, a gather of
  * another domain, unknown flags; -ERANGE: beyond the domain's width, or beyond the sink's bitmap
  * while tracking; -ENOENT: a hole, with IOPT_UNMAP_FULL; -EOPNOTSUPP: an end of the range lies in
- * the middle of a larger leaf. On an error nothing changed.
- * Context: see the head of this file. Never sleeps.
+ * the middle of a larger leaf, and the domain has no IOPT_SPLIT; -ENOMEM: no table for a split. On
+ * an error nothing changed, but that leaves may have been split.
+ * Context: see the head of this file. Sleeps only to split.
  */
 int iopt_unmap(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags,
 	       struct iopt_gather *gather, struct iopt_released *released);
+
+/**
+ * iopt_protect() - give a live range other permissions
+ * @domain: the domain
+ * @first:  first IOVA; ends as for iopt_unmap()
+ * @last:   last IOVA
+ * @prot:   the new IOPT_READ and/or IOPT_WRITE, with attributes
+ * @gather: gets what is owed; the device may use the old permissions until it is synced
+ *
+ * Changes each leaf of the range where it stands; addresses, sizes, accessed and dirty bits stay,
+ * so that no access faults that both the old and the new permissions allow. Holes stay holes. A
+ * page that was written before the sync is still reported, by a sweep or by unmap.
+ *
+ * Return: 0, also if nothing is mapped; -EINVAL: as iopt_unmap(), or attributes that the format
+ * can't express; -ERANGE, -EOPNOTSUPP, -ENOMEM: as iopt_unmap(). On an error no permission changed.
+ * Context: see the head of this file. Sleeps only to split.
+ */
+int iopt_protect(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned prot,
+		 struct iopt_gather *gather);
+
+/* ---- splitting, merging, giving tables back ------------------------------------------------ */
+
+/* Flag of iopt_split() and iopt_merge(): claim each leaf's range first (iopt_callbacks::try_claim),
+ * and leave alone what somebody else has. Without it the caller owns the range. */
+#define IOPT_CLAIM     0x1u
+/* Flag of iopt_merge(): the whole range is to become one leaf, or the call says why not. */
+#define IOPT_MERGE_ONE 0x2u
+
+/**
+ * iopt_split() - make the leaves of a range smaller while devices use them
+ * @domain:   the domain
+ * @first:    first IOVA, a multiple of the granule
+ * @last:     last IOVA, one less than a multiple of the granule
+ * @leaf_lg2: the largest leaf that is to be left in the range, bytes, lg2; one of the domain's
+ *            sizes. ~0u: any, just no leaf is to cross an end of the range
+ * @flags:    IOPT_CLAIM or 0
+ * @gather:   gets what is owed: stale translations of the larger leaves
+ * @budget:   tables to look into or to fill before stopping early, 0: no limit. A leaf that needs
+ *            more than is left is split by one level at a time.
+ * @next:     set to where to go on, also after an error; may be NULL if @budget is 0
+ *
+ * A leaf that lies partly in the range is split outside of it into the largest leaves that fit. All
+ * tables below a leaf are filled in private and become visible by one exchange; no access faults
+ * meanwhile. Each piece is dirty if the leaf was. Runs are taken apart where they stand.
+ *
+ * Return: 0: done; 1: the budget was spent, go on at @next; -EINVAL: misaligned, empty or backward
+ * range, a size that the domain hasn't (below the smallest leaf, for one), unknown flags, IOPT_CLAIM
+ * without the callbacks, a gather of another domain; -ERANGE: beyond the domain's width; -ENOMEM: no
+ * table: what lies before @next is split, and the rest translates as before.
+ * Context: see the head of this file. May sleep, calls back.
+ */
+int iopt_split(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned leaf_lg2,
+	       unsigned flags, struct iopt_gather *gather, uint64_t budget, uint64_t *next);
+
+/**
+ * iopt_merge() - make leaves that continue each other one larger leaf while devices use them
+ * @domain:   the domain
+ * @first:    first IOVA
+ * @last:     last IOVA
+ * @leaf_lg2: the largest leaf that is to be made, bytes, lg2; one of the domain's sizes. ~0u: the
+ *            largest that the domain has
+ * @flags:    IOPT_CLAIM, IOPT_MERGE_ONE
+ * @gather:   gets the tables that are not needed any more
+ * @budget:   tables to look into before stopping early, 0: no limit
+ * @next:     set to where to go on; may be NULL if @budget is 0
+ *
+ * Where leaves in the range have the same attributes, physical addresses that continue each other,
+ * and together the alignment of a larger one, they become that leaf or run, the largest that fits
+ * into the range. No access faults meanwhile. The larger leaf is dirty if one of its pieces was,
+ * or if hardware wrote through a stale cached walk until the call's own invalidation. What does not
+ * fit together stays as it is.
+ *
+ * Return: 0: done; 1: the budget was spent, go on at @next; -EINVAL: misaligned, empty or backward
+ * range, a size that the domain hasn't, unknown flags, IOPT_CLAIM without the callbacks, a gather of
+ * another domain; -ERANGE: beyond the domain's width; -EOPNOTSUPP: the hardware forbids a live
+ * change of sizes. With IOPT_MERGE_ONE, having changed nothing: -EINVAL: the range is not a leaf of
+ * one of the domain's sizes; -ENOENT: it has a hole; -EXDEV: attributes differ, or addresses do not
+ * continue each other; -EBUSY: somebody else has claimed it.
+ * Context: see the head of this file. Calls back, never sleeps itself, never allocates.
+ */
+int iopt_merge(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned leaf_lg2,
+	       unsigned flags, struct iopt_gather *gather, uint64_t budget, uint64_t *next);
+
+/**
+ * iopt_trim() - give back tables that hold nothing
+ * @domain: the domain
+ * @first:  first IOVA
+ * @last:   last IOVA
+ * @gather: gets the tables; their range is invalidated by the call itself
+ * @budget: tables to look into before stopping early, 0: no limit
+ * @next:   set to where to go on if the call stopped early; may be NULL if @budget is 0
+ *
+ * Takes every table that is empty and translates some of the range, but the top. Mappers never wait
+ * for it: one that meets a table being taken keeps it, one that meets a table that is taken puts
+ * another one there.
+ *
+ * Return: 0: done; 1: the budget was spent, go on at @next; -EINVAL: backward range, a gather of
+ * another domain; -ERANGE: beyond the domain's width.
+ * Context: may race with everything. Calls back, never sleeps itself, never allocates.
+ */
+int iopt_trim(struct iopt_domain *domain, uint64_t first, uint64_t last, struct iopt_gather *gather,
+	      uint64_t budget, uint64_t *next);
 
 /* ---- look-up and walks --------------------------------------------------------------------- */
 
@@ -565,7 +696,8 @@ size_t iopt_visit(struct iopt_domain *domain, struct iopt_visit *visit, struct i
  *
  * On: dirty bits from before are cleared unreported and the whole domain is invalidated, so that
  * what a device writes after the call is reported, by a sweep or by unmap, and nothing older.
- * Off: hardware may go on setting dirty bits; unmap no longer reports them.
+ * Off: hardware may go on setting dirty bits; unmap no longer reports them, and iopt_map() uses all
+ * of the domain's leaf sizes again.
  * The embedder switches the hardware's own enable (see iopt_hw) on before and off after.
  *
  * Return: 0; -EOPNOTSUPP: the domain was not created for it.
@@ -573,6 +705,27 @@ size_t iopt_visit(struct iopt_domain *domain, struct iopt_visit *visit, struct i
  * race with everything else. May sleep, calls back.
  */
 int iopt_track(struct iopt_domain *domain, bool on);
+
+/**
+ * iopt_track_split() - switch dirty tracking on at a granularity, in steps
+ * @domain:   created with IOPT_TRACKABLE
+ * @leaf_lg2: the largest leaf that is to be tracked, bytes, lg2; one of the domain's sizes
+ * @flags:    IOPT_CLAIM or 0
+ * @budget:   as for iopt_split(), of this step; 0: no limit
+ * @next:     where to go on: starts 0, moved by each step
+ *
+ * Each call splits some of the domain's leaves (eagerly, so that no write waits for it later). From
+ * the first call on, leaves that are mapped are no larger either. The call that finds nothing left
+ * switches tracking on as iopt_track() does; a leaf that could not be claimed stays large, and is
+ * tracked as it is. iopt_track() off lifts the limit on new leaves again, also in the middle.
+ *
+ * Return: 0: tracking is on; 1: call again; -EINVAL: a size that the domain hasn't, unknown flags,
+ * IOPT_CLAIM without the callbacks; -EOPNOTSUPP: the domain was not created for it; -ENOMEM: no
+ * table, may be called again.
+ * Context: as iopt_track() and iopt_split() of the whole domain; one thread at a time.
+ */
+int iopt_track_split(struct iopt_domain *domain, unsigned leaf_lg2, unsigned flags, uint64_t budget,
+		     uint64_t *next);
 
 #define IOPT_SWEEP_CLEAR 0x1u /* clear what was reported; else only read */
 
@@ -592,6 +745,9 @@ int iopt_track(struct iopt_domain *domain, bool on);
  * is recorded before its bit is cleared: one that the sink refuses stays dirty. A page may be
  * reported by a sweep and by an unmap that ran at the same time. A leaf larger than the bitmap's
  * pages sets all of its bits, a smaller one the bit that it lies in.
+ * In a domain with IOPT_ACCESSED_TABLES, tables that no device touched since the last clearing sweep
+ * are not looked into; the gather of a clearing sweep then owes an invalidation even if nothing was
+ * dirty, and a clearing sweep that finds an earlier one's not synced pays that first.
  * Never blocks map, unmap or the readers.
  *
  * Return: 0: done; 1: the budget was spent, go on at @next; -EINVAL: backward range, unknown flags,
@@ -611,6 +767,8 @@ enum iopt_freed {
 	IOPT_FREED_RACE,  /* another mapper was first (the table may be back in a reserve) */
 	IOPT_FREED_BLOCK, /* a block was mapped over the empty table */
 	IOPT_FREED_UNMAP, /* an unmap covered all of it */
+	IOPT_FREED_TRIM,  /* it was empty */
+	IOPT_FREED_MERGE, /* its leaves became a larger one */
 	IOPT_NR_FREED
 };
 
@@ -623,6 +781,8 @@ enum iopt_freed {
  * @table_bytes_peak: most at any time
  * @freed:       freed so far, by reason
  * @grown:       how often the top grew
+ * @split:       leaves that were split into smaller ones
+ * @merged:      leaves that were made of smaller ones
  */
 struct iopt_stats {
 	uint64_t live[IOPT_MAX_LEVELS];
@@ -632,6 +792,8 @@ struct iopt_stats {
 	uint64_t table_bytes_peak;
 	uint64_t freed[IOPT_NR_FREED];
 	uint64_t grown;
+	uint64_t split;
+	uint64_t merged;
 };
 
 /**

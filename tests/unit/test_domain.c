@@ -28,7 +28,8 @@ static void top_changed(void *ctx, struct iopt_domain *domain)
 	(void)domain;
 }
 
-static const struct iopt_callbacks callbacks = { invalidate, top_changed };
+static const struct iopt_callbacks callbacks = { .invalidate = invalidate,
+						 .top_changed = top_changed };
 
 static struct iopt_config config_of(const char *format)
 {
