@@ -268,6 +268,13 @@ int iopt_sweep(struct iopt_domain *domain, uint64_t first, uint64_t last, unsign
 	return domain->ops->sweep(domain, first, last, flags, sink, gather, budget, next);
 }
 
+int iopt_trim(struct iopt_domain *domain, uint64_t first, uint64_t last, struct iopt_gather *gather,
+	      uint64_t budget, uint64_t *next)
+{
+	iopt_host_enter();
+	return domain->ops->trim(domain, first, last, gather, budget, next);
+}
+
 /* A sink that forgets: for dirty bits from before tracking. */
 static int forget(void *ctx, uint64_t first, uint64_t last)
 {
@@ -388,4 +395,6 @@ void iopt_stats(const struct iopt_domain *domain, struct iopt_stats *stats)
 	stats->table_bytes = stats->tables << table_lg2;
 	stats->table_bytes_peak = stats->tables_peak << table_lg2;
 	stats->grown = __atomic_load_n(&counts->grown, __ATOMIC_RELAXED);
+	stats->split = __atomic_load_n(&counts->split, __ATOMIC_RELAXED);
+	stats->merged = __atomic_load_n(&counts->merged, __ATOMIC_RELAXED);
 }

@@ -34,6 +34,8 @@ struct iopt_ops {
 	int (*sweep)(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags,
 		     const struct iopt_sink *sink, struct iopt_gather *gather, uint64_t budget,
 		     uint64_t *next);
+	int (*trim)(struct iopt_domain *domain, uint64_t first, uint64_t last,
+		    struct iopt_gather *gather, uint64_t budget, uint64_t *next);
 	void (*collect)(const struct iopt_table *table, const struct iopt_sink *sink);
 	void (*free_tables)(struct iopt_domain *domain);
 };
@@ -66,6 +68,8 @@ static inline unsigned top_levels(uint64_t top)
  * @raced:    never linked, since another mapper was faster
  * @peak:     most that were linked at any time
  * @grown:    how often the top grew
+ * @split:    leaves split
+ * @merged:   leaves made of smaller ones
  *
  * One atomic for each table that goes: what is there now is a difference.
  */
@@ -75,6 +79,8 @@ struct table_counts {
 	uint64_t raced;
 	uint64_t peak;
 	uint64_t grown;
+	uint64_t split;
+	uint64_t merged;
 };
 
 /**

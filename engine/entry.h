@@ -73,6 +73,31 @@ static inline void *slot_at(void *table, unsigned index)
 	return (char *)table + ((size_t)index << F->info.entry_lg2);
 }
 
+/* The table that an entry lies in: tables are aligned to their size. */
+static inline void *slot_table(void *slot)
+{
+	return (void *)((uintptr_t)slot &
+			(~(uintptr_t)0 << (F->info.index_lg2 + F->info.entry_lg2)));
+}
+
+/* Whether an entry is that value of the engine's own. */
+static inline bool entry_is(uint64_t entry, unsigned level, enum iopt_soft soft)
+{
+	return F->kind(entry, level) == IOPT_SOFT && F->soft(entry) == soft;
+}
+
+/* What a writer that holds an anchor in the table may store over: empty, or frozen in vain. */
+static inline bool entry_free(uint64_t entry, unsigned level)
+{
+	return !entry || entry_is(entry, level, IOPT_FROZEN);
+}
+
+/* Whether a leaf counts as dirty: its mark is set while stale caches may have written it. */
+static inline bool entry_dirty(uint64_t leaf)
+{
+	return F->leaf_dirty(leaf) || (leaf & F->leaf_pending);
+}
+
 static inline uint64_t entry_load(const void *slot)
 {
 	return __atomic_load_n((const uint64_t *)slot, __ATOMIC_RELAXED);
@@ -103,10 +128,27 @@ static inline bool entry_cas_release(void *slot, uint64_t *old, uint64_t entry)
 					   __ATOMIC_RELAXED);
 }
 
-/* Takes what others wrote (acquire) and comes after what this thread wrote (release). */
-static inline uint64_t entry_exchange(void *slot, uint64_t entry)
+/* The same, before all that this thread does next. */
+static inline bool entry_cas_acquire(void *slot, uint64_t *old, uint64_t entry)
 {
-	return __atomic_exchange_n((uint64_t *)slot, entry, __ATOMIC_ACQ_REL);
+	return __atomic_compare_exchange_n((uint64_t *)slot, old, entry, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
+/*
+ * Exchange an entry for another. Takes what others wrote (acquire) and comes after what this thread
+ * wrote (release). A retiring entry is left to its helpers, and returned: it may never be stored
+ * over (rule 5).
+ */
+static inline uint64_t entry_take(void *slot, unsigned level, uint64_t entry)
+{
+	uint64_t found = entry_load(slot);
+
+	while (!entry_is(found, level, IOPT_RETIRING) &&
+	       !__atomic_compare_exchange_n((uint64_t *)slot, &found, entry, false,
+					    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		;
+	return found;
 }
 
 static inline void entry_and(void *slot, uint64_t mask)

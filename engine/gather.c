@@ -15,6 +15,7 @@ static void gather_clear(struct iopt_gather *gather)
 	gather->tables = NULL;
 	gather->last_table = NULL;
 	gather->nr_tables = 0;
+	gather->sweeps = 0;
 }
 
 void iopt_gather_init(struct iopt_gather *gather, struct iopt_domain *domain,
@@ -64,17 +65,32 @@ static void collect_dirty(const struct iopt_gather *gather)
 			ops->collect(table, gather->sink);
 }
 
+/* Entries are in memory before the hardware looks again, what it wrote is read after it is done. */
+static void invalidate(const struct iopt_gather *gather)
+{
+	struct iopt_domain *domain = gather->domain;
+
+	iopt_host_publish();
+	domain->callbacks.invalidate(domain->ctx, gather);
+	iopt_host_observe();
+}
+
+void invalidate_now(struct iopt_domain *domain, uint64_t first, uint64_t last, uint32_t owes)
+{
+	struct iopt_gather gather;
+
+	iopt_gather_init(&gather, domain, NULL);
+	gather.owes = owes | IOPT_OWES_NOW;
+	gather_range_add(&gather, first, last);
+	invalidate(&gather);
+}
+
 void iopt_sync(struct iopt_gather *gather)
 {
 	struct iopt_domain *domain = gather->domain;
 
-	if (gather->owes) {
-		/* The cleared entries are in memory before the hardware is told to look again. */
-		iopt_host_publish();
-		domain->callbacks.invalidate(domain->ctx, gather);
-		/* What hardware wrote before it was done is read only after that. */
-		iopt_host_observe();
-	}
+	if (gather->owes)
+		invalidate(gather);
 	if (gather->tables) {
 		collect_dirty(gather);
 		iopt_host_table_defer(gather->tables);

@@ -67,6 +67,19 @@ static inline void gather_add(struct iopt_gather *gather, uint64_t first, uint64
 	gather_range_add(gather, first, last);
 }
 
+/**
+ * invalidate_now() - have the hardware drop a range in the middle of an operation
+ * @domain: the domain
+ * @first:  first IOVA
+ * @last:   last IOVA
+ * @owes:   IOPT_OWES_*
+ *
+ * Stores to entries before it are visible to the device before it, and what the device wrote until
+ * then is read after it.
+ * Context: inside a read section or not; the callback does not sleep.
+ */
+void invalidate_now(struct iopt_domain *domain, uint64_t first, uint64_t last, uint32_t owes);
+
 /* An unlinked table: freed through RCU once the gather is synced. */
 static inline void gather_table(struct iopt_gather *gather, struct iopt_table *table)
 {

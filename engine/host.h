@@ -13,6 +13,7 @@
  *                            first (uint64_t): IOVA of the table's first entry, once unlinked
  *                            level (uint8_t): level of the table
  *                            collect (uint8_t): its dirty bits are read after the invalidation
+ *                            freeze (uint32_t): trim's state of it (engine/retire.h); atomic
  *                            size_lg2 (uint8_t): its size in bytes; set by the allocator
  *   struct iopt_host_lock  a sleeping lock
  *
@@ -28,6 +29,8 @@
  *                          the descriptor of that table
  *   uint64_t iopt_host_table_pa(const struct iopt_table *table)
  *                          and back
+ *   struct iopt_table *iopt_host_table_at(const void *va)
+ *                          the descriptor of the table that is mapped from va on
  *   void iopt_host_publish(void)
  *                          stores to entries before it are visible to a device before any store (a
  *                          doorbell) after it

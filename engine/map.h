@@ -4,12 +4,15 @@
  * instance (instance.c).
  *
  * The caller owns the range. In the tables on the way others map and unmap beside it, so that a
- * table may appear where there was none; one that leads to the range does not go away, except by an
- * owner who breaks the contract: it leaves dead entries, which send the mapper back to the top.
+ * table may appear where there was none; and trim takes those that are empty. The mapper wins where
+ * trim is at it, finishes what trim has decided (retire.h), and never waits. A table that holds
+ * something goes away only by an owner who breaks the contract: it leaves dead entries, which send
+ * the mapper back to the top.
  */
 #ifndef ENGINE_MAP_H
 #define ENGINE_MAP_H
 
+#include "engine/retire.h"
 #include "engine/top.h"
 #include "engine/unmap.h"
 
@@ -150,10 +153,8 @@ struct writing {
 /* The first entry of all: the anchor (rule 1). No trim closes the table from then on. */
 static inline bool write_first(struct writing *w, uint64_t entry)
 {
-	uint64_t empty = 0;
-
 	if (w->anchor)
-		return entry_cas(w->slot, &empty, entry);
+		return entry_anchor(w->slot, w->level, entry, false);
 	entry_store(w->slot, entry);
 	return true;
 }
@@ -164,14 +165,22 @@ static inline unsigned writing_index(const struct writing *w, const void *slot)
 	return (unsigned)(((const char *)slot - (const char *)w->slot) >> F->info.entry_lg2);
 }
 
-/* An entry after the first, which was just seen to be empty. */
+/*
+ * An entry after the first, which was just seen to be free. The roll-back of a trim may empty it
+ * meanwhile.
+ */
 static inline void write_next(const struct writing *w, void *slot, uint64_t entry)
 {
-	uint64_t empty = 0;
+	uint64_t found;
 
-	if (!CHECKED)
+	if (!CHECKED) {
 		entry_store(slot, entry);
-	else if (!entry_cas(slot, &empty, entry))
+		return;
+	}
+	found = entry_load(slot);
+	while (entry_free(found, w->level) && !entry_cas(slot, &found, entry))
+		;
+	if (!entry_free(found, w->level))
 		iopt_host_breach("two operations write one range: map found its entry taken",
 				 w->iova + ((uint64_t)writing_index(w, slot)
 					    << entry_span_lg2(w->level)));
@@ -188,7 +197,7 @@ static inline unsigned write_singles(struct writing *w)
 	if (write_first(w, F->leaf(attr, pa, level, size_lg2, 0))) {
 		for (slot = slot_at(slot, 1); slot != end; slot = slot_at(slot, 1)) {
 			pa += size;
-			if (entry_load(slot))
+			if (!entry_free(entry_load(slot), level))
 				break;
 			write_next(w, slot, F->leaf(attr, pa, level, size_lg2, 0));
 		}
@@ -197,8 +206,8 @@ static inline unsigned write_singles(struct writing *w)
 	return w->conflict;
 }
 
-/* The first of nr entries, a power of two and at least 2, that is not empty; or nr. */
-static inline unsigned entries_empty(void *start, unsigned nr)
+/* The first of nr entries, a power of two and at least 2, that is not free; or nr. */
+static inline unsigned entries_empty(void *start, unsigned nr, unsigned level)
 {
 	void *slot, *end = slot_at(start, nr);
 	uint64_t any = 0, other = 0;
@@ -211,7 +220,7 @@ static inline unsigned entries_empty(void *start, unsigned nr)
 	}
 	if (!(any | other))
 		return nr;
-	for (i = 0; i < nr && !entry_load(slot_at(start, i)); i++)
+	for (i = 0; i < nr && entry_free(entry_load(slot_at(start, i)), level); i++)
 		;
 	return i;
 }
@@ -245,7 +254,7 @@ static inline unsigned write_runs(struct writing *w)
 	uint64_t pa = w->pa;
 
 	for (unsigned done = 0; done < w->nr; done += run, pa += 1ull << w->size_lg2) {
-		unsigned empty = entries_empty(slot_at(w->slot, done), run);
+		unsigned empty = entries_empty(slot_at(w->slot, done), run, w->level);
 
 		w->conflict = done + (empty < run ? empty : 0);
 		if (empty < run || !write_run(w, done, run, pa))
@@ -341,35 +350,6 @@ static void chain_undo(struct mapping *m, const struct chain *chain)
 }
 
 /*
- * Install (rule 2): a new table, and those between, with the piece's first leaves already inside,
- * become visible by one compare-and-exchange of an empty entry. The loser keeps its tables, which
- * nobody saw.
- */
-static enum step install(struct mapping *m, struct piece *piece, const struct place *above)
-{
-	uint64_t entry, empty = 0;
-	struct chain chain;
-
-	chain.nr = above->level - piece->level;
-	chain.entries = 0;
-	if (m->nr_spare < chain.nr) {
-		m->need = chain.nr;
-		return STEP_ALLOC;
-	}
-	chain_build(m, piece, &chain);
-	entry = F->table(iopt_host_table_pa(chain.tables[chain.nr - 1]), above->level);
-	if (!entry_cas_release(place_slot(above), &empty, entry)) {
-		chain_undo(m, &chain);
-		return STEP_AGAIN;
-	}
-	entries_writeback(m->domain, place_slot(above), 1);
-	for (unsigned i = 0; i < chain.nr; i++)
-		count_linked(m->domain, piece->level + i);
-	piece_pass(m, piece, chain.entries);
-	return STEP_DONE;
-}
-
-/*
  * A leaf is to go where a table hangs (rule 6): that table must be empty, and so must be every
  * other one in the range of this call, before any is replaced. Hardware may have cached the way
  * into the old table, so that the call owes an invalidation before it returns (hazard 2). All
@@ -400,6 +380,28 @@ static enum step replace_table(struct mapping *m, struct piece *piece, const str
 	return STEP_DONE;
 }
 
+/*
+ * A value of the engine's own lies where the piece goes on: trim has decided about the table that it
+ * lies in, or that hung there. Whatever was left to do, look again from the top.
+ */
+static enum step resolve_soft(struct mapping *m, const struct place *place, uint64_t entry)
+{
+	struct iopt_table *table;
+
+	switch (F->soft(entry)) {
+	case IOPT_FROZEN:
+		if (!freeze_closed(iopt_host_table_at(place->table), entry))
+			break;
+		table = retire_closed(m->domain, place->table, place->level, m->next);
+		if (table)
+			gather_table(mapping_gather(m), table);
+		break;
+	case IOPT_RETIRING: retire_finish(m->domain, place, entry, m->next); break;
+	default: break; /* dead: the table is not in use any more */
+	}
+	return STEP_AGAIN;
+}
+
 /* An entry that is not empty lies where the piece goes on. */
 static enum step resolve(struct mapping *m, struct piece *piece, struct place *place)
 {
@@ -412,8 +414,38 @@ static enum step resolve(struct mapping *m, struct piece *piece, struct place *p
 		if (place->level != piece->level)
 			return STEP_AGAIN;
 		return replace_table(m, piece, place, entry);
-	default: return STEP_AGAIN; /* empty by now, or dead: the table is not in use any more */
+	case IOPT_SOFT: return resolve_soft(m, place, entry);
+	default: return STEP_AGAIN; /* empty by now */
 	}
+}
+
+/*
+ * Install (rule 2): a new table, and those between, with the piece's first leaves already inside,
+ * become visible by one compare-and-exchange of an empty entry. The loser keeps its tables, which
+ * nobody saw.
+ */
+static enum step install(struct mapping *m, struct piece *piece, struct place *above)
+{
+	struct chain chain;
+	uint64_t entry;
+
+	chain.nr = above->level - piece->level;
+	chain.entries = 0;
+	if (m->nr_spare < chain.nr) {
+		m->need = chain.nr;
+		return STEP_ALLOC;
+	}
+	chain_build(m, piece, &chain);
+	entry = F->table(iopt_host_table_pa(chain.tables[chain.nr - 1]), above->level);
+	if (!entry_anchor(place_slot(above), above->level, entry, true)) {
+		chain_undo(m, &chain);
+		return resolve(m, piece, above);
+	}
+	entries_writeback(m->domain, place_slot(above), 1);
+	for (unsigned i = 0; i < chain.nr; i++)
+		count_linked(m->domain, piece->level + i);
+	piece_pass(m, piece, chain.entries);
+	return STEP_DONE;
 }
 
 /*
@@ -446,7 +478,8 @@ static inline enum step map_table(struct mapping *m, struct piece *piece, uint64
 
 	entry = place_find(top, m->next, piece->level, &place);
 	if (place.level > piece->level)
-		return entry ? resolve(m, piece, &place) : install(m, piece, &place);
+		return entry_free(entry, place.level) ? install(m, piece, &place)
+						      : resolve(m, piece, &place);
 
 	writing_init(&w, m, piece, place.table, true);
 	written = write_entries(&w);

@@ -13,6 +13,7 @@
 #include "engine/read.h"
 #include "engine/sink.h"
 #include "engine/table.h"
+#include "engine/trim.h"
 
 /**
  * struct unmapping - one call of unmap()
@@ -104,19 +105,19 @@ static uint64_t table_bytes(const void *table)
 static bool take_run(struct place *place, const struct leaf *leaf, uint64_t entry, unsigned end,
 		     uint64_t instead)
 {
-	bool dirty = F->leaf_dirty(entry);
+	bool dirty = entry_dirty(entry);
 
 	while (place->index < end && place->index + 1 < leaf->index + leaf->run) {
 		place->index++;
-		dirty |= F->leaf_dirty(entry_exchange(place_slot(place), instead));
+		dirty |= entry_dirty(entry_take(place_slot(place), place->level, instead));
 	}
 	return dirty;
 }
 
 /*
- * Everything below an unlinked table goes with it. In interior tables every entry is exchanged for
- * dead: whose exchange removes a table frees it (rule 7), and a mapper that breaks the contract
- * can't hang another one in after we passed (rule 6). A table of level 0 is left as it is: its
+ * Everything below an unlinked table goes with it. In interior tables every entry but retiring ones
+ * is exchanged for dead: whose exchange removes a table frees it (rule 7), and a mapper that breaks
+ * the contract can't hang another one in after we passed (rule 6). A table of level 0 is left as it is: its
  * leaves are read after the invalidation, when no cached walk writes to them any more.
  */
 static void take_table(struct unmapping *u, uint64_t pa, unsigned level, uint64_t first)
@@ -126,7 +127,7 @@ static void take_table(struct unmapping *u, uint64_t pa, unsigned level, uint64_
 
 	for (; level > 0 && place.index < table_entries(); place.index++) {
 		uint64_t start = first + ((uint64_t)place.index << entry_span_lg2(level));
-		uint64_t entry = entry_exchange(place_slot(&place), F->soft_dead);
+		uint64_t entry = entry_take(place_slot(&place), level, F->soft_dead);
 		enum iopt_kind kind = F->kind(entry, level);
 		struct leaf leaf;
 
@@ -171,7 +172,17 @@ static bool unlink_table(struct unmapping *u, const struct place *place, uint64_
 }
 
 /*
- * Clear the leaves among the entries index..end of a table, up to one that leads to a table. Only
+ * Whether an entry leads to a table, or caches may still lead to the one that hung there: then its
+ * range is owed as a whole (rule 6).
+ */
+static inline bool leads_on(uint64_t entry, unsigned level)
+{
+	return level > 0 &&
+	       (F->kind(entry, level) == IOPT_TABLE || entry_is(entry, level, IOPT_RETIRING));
+}
+
+/*
+ * Clear the leaves among the entries index..end of a table, up to one that leads on. Only
  * entries that were seen to hold a leaf are stored to, each once. The first store, and the first
  * after a hole, is a release: it comes after the stores of whoever mapped the run (rule 3).
  *
@@ -185,11 +196,10 @@ static inline unsigned clear_leaves(void *table, const unsigned level, unsigned 
 
 	while (slot != behind) {
 		uint64_t entry = entry_load(slot);
-		enum iopt_kind kind = F->kind(entry, level);
 
-		if (kind == IOPT_TABLE)
-			break;
-		if (kind != IOPT_LEAF) {
+		if (F->kind(entry, level) != IOPT_LEAF) {
+			if (leads_on(entry, level))
+				break;
 			holes++;
 			slot = slot_at(slot, 1);
 			continue;
@@ -215,17 +225,16 @@ static unsigned clear_leaves_exactly(struct unmapping *u, struct place *place, u
 
 	for (; place->index <= end; place->index++) {
 		uint64_t entry = entry_load(place_slot(place));
-		enum iopt_kind kind = F->kind(entry, place->level);
 		struct leaf leaf;
 
-		if (kind == IOPT_TABLE)
+		if (leads_on(entry, place->level))
 			break;
-		if (kind != IOPT_LEAF)
+		if (F->kind(entry, place->level) != IOPT_LEAF)
 			continue;
 		leaf_read(place, entry,
 			  iova + ((uint64_t)(place->index - start) << entry_span_lg2(place->level)),
 			  &leaf);
-		entry = entry_exchange(place_slot(place), 0);
+		entry = entry_take(place_slot(place), place->level, 0);
 		first = place->index;
 		if (CHECKED && F->kind(entry, place->level) != IOPT_LEAF)
 			iopt_host_breach("two operations write one range: unmap found its entry "
@@ -239,7 +248,7 @@ static unsigned clear_leaves_exactly(struct unmapping *u, struct place *place, u
 }
 
 /*
- * Clear what is a leaf among the entries place->index..end, up to one that leads to a table; iova
+ * Clear what is a leaf among the entries place->index..end, up to one that leads on; iova
  * is the first of the entry place->index. All leaves that begin there end there.
  *
  * Returns how many entries were passed.
@@ -267,12 +276,18 @@ static inline unsigned unmap_leaves(struct unmapping *u, struct place *place, un
 
 static void unmap_table(struct unmapping *u, struct place *place, uint64_t first, uint64_t last);
 
-/* An entry that leads to a table, of which first..last is asked for. */
+/* An entry that leads on, of which first..last is asked for. */
 static void unmap_below(struct unmapping *u, const struct place *place, uint64_t entry,
 			uint64_t first, uint64_t last)
 {
 	struct place below = *place;
 
+	if (F->kind(entry, place->level) != IOPT_TABLE) {
+		/* Retiring: left to its helpers. Nothing is mapped there. */
+		gather_add(u->gather, first, last, IOPT_OWES_LEAVES | IOPT_OWES_TABLES,
+			   F->info.granule_lg2);
+		return;
+	}
 	if (last - first == entry_mask(place->level)) {
 		if (unlink_table(u, place, entry, 0, first))
 			released(u, first, last, IOPT_OWES_TABLES, F->info.granule_lg2);
@@ -292,7 +307,7 @@ static void unmap_table(struct unmapping *u, struct place *place, uint64_t first
 	while (place->index <= end) {
 		uint64_t entry = entry_load_table(place_slot(place));
 
-		if (place->level > 0 && F->kind(entry, place->level) == IOPT_TABLE) {
+		if (leads_on(entry, place->level)) {
 			unmap_below(u, place, entry, first,
 				    (first | mask) < last ? (first | mask) : last);
 			place->index++;
@@ -388,7 +403,8 @@ static int unmap_check(const struct iopt_domain *domain, uint64_t first, uint64_
 	uint64_t mask = entry_mask(0);
 
 	if ((first & mask) || (~last & mask) || first > last ||
-	    (flags & ~(IOPT_UNMAP_COUNT | IOPT_UNMAP_FULL)) || gather->domain != domain)
+	    (flags & ~(IOPT_UNMAP_COUNT | IOPT_UNMAP_FULL | IOPT_UNMAP_TRIM)) ||
+	    gather->domain != domain)
 		return -IOPT_EINVAL;
 	return domain_has(domain, first, last) ? 0 : -IOPT_ERANGE;
 }
@@ -442,6 +458,8 @@ static __attribute__((noinline)) int unmap_long(struct iopt_domain *domain, uint
 	else
 		error = unmap_range(&u);
 	iopt_host_read_unlock();
+	if (!error && (flags & IOPT_UNMAP_TRIM) && u.went.first <= u.went.last)
+		trim(domain, first, last, gather, 0, NULL);
 	if (!error && result)
 		*result =
 			(struct iopt_released){ u.went.first, u.went.last, u.count ? u.bytes : 0 };

@@ -30,6 +30,7 @@
  * @state:    enum iopt_posix_state in the low two bits, generation above; atomic, anyone may read
  * @level:    the engine's
  * @collect:  the engine's
+ * @freeze:   the engine's
  * @size_lg2: size of the table. One that is larger than a page is known by its first page; only
  *            @state is kept in the other ones too.
  */
@@ -38,6 +39,7 @@ struct iopt_table {
 	struct iopt_posix_rcu_head rcu;
 	uint64_t first;
 	uint32_t state;
+	uint32_t freeze;
 	uint8_t level;
 	uint8_t collect;
 	uint8_t size_lg2;
@@ -64,6 +66,11 @@ static inline struct iopt_table *iopt_host_table(uint64_t pa)
 	struct iopt_table *chunk = iopt_host_va(pa & ~(IOPT_POSIX_CHUNK_BYTES - 1));
 
 	return chunk + ((pa & (IOPT_POSIX_CHUNK_BYTES - 1)) >> IOPT_POSIX_PAGE_LG2);
+}
+
+static inline struct iopt_table *iopt_host_table_at(const void *va)
+{
+	return iopt_host_table((uint64_t)(uintptr_t)va - iopt_posix_offset);
 }
 
 static inline uint64_t iopt_host_table_pa(const struct iopt_table *table)

@@ -257,6 +257,7 @@ struct iopt_table *iopt_host_table_alloc(unsigned size_lg2)
 	table->first = 0;
 	table->level = 0;
 	table->collect = 0;
+	table->freeze = 0;
 	table->size_lg2 = (uint8_t)size_lg2;
 	memset(iopt_host_va(iopt_host_table_pa(table)), 0, IOPT_POSIX_PAGE_BYTES << order);
 	set_state(table, IOPT_POSIX_LIVE);

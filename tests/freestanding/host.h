@@ -13,6 +13,7 @@
 struct iopt_table {
 	struct iopt_table *next;
 	uint64_t first;
+	uint32_t freeze;
 	uint8_t level;
 	uint8_t collect;
 	uint8_t size_lg2;
@@ -27,6 +28,7 @@ void iopt_host_read_lock(void);
 void iopt_host_read_unlock(void);
 void *iopt_host_va(uint64_t pa);
 struct iopt_table *iopt_host_table(uint64_t pa);
+struct iopt_table *iopt_host_table_at(const void *va);
 uint64_t iopt_host_table_pa(const struct iopt_table *table);
 void iopt_host_publish(void);
 void iopt_host_observe(void);

@@ -106,7 +106,7 @@ static void bad_ranges(void **state)
 		}
 		check_refused(PAGE, PAGE - 1, 0, -EINVAL); /* length zero */
 		check_refused(4 * PAGE, PAGE - 1, 0, -EINVAL);
-		check_refused(0, PAGE - 1, 4, -EINVAL); /* no such flag */
+		check_refused(0, PAGE - 1, 8, -EINVAL); /* no such flag */
 		check_refused(0, PAGE - 1, ~0u, -EINVAL);
 		done();
 	}
