@@ -19,8 +19,9 @@ static const struct iopt_ops *const all_ops[] = {
 };
 
 #define NR_FORMATS (sizeof(all_ops) / sizeof(all_ops[0]))
-#define CONFIG_FLAGS \
-	(IOPT_TRACKABLE | IOPT_NONCOHERENT | IOPT_CACHES_EMPTY | IOPT_SIGN_EXTEND | IOPT_TRACK)
+#define CONFIG_FLAGS                                                                             \
+	(IOPT_TRACKABLE | IOPT_NONCOHERENT | IOPT_CACHES_EMPTY | IOPT_SIGN_EXTEND | IOPT_TRACK | \
+	 IOPT_SPLIT | IOPT_ACCESSED_TABLES)
 
 const struct iopt_format_info *iopt_format_info(size_t index)
 {
@@ -121,8 +122,12 @@ static int check_flags(const struct iopt_config *config, const struct iopt_forma
 	if (config->flags & ~CONFIG_FLAGS)
 		return -IOPT_EINVAL;
 	if ((track && !(info->abilities & IOPT_CAN_TRACK_DIRTY)) ||
-	    ((config->flags & IOPT_SIGN_EXTEND) && !(info->abilities & IOPT_CAN_SIGN_EXTEND)))
+	    ((config->flags & IOPT_SIGN_EXTEND) && !(info->abilities & IOPT_CAN_SIGN_EXTEND)) ||
+	    ((config->flags & IOPT_ACCESSED_TABLES) &&
+	     !(info->abilities & IOPT_CAN_ACCESSED_TABLES)))
 		return -IOPT_EOPNOTSUPP;
+	if ((config->flags & IOPT_ACCESSED_TABLES) && !track)
+		return -IOPT_EINVAL;
 	/* Hardware sets dirty bits in memory while the engine's are in a cache: never both. */
 	if (track && (config->flags & IOPT_NONCOHERENT))
 		return -IOPT_EINVAL;

@@ -83,6 +83,22 @@ struct table_counts {
 	uint64_t merged;
 };
 
+#define SWEEP_DEBTS 32u
+
+/**
+ * struct sweep_debts - walk caches that clearing sweeps owe since they took accessed bits
+ * @held:   bit n: place n belongs to a gather that is not synced yet; atomic
+ * @owed:   bit n: the range of place n is not invalidated yet; atomic
+ * @ranges: written and read by clearing sweeps alone, under their lock
+ *
+ * A sync clears the bits of its gather in both words, when the hardware has done it.
+ */
+struct sweep_debts {
+	uint32_t held;
+	uint32_t owed;
+	struct iopt_range ranges[SWEEP_DEBTS];
+};
+
 /**
  * struct iopt_domain - one IOVA space and its tables
  * @ops:        the format's instance
@@ -100,6 +116,7 @@ struct table_counts {
  * @newest:     top word of the newest top
  * @debts:      of a checked build: ranges that are not synced
  * @sweep_lock: held by clearing sweeps, by nobody else
+ * @sweep_debts: what they owe each other
  * @counts:     changed where tables come and go only
  *
  * The members up to @short_unmap are read by every operation and hardly ever written.
@@ -122,6 +139,7 @@ struct iopt_domain {
 	struct iopt_callbacks callbacks;
 	void *ctx;
 	struct iopt_host_lock sweep_lock;
+	struct sweep_debts sweep_debts;
 	struct debts debts;
 
 	/* Away from the line above: written by mappers that add tables. */

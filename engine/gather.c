@@ -5,8 +5,6 @@
  */
 #include "engine/gather.h"
 
-#define NO_LEAF 0xff
-
 static void gather_clear(struct iopt_gather *gather)
 {
 	gather->owes = 0;
@@ -36,6 +34,7 @@ int iopt_gather_merge(struct iopt_gather *into, struct iopt_gather *from)
 	into->owes |= from->owes;
 	for (uint32_t i = 0; i < from->nr_ranges; i++)
 		gather_range_add(into, from->ranges[i].first, from->ranges[i].last);
+	into->sweeps |= from->sweeps;
 	if (from->leaf_lg2 < into->leaf_lg2)
 		into->leaf_lg2 = from->leaf_lg2;
 	if (from->tables) {
@@ -91,6 +90,10 @@ void iopt_sync(struct iopt_gather *gather)
 
 	if (gather->owes)
 		invalidate(gather);
+	if (gather->sweeps) {
+		__atomic_fetch_and(&domain->sweep_debts.owed, ~gather->sweeps, __ATOMIC_RELEASE);
+		__atomic_fetch_and(&domain->sweep_debts.held, ~gather->sweeps, __ATOMIC_RELEASE);
+	}
 	if (gather->tables) {
 		collect_dirty(gather);
 		iopt_host_table_defer(gather->tables);

@@ -48,13 +48,16 @@ static inline void gather_range_add(struct iopt_gather *gather, uint64_t first, 
 	}
 }
 
+/* iopt_gather::leaf_lg2 while no leaf went. */
+#define NO_LEAF 0xffu
+
 /**
  * gather_add() - a range is owed
  * @gather:   the caller's own
  * @first:    first IOVA
  * @last:     last IOVA: all of every leaf that went, whole runs included (design hazard 4)
  * @owes:     IOPT_OWES_*
- * @leaf_lg2: smallest leaf that went
+ * @leaf_lg2: smallest leaf that went, or NO_LEAF
  */
 static inline void gather_add(struct iopt_gather *gather, uint64_t first, uint64_t last,
 			      uint32_t owes, unsigned leaf_lg2)

@@ -241,6 +241,9 @@ static void visit_table(struct visiting *v, const struct place *place, uint64_t 
 	v->visit->below = (uint8_t)place->level;
 }
 
+/* A leaf that is pending: for the engine, beside IOPT_ITEM_*. It counts as dirty. */
+#define ITEM_PENDING 0x80u
+
 /* The hardware need not set accessed or dirty in all entries of a run. */
 static uint8_t run_flags(const struct place *place, const struct leaf *leaf)
 {
@@ -253,7 +256,8 @@ static uint8_t run_flags(const struct place *place, const struct leaf *leaf)
 		if (F->kind(entry, place->level) != IOPT_LEAF ||
 		    F->leaf_lg2(entry, place->level) != leaf->size_lg2)
 			continue;
-		flags |= F->leaf_dirty(entry) ? IOPT_ITEM_DIRTY : 0;
+		flags |= entry_dirty(entry) ? IOPT_ITEM_DIRTY : 0;
+		flags |= entry & F->leaf_pending ? ITEM_PENDING : 0;
 		flags |= F->leaf_accessed(entry) ? IOPT_ITEM_ACCESSED : 0;
 	}
 	return flags;
@@ -273,7 +277,7 @@ static void visit_leaf(struct visiting *v, const struct place *place, uint64_t t
 	item->level = (uint8_t)place->level;
 	item->leaf_lg2 = (uint8_t)leaf->size_lg2;
 	item->prot = (uint8_t)F->leaf_prot(entry);
-	item->flags = run_flags(place, leaf);
+	item->flags = run_flags(place, leaf) & ~ITEM_PENDING;
 }
 
 /*

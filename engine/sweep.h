@@ -13,6 +13,14 @@
  * - Elsewhere by compare-and-exchange, over nothing but a leaf of the size that was recorded.
  *
  * So a page that an unmap takes at the same moment may be reported by both, never by neither.
+ *
+ * Where hardware marks tables accessed (IOPT_ACCESSED_TABLES), a clearing sweep costs what devices
+ * touched. Of a table entry whose whole range it sweeps it takes the accessed bit and leaves
+ * "touched" instead: a cached walk may still dirty leaves below without setting accessed again, so
+ * that the next sweep looks once more, and takes "touched". The walk caches of that range are
+ * invalidated in between: by the sync of this sweep's gather, else by the next sweep before it
+ * starts (struct sweep_debts). What is neither accessed nor touched has nothing dirty below it.
+ * A sweep that stops early, or leaves a leaf dirty, gives the whole way down to it accessed back.
  */
 #ifndef ENGINE_SWEEP_H
 #define ENGINE_SWEEP_H
@@ -20,24 +28,131 @@
 #include "engine/gather.h"
 #include "engine/read.h"
 #include "engine/sink.h"
+#include "engine/touch.h"
 
 /**
  * struct sweeping - one call of sweep()
- * @scan:   where it is
- * @first:  first IOVA of the range
- * @clear:  clear what is recorded
- * @sink:   where to
- * @gather: gets what clearing owes
- * @error:  what the sink said
+ * @scan:    where it is
+ * @first:   first IOVA of the range
+ * @clear:   clear what is recorded
+ * @skips:   tables that no device touched are skipped
+ * @sink:    where to
+ * @gather:  gets what clearing owes
+ * @error:   what the sink said
+ * @budget:  tables to look into before it stops; 0: no limit
+ * @section: how many are left before it leaves this read section
+ * @stop:    leave the read section: come back by address, if at all
+ * @entered: by level: last IOVA of the entry of that level that was decided to be looked below
+ * @levels:  bit n: @entered of level n is valid
+ * @taken:   where accessed bits were taken; first > last: nowhere
  */
 struct sweeping {
 	struct scan scan;
 	uint64_t first;
 	bool clear;
+	bool skips;
 	const struct iopt_sink *sink;
 	struct iopt_gather *gather;
 	int error;
+	uint64_t budget;
+	unsigned section;
+	bool stop;
+	uint64_t entered[IOPT_MAX_LEVELS];
+	unsigned levels;
+	struct iopt_range taken;
 };
+
+/* ---- accessed bits ------------------------------------------------------------------------- */
+
+/* Pay what earlier sweeps of this range owe and nobody has synced. Context: the sweep lock. */
+static void debts_of_sweeps_pay(struct iopt_domain *domain, uint64_t first, uint64_t last)
+{
+	struct sweep_debts *debts = &domain->sweep_debts;
+
+	for (uint32_t left = __atomic_load_n(&debts->owed, __ATOMIC_ACQUIRE); left;
+	     left &= left - 1) {
+		struct iopt_range *range = &debts->ranges[bits_low(left)];
+
+		if (range->first > last || range->last < first)
+			continue;
+		invalidate_now(domain, range->first, range->last,
+			       IOPT_OWES_LEAVES | IOPT_OWES_TABLES);
+		__atomic_fetch_and(&debts->owed, ~(left & -left), __ATOMIC_RELAXED);
+	}
+}
+
+/*
+ * What a sweep took accessed bits from is owed by its gather from now on, which holds one of the
+ * domain's places until it is synced; if there is none left, it is paid here.
+ * Context: the sweep lock.
+ */
+static void debt_of_sweep(struct sweeping *s)
+{
+	struct iopt_domain *domain = s->scan.domain;
+	struct sweep_debts *debts = &domain->sweep_debts;
+	uint32_t held = __atomic_load_n(&debts->held, __ATOMIC_ACQUIRE);
+	uint32_t owed = __atomic_load_n(&debts->owed, __ATOMIC_ACQUIRE);
+	uint32_t bit = s->gather->sweeps ? s->gather->sweeps & -s->gather->sweeps : ~held & -~held;
+
+	if (s->taken.first > s->taken.last)
+		return;
+	if (!bit) {
+		invalidate_now(domain, s->taken.first, s->taken.last,
+			       IOPT_OWES_LEAVES | IOPT_OWES_TABLES);
+		return;
+	}
+	if (owed & bit)
+		range_grow(&debts->ranges[bits_low(bit)], s->taken.first, s->taken.last);
+	else
+		debts->ranges[bits_low(bit)] = s->taken;
+	s->gather->sweeps |= bit;
+	__atomic_fetch_or(&debts->held, bit, __ATOMIC_RELAXED);
+	__atomic_fetch_or(&debts->owed, bit, __ATOMIC_RELAXED);
+}
+
+/*
+ * Take the marks of a table entry whose whole range is swept: accessed becomes touched, and touched
+ * goes. Returns what was there.
+ */
+static uint64_t marks_take(struct sweeping *s, const struct place *place, uint64_t entry)
+{
+	const uint64_t marks = F->table_a | F->table_touched;
+	uint64_t first = s->scan.next & ~entry_mask(place->level);
+	uint64_t last = s->scan.next | entry_mask(place->level);
+	uint64_t left;
+
+	if (!s->clear || first < s->first || last > s->scan.last)
+		return entry & marks;
+	do {
+		if (F->kind(entry, place->level) != IOPT_TABLE)
+			return marks;
+		left = entry & F->table_a ? F->table_touched : 0;
+	} while ((entry & marks) &&
+		 !entry_cas_acquire(place_slot(place), &entry, (entry & ~marks) | left));
+	if (entry & F->table_a) {
+		/* Dirty below or not; and no leaf-only hint. */
+		gather_add(s->gather, first, last,
+			   IOPT_OWES_LEAVES | IOPT_OWES_TABLES | IOPT_OWES_DIRTY, NO_LEAF);
+		range_grow(&s->taken, first, last);
+	}
+	return entry & marks;
+}
+
+/* Whether to look below a table entry: decided once, however often the way leads through it. */
+static bool sweep_enters(struct sweeping *s, const struct place *place, uint64_t entry)
+{
+	uint64_t last = s->scan.next | entry_mask(place->level);
+
+	if (!s->skips || (s->levels >> place->level & 1 && s->entered[place->level] == last))
+		return true;
+	if (!marks_take(s, place, entry))
+		return false;
+	s->entered[place->level] = last;
+	s->levels |= 1u << place->level;
+	return true;
+}
+
+/* ---- leaves -------------------------------------------------------------------------------- */
 
 /* Dirty bits of up to 64 entries of level 0, from a slot on. */
 static inline uint64_t dirty_mask(const void *slot, unsigned n)
@@ -70,7 +185,8 @@ static inline void clear_mask(struct sweeping *s, void *slot, uint64_t mask, uin
 
 /*
  * A table of level 0 whose leaves are one entry each, 64 entries at a time. Leaves that lie only
- * partly in the range are left to sweep_leaf().
+ * partly in the range are left to sweep_leaf(); none of these is ever pending, since nothing smaller
+ * is made of it.
  */
 static void sweep_words(struct sweeping *s, struct place *place)
 {
@@ -114,40 +230,28 @@ static bool clean_entry(const struct place *place, unsigned index, unsigned size
 	return false;
 }
 
-/* A leaf of any size: dirty if one of its entries is; all are cleared, or none. */
+/*
+ * A leaf of any size: dirty if one of its entries is; all are cleared, or none. What stays dirty, or
+ * may yet become so, is found by the next sweep.
+ */
 static void sweep_leaf(struct sweeping *s, const struct place *place, const struct leaf *leaf)
 {
 	uint64_t first = leaf->first > s->first ? leaf->first : s->first;
 	uint64_t last = leaf->last < s->scan.last ? leaf->last : s->scan.last;
+	unsigned flags = run_flags(place, leaf);
+	bool stays = flags & ITEM_PENDING;
 
-	if (!(run_flags(place, leaf) & IOPT_ITEM_DIRTY))
+	if (!(flags & IOPT_ITEM_DIRTY))
 		return;
 	s->error = sink_record(s->sink, first, last);
 	if (s->error || !s->clear || first != leaf->first || last != leaf->last)
 		return;
 	for (unsigned i = 0; i < leaf->run; i++)
-		clean_entry(place, leaf->index + i, leaf->size_lg2);
+		stays |= !clean_entry(place, leaf->index + i, leaf->size_lg2);
 	gather_add(s->gather, first, last,
 		   IOPT_OWES_LEAVES | IOPT_OWES_DIRTY | IOPT_OWES_DEVICE_TLB, leaf->size_lg2);
-}
-
-static void sweep_entries(struct sweeping *s, struct place *place, uint64_t entry)
-{
-	do {
-		uint64_t last = s->scan.next | entry_mask(place->level);
-
-		if (F->kind(entry, place->level) == IOPT_LEAF) {
-			struct leaf leaf;
-
-			leaf_read(place, entry, s->scan.next, &leaf);
-			sweep_leaf(s, place, &leaf);
-			if (s->error)
-				return;
-			last = leaf.last;
-			place->index = leaf.index + leaf.run - 1;
-		}
-		scan_pass(&s->scan, last);
-	} while (scan_entry(&s->scan, place, place->index + 1, &entry));
+	if (stays)
+		path_touch(s->scan.domain, leaf->first);
 }
 
 /* Whether the whole of level 0 can be taken in words from here: whole granules, no runs. */
@@ -157,17 +261,62 @@ static inline bool sweeps_words(const struct sweeping *s)
 	       s->scan.last - s->scan.next >= entry_mask(0) && !(~s->scan.last & entry_mask(0));
 }
 
-static void sweep_table(struct sweeping *s)
+/* Whether another table may be looked into. */
+static bool sweep_goes_on(struct sweeping *s)
 {
-	struct place place;
-	uint64_t entry;
+	s->stop = !s->section || (s->budget && s->scan.tables >= s->budget);
+	return !s->stop;
+}
 
-	if (!scan_table(&s->scan, &place, &entry))
+/* One entry that leads no further down, or is not looked below. */
+static void sweep_entry(struct sweeping *s, struct place *place, uint64_t entry)
+{
+	uint64_t last = s->scan.next | entry_mask(place->level);
+	struct leaf leaf;
+
+	if (F->kind(entry, place->level) == IOPT_LEAF) {
+		leaf_read(place, entry, s->scan.next, &leaf);
+		sweep_leaf(s, place, &leaf);
+		if (s->error)
+			return;
+		last = leaf.last;
+		place->index = leaf.index + leaf.run - 1;
+	}
+	scan_pass(&s->scan, last);
+}
+
+static void sweep_table(struct sweeping *s, struct place place);
+
+/* The table that an entry leads to. It counts when all of it was looked at. */
+static void sweep_below(struct sweeping *s, struct place place, uint64_t entry)
+{
+	if (!sweep_goes_on(s))
 		return;
-	if (place.level == 0 && sweeps_words(s))
+	place_down(&place, entry, s->scan.next);
+	sweep_table(s, place);
+	if (s->stop || s->error)
+		return;
+	s->section -= s->section > 0;
+	s->scan.tables++;
+}
+
+/* From scan.next on, what a table translates; with s->stop or s->error not to its end. */
+static void sweep_table(struct sweeping *s, struct place place)
+{
+	if (place.level == 0 && sweeps_words(s)) {
 		sweep_words(s, &place);
-	else
-		sweep_entries(s, &place, entry);
+		return;
+	}
+	do {
+		uint64_t entry = entry_load_table(place_slot(&place));
+
+		if (place.level > 0 && F->kind(entry, place.level) == IOPT_TABLE &&
+		    sweep_enters(s, &place, entry))
+			sweep_below(s, place, entry);
+		else
+			sweep_entry(s, &place, entry);
+	} while (!s->stop && !s->error && !s->scan.done && ++place.index < table_entries() &&
+		 table_index(s->scan.next, place.level) == place.index);
 }
 
 static int sweep_check(const struct iopt_domain *domain, uint64_t first, uint64_t last,
@@ -183,13 +332,35 @@ static int sweep_check(const struct iopt_domain *domain, uint64_t first, uint64_
 	return domain_has(domain, first, last) && sink_covers(sink, first, last) ? 0 : -IOPT_ERANGE;
 }
 
-/* Returns 1 if the budget was spent, else 0 or an error; where it stopped is in s->scan. */
-static int sweep_run(struct sweeping *s, uint64_t budget)
+/* What was decided on the way to scan.next is not looked below to its end. */
+static void sweep_left(const struct sweeping *s)
 {
 	iopt_host_read_lock();
-	while (!s->scan.done && !s->error && !(budget && s->scan.tables == budget))
-		sweep_table(s);
+	path_touch(s->scan.domain, s->scan.next);
 	iopt_host_read_unlock();
+}
+
+/* Returns 1 if the budget was spent, else 0 or an error; where it stopped is in s->scan. */
+static int sweep_run(struct sweeping *s)
+{
+	struct place place;
+	uint64_t top;
+
+	while (!s->scan.done && !s->error && !(s->budget && s->scan.tables >= s->budget)) {
+		iopt_host_read_lock();
+		s->section = TABLES_A_SECTION;
+		s->stop = false;
+		top = __atomic_load_n(&s->scan.domain->top, __ATOMIC_ACQUIRE);
+		if (top_covers(top, s->scan.next)) {
+			place_top(&place, top, s->scan.next);
+			sweep_table(s, place);
+		} else {
+			s->scan.done = true;
+		}
+		iopt_host_read_unlock();
+	}
+	if (s->clear && (s->error || !s->scan.done))
+		sweep_left(s);
 	return s->error ? s->error : !s->scan.done;
 }
 
@@ -204,15 +375,23 @@ static int sweep(struct iopt_domain *domain, uint64_t first, uint64_t last, unsi
 		return result;
 	s.first = first;
 	s.clear = flags & IOPT_SWEEP_CLEAR;
+	s.skips = skips_tables(domain);
 	s.sink = sink;
 	s.gather = gather;
 	s.error = 0;
+	s.budget = budget;
+	s.levels = 0;
+	s.taken = (struct iopt_range){ ~0ull, 0 };
 	scan_start(&s.scan, domain, first, last);
-	if (s.clear)
+	if (s.clear) {
 		iopt_host_lock(&domain->sweep_lock);
-	result = sweep_run(&s, budget);
-	if (s.clear)
+		debts_of_sweeps_pay(domain, first, last);
+	}
+	result = sweep_run(&s);
+	if (s.clear) {
+		debt_of_sweep(&s);
 		iopt_host_unlock(&domain->sweep_lock);
+	}
 	if (next)
 		*next = s.scan.next;
 	return result;

@@ -208,6 +208,7 @@ static void flags(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		struct iopt_config config = config_of(names[i]);
 		bool sign = iopt_format_find(names[i])->abilities & IOPT_CAN_SIGN_EXTEND;
+		bool accessed = iopt_format_find(names[i])->abilities & IOPT_CAN_ACCESSED_TABLES;
 
 		config.flags = IOPT_SIGN_EXTEND;
 		assert_int_equal(try_config(&config), sign ? 0 : -EOPNOTSUPP);
@@ -219,7 +220,11 @@ static void flags(void **state)
 		assert_int_equal(try_config(&config), -EINVAL);
 		config.flags = IOPT_TRACK | IOPT_NONCOHERENT;
 		assert_int_equal(try_config(&config), -EINVAL);
-		config.flags = 0x20;
+		config.flags = IOPT_ACCESSED_TABLES;
+		assert_int_equal(try_config(&config), accessed ? -EINVAL : -EOPNOTSUPP);
+		config.flags = IOPT_ACCESSED_TABLES | IOPT_TRACKABLE;
+		assert_int_equal(try_config(&config), accessed ? 0 : -EOPNOTSUPP);
+		config.flags = IOPT_ACCESSED_TABLES << 1;
 		assert_int_equal(try_config(&config), -EINVAL);
 		config.flags = 1u << 31;
 		assert_int_equal(try_config(&config), -EINVAL);
