@@ -150,6 +150,7 @@ static void domain_init(struct iopt_domain *domain, const struct iopt_config *co
 	}
 	domain->pa_last = bits_mask(g->pa_lg2);
 	domain->page_sizes = g->page_sizes;
+	domain->map_sizes = g->page_sizes;
 	domain->flags = config->flags;
 	if (config->flags & IOPT_TRACK)
 		domain->flags |= IOPT_TRACKABLE;
@@ -193,7 +194,7 @@ int iopt_create(const struct iopt_config *config, struct iopt_domain **result)
 	root->level = (uint8_t)(g.levels - 1);
 	domain->newest = top_make(iopt_host_table_pa(root), g.levels);
 	domain->top = domain->newest;
-	count_linked(domain, root->level);
+	count_linked(domain, root->level, 1);
 	if (domain->flags & IOPT_NONCOHERENT)
 		iopt_host_writeback(iopt_host_va(top_pa(domain->top)), 1ul << root->size_lg2);
 	iopt_host_publish();
@@ -273,6 +274,13 @@ int iopt_sweep(struct iopt_domain *domain, uint64_t first, uint64_t last, unsign
 	return domain->ops->sweep(domain, first, last, flags, sink, gather, budget, next);
 }
 
+int iopt_split(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned leaf_lg2,
+	       unsigned flags, struct iopt_gather *gather, uint64_t budget, uint64_t *next)
+{
+	iopt_host_enter();
+	return domain->ops->split(domain, first, last, leaf_lg2, flags, gather, budget, next);
+}
+
 int iopt_trim(struct iopt_domain *domain, uint64_t first, uint64_t last, struct iopt_gather *gather,
 	      uint64_t budget, uint64_t *next)
 {
@@ -318,12 +326,51 @@ int iopt_track(struct iopt_domain *domain, bool on)
 	 */
 	__atomic_store_n(&domain->tracking, on, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&domain->short_unmap, !on, __ATOMIC_SEQ_CST);
+	if (!on)
+		__atomic_store_n(&domain->map_sizes, domain->page_sizes, __ATOMIC_RELAXED);
 	if (on && !was) {
 		/* An unmap that saw it off, in its read section, has cleared its leaves then. */
 		iopt_host_synchronize();
 		track_forget(domain);
 	}
 	return 0;
+}
+
+/*
+ * From *next on, in one half after the other. Returns 0 when all of both is done, else as split().
+ */
+static int track_split(struct iopt_domain *domain, unsigned leaf_lg2, unsigned flags,
+		       struct iopt_gather *gather, uint64_t budget, uint64_t *next)
+{
+	int result = 0;
+
+	if (*next <= domain->low_last)
+		result = domain->ops->split(domain, *next, domain->low_last, leaf_lg2, flags,
+					    gather, budget, next);
+	if (result || domain->high_after == ~0ull)
+		return result;
+	if (*next <= domain->high_after)
+		*next = domain->high_after + 1;
+	return domain->ops->split(domain, *next, ~0ull, leaf_lg2, flags, gather, budget, next);
+}
+
+int iopt_track_split(struct iopt_domain *domain, unsigned leaf_lg2, unsigned flags, uint64_t budget,
+		     uint64_t *next)
+{
+	struct iopt_gather gather;
+	int result;
+
+	if (!(domain->flags & IOPT_TRACKABLE))
+		return -IOPT_EOPNOTSUPP;
+	if (leaf_lg2 > 63 || !(domain->page_sizes >> leaf_lg2 & 1))
+		return -IOPT_EINVAL;
+	iopt_host_enter();
+	iopt_gather_init(&gather, domain, NULL);
+	__atomic_store_n(&domain->map_sizes, domain->page_sizes & bits_mask(leaf_lg2 + 1),
+			 __ATOMIC_RELAXED);
+	result = track_split(domain, leaf_lg2, flags, &gather, budget, next);
+	iopt_sync(&gather);
+	return result ? result : iopt_track(domain, true);
 }
 
 /* Tables that a range needs at most, whatever is there now, growth of the top included. */

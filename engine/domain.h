@@ -34,6 +34,8 @@ struct iopt_ops {
 	int (*sweep)(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags,
 		     const struct iopt_sink *sink, struct iopt_gather *gather, uint64_t budget,
 		     uint64_t *next);
+	int (*split)(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned leaf_lg2,
+		     unsigned flags, struct iopt_gather *gather, uint64_t budget, uint64_t *next);
 	int (*trim)(struct iopt_domain *domain, uint64_t first, uint64_t last,
 		    struct iopt_gather *gather, uint64_t budget, uint64_t *next);
 	void (*collect)(const struct iopt_table *table, const struct iopt_sink *sink);
@@ -109,6 +111,7 @@ struct sweep_debts {
  * @index_mask: bits of an IOVA that the tables translate, without a sign extension
  * @pa_last:    last physical address that may be mapped
  * @page_sizes: bit n: leaves of 2^n bytes may be used
+ * @map_sizes:  the same for new leaves: those that tracking at a granularity allows; atomic
  * @flags:      iopt_config::flags
  * @tracking:   unmap reports dirty pages
  * @short_map:  one entry may be mapped by map_entry(): nothing is owed for it
@@ -129,6 +132,7 @@ struct iopt_domain {
 	uint64_t index_mask;
 	uint64_t pa_last;
 	uint64_t page_sizes;
+	uint64_t map_sizes;
 	uint32_t flags;
 	bool tracking;
 	bool short_map;

@@ -47,6 +47,7 @@ const struct iopt_ops INSTANCE_PASTE(iopt_ops_, IOPT_FORMAT) = {
 	.translate = translate,
 	.visit = visit,
 	.sweep = sweep,
+	.split = split,
 	.trim = trim,
 	.collect = collect,
 	.free_tables = free_tables,

@@ -106,7 +106,8 @@ static inline void piece_choose(const struct iopt_domain *domain, uint64_t iova,
 				uint64_t pa, struct piece *piece)
 {
 	uint64_t length_1 = last - iova; /* less one: all of 64 bits is a length, too */
-	uint64_t align = (iova | pa) & -(iova | pa), sizes = domain->page_sizes, fit, rest;
+	uint64_t align = (iova | pa) & -(iova | pa), fit, rest;
+	uint64_t sizes = __atomic_load_n(&domain->map_sizes, __ATOMIC_RELAXED);
 
 	/* A leaf as large as the top translates would need a higher one. */
 	if (F->info.abilities & IOPT_CAN_GROW)
@@ -443,7 +444,7 @@ static enum step install(struct mapping *m, struct piece *piece, struct place *a
 	}
 	entries_writeback(m->domain, place_slot(above), 1);
 	for (unsigned i = 0; i < chain.nr; i++)
-		count_linked(m->domain, piece->level + i);
+		count_linked(m->domain, piece->level + i, 1);
 	piece_pass(m, piece, chain.entries);
 	return STEP_DONE;
 }
@@ -738,7 +739,8 @@ static int map(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64
 		iopt_host_read_lock();
 		if (!map_entry(domain, attr, first, pa, 0))
 			return map_again(domain, first, last, pa, prot, reserve);
-	} else if (is_entry(first, last, pa, 1) && (domain->page_sizes & (entry_mask(1) + 1)) &&
+	} else if (is_entry(first, last, pa, 1) &&
+		   (__atomic_load_n(&domain->map_sizes, __ATOMIC_RELAXED) & (entry_mask(1) + 1)) &&
 		   map_is_short(domain, first, last, pa, prot, &attr)) {
 		iopt_host_read_lock();
 		if (!map_entry(domain, attr, first, pa, 1))

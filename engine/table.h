@@ -47,13 +47,13 @@ static inline uint64_t count_all_live(const struct table_counts *counts)
 	return live;
 }
 
-/* Of that level. The table is not looked at: others may be at it by now. */
-static inline void count_linked(struct iopt_domain *domain, unsigned level)
+/* So many of that level. The tables are not looked at: others may be at them by now. */
+static inline void count_linked(struct iopt_domain *domain, unsigned level, unsigned nr)
 {
 	struct table_counts *counts = &domain->counts;
 	uint64_t live, peak = __atomic_load_n(&counts->peak, __ATOMIC_RELAXED);
 
-	__atomic_fetch_add(&counts->linked[level], 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&counts->linked[level], nr, __ATOMIC_RELAXED);
 	live = count_all_live(counts);
 	/*
 	 * Other counters may be read late: a peak is never more than all that were there together.

@@ -50,7 +50,7 @@ static bool top_raise(struct iopt_domain *domain, uint64_t newest, struct iopt_t
 		entry_store(slot, 0);
 		return false;
 	}
-	count_linked(domain, level);
+	count_linked(domain, level, 1);
 	__atomic_fetch_add(&domain->counts.grown, 1, __ATOMIC_RELAXED);
 	return true;
 }

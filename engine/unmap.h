@@ -12,6 +12,7 @@
 #include "engine/gather.h"
 #include "engine/read.h"
 #include "engine/sink.h"
+#include "engine/split.h"
 #include "engine/table.h"
 #include "engine/trim.h"
 
@@ -323,29 +324,7 @@ static void unmap_table(struct unmapping *u, struct place *place, uint64_t first
 	}
 }
 
-/* Whether one of the range's ends lies in the middle of a leaf. */
-static bool range_cuts(uint64_t top, uint64_t first, uint64_t last)
-{
-	struct place place;
-	struct leaf leaf;
-	uint64_t entry;
-
-	entry = place_find(top, first, 0, &place);
-	if (F->kind(entry, place.level) == IOPT_LEAF) {
-		leaf_read(&place, entry, first, &leaf);
-		if (leaf.first < first || leaf.last > last)
-			return true;
-	}
-	if (!top_covers(top, last))
-		return false;
-	entry = place_find(top, last, 0, &place);
-	if (F->kind(entry, place.level) != IOPT_LEAF)
-		return false;
-	leaf_read(&place, entry, last, &leaf);
-	return leaf.last > last;
-}
-
-/* The same for the entries place->index..end of a table of level 0. */
+/* Whether an end of the entries place->index..end of a table of level 0 cuts a leaf. */
 static inline bool entries_cut(const struct place *place, unsigned end)
 {
 	uint64_t low = entry_load(place_slot(place));
@@ -368,7 +347,7 @@ static inline int unmap_range(struct unmapping *u)
 	uint64_t top = __atomic_load_n(&u->domain->top, __ATOMIC_ACQUIRE);
 	struct place place;
 	unsigned stop = 0;
-	uint64_t entry;
+	uint64_t entry, cut;
 
 	if (!top_covers(top, first))
 		return 0;
@@ -384,7 +363,7 @@ static inline int unmap_range(struct unmapping *u)
 		bool table = F->kind(entry, place.level) == IOPT_TABLE &&
 			     is_entry(first, last, 0, place.level);
 
-		if (!table && range_cuts(top, first, last))
+		if (!table && range_cuts(top, first, last, &cut))
 			return -IOPT_EOPNOTSUPP;
 		unmap_table(u, &place, first, last);
 	} else {
@@ -432,6 +411,25 @@ unmap_entry(struct iopt_domain *domain, uint64_t first, unsigned level, struct i
 	return true;
 }
 
+/*
+ * All of it, in a read section. Whether pages are tracked is asked inside the section that takes
+ * them: see iopt_track().
+ */
+static int unmap_section(struct unmapping *u)
+{
+	const struct iopt_sink *sink = u->gather->sink;
+	int error;
+
+	iopt_host_read_lock();
+	u->sink = domain_tracks(u->domain) ? sink : NULL;
+	if (u->sink && !sink_covers(sink, u->range.first, u->range.last))
+		error = -IOPT_ERANGE;
+	else
+		error = unmap_range(u);
+	iopt_host_read_unlock();
+	return error;
+}
+
 /* Everything else. */
 static __attribute__((noinline)) int unmap_long(struct iopt_domain *domain, uint64_t first,
 						uint64_t last, unsigned flags,
@@ -448,16 +446,12 @@ static __attribute__((noinline)) int unmap_long(struct iopt_domain *domain, uint
 	if ((flags & IOPT_UNMAP_FULL) && range_finds(domain, first, last, FIND_HOLE))
 		return -IOPT_ENOENT;
 
-	/*
-	 * Whether pages are tracked is asked inside the section that takes them: see iopt_track().
-	 */
-	iopt_host_read_lock();
-	u.sink = domain_tracks(domain) ? gather->sink : NULL;
-	if (u.sink && !sink_covers(u.sink, first, last))
-		error = -IOPT_ERANGE;
-	else
-		error = unmap_range(&u);
-	iopt_host_read_unlock();
+	error = unmap_section(&u);
+	if (error == -IOPT_EOPNOTSUPP) {
+		error = split_ends(domain, first, last, gather);
+		if (!error)
+			error = unmap_section(&u);
+	}
 	if (!error && (flags & IOPT_UNMAP_TRIM) && u.went.first <= u.went.last)
 		trim(domain, first, last, gather, 0, NULL);
 	if (!error && result)
