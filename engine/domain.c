@@ -274,11 +274,25 @@ int iopt_sweep(struct iopt_domain *domain, uint64_t first, uint64_t last, unsign
 	return domain->ops->sweep(domain, first, last, flags, sink, gather, budget, next);
 }
 
+int iopt_protect(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned prot,
+		 struct iopt_gather *gather)
+{
+	iopt_host_enter();
+	return domain->ops->protect(domain, first, last, prot, gather);
+}
+
 int iopt_split(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned leaf_lg2,
 	       unsigned flags, struct iopt_gather *gather, uint64_t budget, uint64_t *next)
 {
 	iopt_host_enter();
 	return domain->ops->split(domain, first, last, leaf_lg2, flags, gather, budget, next);
+}
+
+int iopt_merge(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned leaf_lg2,
+	       unsigned flags, struct iopt_gather *gather, uint64_t budget, uint64_t *next)
+{
+	iopt_host_enter();
+	return domain->ops->merge(domain, first, last, leaf_lg2, flags, gather, budget, next);
 }
 
 int iopt_trim(struct iopt_domain *domain, uint64_t first, uint64_t last, struct iopt_gather *gather,

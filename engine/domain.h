@@ -34,7 +34,11 @@ struct iopt_ops {
 	int (*sweep)(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags,
 		     const struct iopt_sink *sink, struct iopt_gather *gather, uint64_t budget,
 		     uint64_t *next);
+	int (*protect)(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned prot,
+		       struct iopt_gather *gather);
 	int (*split)(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned leaf_lg2,
+		     unsigned flags, struct iopt_gather *gather, uint64_t budget, uint64_t *next);
+	int (*merge)(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned leaf_lg2,
 		     unsigned flags, struct iopt_gather *gather, uint64_t budget, uint64_t *next);
 	int (*trim)(struct iopt_domain *domain, uint64_t first, uint64_t last,
 		    struct iopt_gather *gather, uint64_t budget, uint64_t *next);

@@ -52,22 +52,28 @@ static inline void gather_range_add(struct iopt_gather *gather, uint64_t first, 
 #define NO_LEAF 0xffu
 
 /**
- * gather_add() - a range is owed
+ * gather_owe() - stale translations of a range are owed
  * @gather:   the caller's own
  * @first:    first IOVA
- * @last:     last IOVA: all of every leaf that went, whole runs included (design hazard 4)
+ * @last:     last IOVA: all of every leaf that changed, whole runs included (design hazard 4)
  * @owes:     IOPT_OWES_*
- * @leaf_lg2: smallest leaf that went, or NO_LEAF
+ * @leaf_lg2: smallest leaf that changed, or NO_LEAF
  */
-static inline void gather_add(struct iopt_gather *gather, uint64_t first, uint64_t last,
+static inline void gather_owe(struct iopt_gather *gather, uint64_t first, uint64_t last,
 			      uint32_t owes, unsigned leaf_lg2)
 {
 	gather->owes |= owes;
 	if (leaf_lg2 < gather->leaf_lg2)
 		gather->leaf_lg2 = (uint8_t)leaf_lg2;
-	if (!(owes & IOPT_OWES_DIRTY))
-		debts_add(&gather->domain->debts, gather, first, last);
 	gather_range_add(gather, first, last);
+}
+
+/* The same for a range that was unmapped: it may be mapped again only when this is paid. */
+static inline void gather_add(struct iopt_gather *gather, uint64_t first, uint64_t last,
+			      uint32_t owes, unsigned leaf_lg2)
+{
+	debts_add(&gather->domain->debts, gather, first, last);
+	gather_owe(gather, first, last, owes, leaf_lg2);
 }
 
 /**

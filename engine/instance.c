@@ -17,6 +17,8 @@
 /* clang-format on */
 
 #include "engine/map.h"
+#include "engine/merge.h"
+#include "engine/protect.h"
 #include "engine/sweep.h"
 
 /* Everything below a table and the table itself, with nobody else left. */
@@ -47,7 +49,9 @@ const struct iopt_ops INSTANCE_PASTE(iopt_ops_, IOPT_FORMAT) = {
 	.translate = translate,
 	.visit = visit,
 	.sweep = sweep,
+	.protect = protect,
 	.split = split,
+	.merge = merge,
 	.trim = trim,
 	.collect = collect,
 	.free_tables = free_tables,

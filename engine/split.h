@@ -137,12 +137,14 @@ static void fill_again(uint64_t pa, unsigned level, uint64_t bits)
  * @shape:  what leaves are to look like
  * @gather: gets what is owed
  * @budget: tables to look into or fill before it stops; 0: no limit
+ * @owned:  the range that is the caller's
  */
 struct splitting {
 	struct scan scan;
 	struct shape shape;
 	struct iopt_gather *gather;
 	uint64_t budget;
+	struct iopt_range owned;
 };
 
 static inline void splitting_init(struct splitting *s, struct iopt_domain *domain, uint64_t first,
@@ -152,6 +154,7 @@ static inline void splitting_init(struct splitting *s, struct iopt_domain *domai
 	s->shape = (struct shape){ first, last, domain->page_sizes, leaf_lg2 };
 	s->gather = gather;
 	s->budget = 0;
+	s->owned = (struct iopt_range){ 0, ~0ull };
 }
 
 static bool split_spent(const struct splitting *s)
@@ -164,7 +167,7 @@ static void split_owes(struct splitting *s, const struct leaf *leaf, bool dirty)
 {
 	struct iopt_domain *domain = s->scan.domain;
 
-	gather_add(s->gather, leaf->first, leaf->last,
+	gather_owe(s->gather, leaf->first, leaf->last,
 		   IOPT_OWES_LEAVES | IOPT_OWES_DIRTY | IOPT_OWES_DEVICE_TLB, leaf->size_lg2);
 	__atomic_fetch_add(&domain->counts.split, 1, __ATOMIC_RELAXED);
 	if (dirty)
@@ -211,7 +214,9 @@ static uint64_t split_tables(unsigned level, unsigned lg2)
 	return tables;
 }
 
-/* An entry becomes a table. Returns 0 or -ENOMEM. */
+/*
+ * An entry becomes a table. Returns 0: all of it is as it is to be; 1: look again; -ENOMEM.
+ */
 static int split_entry(struct splitting *s, const struct leaf *leaf, uint64_t entry, unsigned level)
 {
 	struct iopt_domain *domain = s->scan.domain;
@@ -226,35 +231,35 @@ static int split_entry(struct splitting *s, const struct leaf *leaf, uint64_t en
 	unsigned below = entry_span_lg2(level - 1);
 	uint64_t table;
 	bool linked;
-	int error;
+	int result;
 
 	/* One level at a time, where all of them are more than what is left to do. */
 	if (s->budget && shape.leaf_lg2 < below && (shape.sizes >> below & 1) &&
 	    s->scan.tables + split_tables(level, shape.leaf_lg2) > s->budget)
 		shape.leaf_lg2 = below;
 
-	error = fill_table(&f, level - 1, leaf->first, &table);
-	if (error) {
+	result = fill_table(&f, level - 1, leaf->first, &table);
+	if (result) {
 		iopt_host_table_free(f.tables);
-		return error;
+		return result;
 	}
 	iopt_host_read_lock();
 	linked = split_link(s, leaf, entry, level, table);
 	iopt_host_read_unlock();
 	if (!linked) {
 		iopt_host_table_free(f.tables);
-		return 0;
+		return 1;
 	}
 	for (unsigned i = 0; i < level; i++) {
 		count_linked(domain, i, f.nr[i]);
 		s->scan.tables += f.nr[i];
 	}
-	return 0;
+	return shape.leaf_lg2 != s->shape.leaf_lg2;
 }
 
 /*
- * The leaf at an IOVA, which the shape does not allow, is made of smaller ones, once: the caller
- * looks again. Returns 0 or -ENOMEM.
+ * The leaf at an IOVA is made of smaller ones if the shape does not allow it. Returns 0: all of it is
+ * as it is to be; 1: look again; -ENOMEM.
  * Context: outside read sections; the caller owns the leaf.
  */
 static int split_leaf(struct splitting *s, uint64_t iova)
@@ -263,6 +268,7 @@ static int split_leaf(struct splitting *s, uint64_t iova)
 	struct reshape r = { .domain = domain };
 	struct leaf leaf;
 	uint64_t top, entry;
+	int result = 0;
 
 	iopt_host_read_lock();
 	top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE);
@@ -271,6 +277,10 @@ static int split_leaf(struct splitting *s, uint64_t iova)
 		goto out;
 	leaf_read(&r.place, entry, iova, &leaf);
 	if (shape_allows(&s->shape, leaf.first, leaf.last, leaf.size_lg2))
+		goto out;
+	/* Another one than was claimed, by now. */
+	result = leaf.first < s->owned.first || leaf.last > s->owned.last;
+	if (result)
 		goto out;
 	if (leaf.run == 1) {
 		iopt_host_read_unlock();
@@ -282,9 +292,10 @@ static int split_leaf(struct splitting *s, uint64_t iova)
 	r.pa = leaf.pa;
 	reshape(&r, &s->shape, leaf.size_lg2);
 	split_owes(s, &leaf, false);
+	result = 1;
 out:
 	iopt_host_read_unlock();
-	return 0;
+	return result;
 }
 
 /* The next leaf that is not as it is to be; false at the end, or when the budget is spent. */
@@ -318,9 +329,9 @@ static bool split_find(struct splitting *s, struct leaf *leaf)
 static int split_run(struct splitting *s, bool claim)
 {
 	struct iopt_domain *domain = s->scan.domain;
-	int error = 0;
+	int result = 0;
 
-	while (!error && !s->scan.done && !split_spent(s)) {
+	while (result >= 0 && !s->scan.done && !split_spent(s)) {
 		struct leaf leaf;
 		bool found;
 
@@ -333,11 +344,15 @@ static int split_run(struct splitting *s, bool claim)
 			scan_pass(&s->scan, leaf.last);
 			continue;
 		}
-		error = split_leaf(s, s->scan.next);
+		if (claim)
+			s->owned = (struct iopt_range){ leaf.first, leaf.last };
+		result = split_leaf(s, s->scan.next);
 		if (claim)
 			domain->callbacks.release(domain->ctx, leaf.first, leaf.last);
+		if (!result)
+			scan_pass(&s->scan, leaf.last);
 	}
-	return error ? error : !s->scan.done;
+	return result < 0 ? result : !s->scan.done;
 }
 
 /* What split() and merge() are asked for: a range, a leaf size of the domain's, flags. */
@@ -352,6 +367,8 @@ static int resize_check(const struct iopt_domain *domain, uint64_t first, uint64
 		return -IOPT_EINVAL;
 	if (leaf_lg2 != ~0u && (leaf_lg2 > 63 || !(domain->page_sizes >> leaf_lg2 & 1)))
 		return -IOPT_EINVAL;
+	if (!(F->info.abilities & IOPT_CAN_RESIZE))
+		return -IOPT_EOPNOTSUPP;
 	return domain_has(domain, first, last) ? 0 : -IOPT_ERANGE;
 }
 
@@ -404,12 +421,10 @@ static int split_ends(struct iopt_domain *domain, uint64_t first, uint64_t last,
 		      struct iopt_gather *gather)
 {
 	struct splitting s;
-	int error = 0;
+	int result = 0;
 
-	if (!(domain->flags & IOPT_SPLIT))
-		return -IOPT_EOPNOTSUPP;
 	splitting_init(&s, domain, first, last, ~0u, gather);
-	while (!error) {
+	while (result >= 0) {
 		uint64_t iova, top;
 		bool cut;
 
@@ -418,10 +433,12 @@ static int split_ends(struct iopt_domain *domain, uint64_t first, uint64_t last,
 		cut = top_covers(top, first) && range_cuts(top, first, last, &iova);
 		iopt_host_read_unlock();
 		if (!cut)
-			break;
-		error = split_leaf(&s, iova);
+			return 0;
+		if (!(domain->flags & IOPT_SPLIT) || !(F->info.abilities & IOPT_CAN_RESIZE))
+			return -IOPT_EOPNOTSUPP;
+		result = split_leaf(&s, iova);
 	}
-	return error;
+	return result;
 }
 
 #endif

@@ -131,7 +131,7 @@ static uint64_t marks_take(struct sweeping *s, const struct place *place, uint64
 		 !entry_cas_acquire(place_slot(place), &entry, (entry & ~marks) | left));
 	if (entry & F->table_a) {
 		/* Dirty below or not; and no leaf-only hint. */
-		gather_add(s->gather, first, last,
+		gather_owe(s->gather, first, last,
 			   IOPT_OWES_LEAVES | IOPT_OWES_TABLES | IOPT_OWES_DIRTY, NO_LEAF);
 		range_grow(&s->taken, first, last);
 	}
@@ -178,7 +178,7 @@ static inline void clear_mask(struct sweeping *s, void *slot, uint64_t mask, uin
 
 	for (uint64_t left = mask; left; left &= left - 1)
 		entry_and(slot_at(slot, bits_low(left)), ~F->dirty_and);
-	gather_add(s->gather, iova + ((uint64_t)low << F->info.granule_lg2),
+	gather_owe(s->gather, iova + ((uint64_t)low << F->info.granule_lg2),
 		   iova + ((uint64_t)(high + 1) << F->info.granule_lg2) - 1,
 		   IOPT_OWES_LEAVES | IOPT_OWES_DIRTY | IOPT_OWES_DEVICE_TLB, F->info.granule_lg2);
 }
@@ -248,7 +248,7 @@ static void sweep_leaf(struct sweeping *s, const struct place *place, const stru
 		return;
 	for (unsigned i = 0; i < leaf->run; i++)
 		stays |= !clean_entry(place, leaf->index + i, leaf->size_lg2);
-	gather_add(s->gather, first, last,
+	gather_owe(s->gather, first, last,
 		   IOPT_OWES_LEAVES | IOPT_OWES_DIRTY | IOPT_OWES_DEVICE_TLB, leaf->size_lg2);
 	if (stays)
 		path_touch(s->scan.domain, leaf->first);

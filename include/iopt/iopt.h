@@ -52,6 +52,7 @@ struct iopt_table;
 #define IOPT_CAN_EXEC		 0x0040u /* IOPT_EXEC */
 #define IOPT_CAN_PRIV		 0x0080u /* IOPT_PRIV */
 #define IOPT_CAN_SNOOP		 0x0100u /* IOPT_SNOOP */
+#define IOPT_CAN_RESIZE		 0x0200u /* leaves may change their size while in use */
 
 /**
  * struct iopt_format_info - what a page-table format is and can do
@@ -529,8 +530,9 @@ int iopt_protect(struct iopt_domain *domain, uint64_t first, uint64_t last, unsi
  *
  * Return: 0: done; 1: the budget was spent, go on at @next; -EINVAL: misaligned, empty or backward
  * range, a size that the domain hasn't (below the smallest leaf, for one), unknown flags, IOPT_CLAIM
- * without the callbacks, a gather of another domain; -ERANGE: beyond the domain's width; -ENOMEM: no
- * table: what lies before @next is split, and the rest translates as before.
+ * without the callbacks, a gather of another domain; -ERANGE: beyond the domain's width;
+ * -EOPNOTSUPP: the hardware forbids a live change of sizes (IOPT_CAN_RESIZE); -ENOMEM: no table:
+ * what lies before @next is split, and the rest translates as before.
  * Context: see the head of this file. May sleep, calls back.
  */
 int iopt_split(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned leaf_lg2,
@@ -545,7 +547,7 @@ int iopt_split(struct iopt_domain *domain, uint64_t first, uint64_t last, unsign
  *            largest that the domain has
  * @flags:    IOPT_CLAIM, IOPT_MERGE_ONE
  * @gather:   gets the tables that are not needed any more
- * @budget:   tables to look into before stopping early, 0: no limit
+ * @budget:   tables to look into before stopping early, 0: no limit; not with IOPT_MERGE_ONE
  * @next:     set to where to go on; may be NULL if @budget is 0
  *
  * Where leaves in the range have the same attributes, physical addresses that continue each other,

@@ -52,7 +52,9 @@ static void error_numbers(void **state)
 	(void)state;
 	assert_int_equal(IOPT_ENOENT, ENOENT);
 	assert_int_equal(IOPT_ENOMEM, ENOMEM);
+	assert_int_equal(IOPT_EBUSY, EBUSY);
 	assert_int_equal(IOPT_EEXIST, EEXIST);
+	assert_int_equal(IOPT_EXDEV, EXDEV);
 	assert_int_equal(IOPT_EINVAL, EINVAL);
 	assert_int_equal(IOPT_ERANGE, ERANGE);
 	assert_int_equal(IOPT_EOPNOTSUPP, EOPNOTSUPP);

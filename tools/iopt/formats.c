@@ -24,6 +24,7 @@ static const struct {
 	{ IOPT_CAN_EXEC, "exec" },
 	{ IOPT_CAN_PRIV, "priv" },
 	{ IOPT_CAN_SNOOP, "snoop" },
+	{ IOPT_CAN_RESIZE, "resize" },
 };
 
 #define NR_ABILITIES (sizeof(abilities) / sizeof(abilities[0]))
