@@ -254,10 +254,11 @@ static int split_entry(struct splitting *s, const struct leaf *leaf, uint64_t en
 
 /*
  * The leaf at an IOVA, which the shape does not allow, is made of smaller ones, once: the caller
- * looks again. Returns 0 or -ENOMEM.
- * Context: outside read sections; the caller owns the leaf.
+ * looks again. Unless it reaches beyond first..last, which is the caller's: whoever had that before
+ * the claim may have put a larger leaf there. Returns 0 or -ENOMEM.
+ * Context: outside read sections.
  */
-static int split_leaf(struct splitting *s, uint64_t iova)
+static int split_leaf(struct splitting *s, uint64_t iova, uint64_t first, uint64_t last)
 {
 	struct iopt_domain *domain = s->scan.domain;
 	struct reshape r = { .domain = domain };
@@ -270,7 +271,8 @@ static int split_leaf(struct splitting *s, uint64_t iova)
 	if (F->kind(entry, r.place.level) != IOPT_LEAF)
 		goto out;
 	leaf_read(&r.place, entry, iova, &leaf);
-	if (shape_allows(&s->shape, leaf.first, leaf.last, leaf.size_lg2))
+	if (shape_allows(&s->shape, leaf.first, leaf.last, leaf.size_lg2) || leaf.first < first ||
+	    leaf.last > last)
 		goto out;
 	if (leaf.run == 1) {
 		iopt_host_read_unlock();
@@ -333,7 +335,8 @@ static int split_run(struct splitting *s, bool claim)
 			scan_pass(&s->scan, leaf.last);
 			continue;
 		}
-		error = split_leaf(s, s->scan.next);
+		error = split_leaf(s, s->scan.next, claim ? leaf.first : 0,
+				   claim ? leaf.last : ~0ull);
 		if (claim)
 			domain->callbacks.release(domain->ctx, leaf.first, leaf.last);
 	}
@@ -419,7 +422,7 @@ static int split_ends(struct iopt_domain *domain, uint64_t first, uint64_t last,
 		iopt_host_read_unlock();
 		if (!cut)
 			break;
-		error = split_leaf(&s, iova);
+		error = split_leaf(&s, iova, 0, ~0ull);
 	}
 	return error;
 }
