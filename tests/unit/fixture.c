@@ -14,6 +14,7 @@ struct claims claims;
 struct iopt_sink sink;
 const struct hardware *hw;
 const struct iopt_format_info *info;
+uint64_t sizes;
 
 static int record(void *ctx, uint64_t first, uint64_t last)
 {
@@ -63,6 +64,18 @@ static void release(void *ctx, uint64_t first, uint64_t last)
 	fail_msg("0x%jx..0x%jx was released and never claimed", (uintmax_t)first, (uintmax_t)last);
 }
 
+bool claimed(uint64_t first, uint64_t last)
+{
+	for (unsigned i = 0; i < claims.nr; i++) {
+		const struct iopt_range *range = &claims.ranges[i];
+
+		if ((range->first == first && range->last == last) ||
+		    (range->first == last && range->last == first))
+			return true;
+	}
+	return false;
+}
+
 /* ---- the domain ---------------------------------------------------------------------------- */
 
 void open_config(const struct iopt_config *config)
@@ -78,6 +91,7 @@ void open_config(const struct iopt_config *config)
 	sink = (struct iopt_sink){ .record = record, .ctx = &report };
 	hw = hardware_of(config->format);
 	info = iopt_format_find(config->format);
+	sizes = config->page_sizes ? config->page_sizes : info->page_sizes;
 	assert_int_equal(device_create(&device, &own), 0);
 	iopt_gather_init(&gather, device.domain, &sink);
 }
@@ -199,6 +213,37 @@ void check_leaves(uint64_t first, uint64_t bytes, uint64_t pa, unsigned leaf_lg2
 		}
 	}
 	assert_int_equal(next, first + bytes);
+}
+
+/* Below 2^most bytes, aligned, and not behind the end. */
+static unsigned largest_at(uint64_t first, uint64_t last, unsigned most)
+{
+	unsigned lg2 = most > 63 ? 63 : most;
+
+	while (!(sizes >> lg2 & 1) || (first & ((1ull << lg2) - 1)) ||
+	       last - first < (1ull << lg2) - 1)
+		lg2--;
+	return lg2;
+}
+
+void check_largest(uint64_t first, uint64_t last, uint64_t pa, unsigned most)
+{
+	struct iopt_visit visit;
+
+	iopt_visit_init(&visit, first, last, IOPT_VISIT_LEAVES);
+	while (!visit.done) {
+		struct iopt_item items[64];
+		size_t nr = iopt_visit(device.domain, &visit, items, 64);
+
+		for (size_t i = 0; i < nr; i++) {
+			assert_int_equal(items[i].first, first);
+			assert_int_equal(items[i].pa, pa);
+			assert_int_equal(items[i].leaf_lg2, largest_at(first, last, most));
+			pa += items[i].last - first + 1;
+			first = items[i].last + 1;
+		}
+	}
+	assert_int_equal(first, last + 1);
 }
 
 struct iopt_stats stats_now(void)

@@ -66,6 +66,7 @@ extern struct claims claims;
 extern struct iopt_sink sink;
 extern const struct hardware *hw;
 extern const struct iopt_format_info *info;
+extern uint64_t sizes; /* of the domain's leaves, one bit each */
 
 /* Create the domain; the gather has the sink, everything noted is forgotten. */
 void open_config(const struct iopt_config *config);
@@ -91,6 +92,12 @@ void check_empty(uint64_t iova);
 /* Every byte of the range leads to pa and on, in leaves of that size and no other. */
 void check_leaves(uint64_t first, uint64_t bytes, uint64_t pa, unsigned leaf_lg2);
 
+/*
+ * All of first..last, which leads to pa and on, is in the largest leaves of the domain's sizes that
+ * are no larger than 2^most bytes.
+ */
+void check_largest(uint64_t first, uint64_t last, uint64_t pa, unsigned most);
+
 /* Linked tables; the statistics must agree with a visit. */
 uint64_t tables(void);
 struct iopt_stats stats_now(void);
@@ -98,7 +105,8 @@ struct iopt_stats stats_now(void);
 /* Clear all dirty bits of first..last into an empty report; syncs. */
 void sweep_clear(uint64_t first, uint64_t last);
 
-/* How often the report names a byte. */
+/* Whether a range was claimed, and how often the report names a byte. */
+bool claimed(uint64_t first, uint64_t last);
 unsigned reported(uint64_t iova);
 void forget_reports(void);
 
