@@ -371,12 +371,15 @@ static int track_split(struct iopt_domain *domain, unsigned leaf_lg2, unsigned f
 int iopt_track_split(struct iopt_domain *domain, unsigned leaf_lg2, unsigned flags, uint64_t budget,
 		     uint64_t *next)
 {
+	bool claims = domain->callbacks.try_claim && domain->callbacks.release;
 	struct iopt_gather gather;
 	int result;
 
 	if (!(domain->flags & IOPT_TRACKABLE))
 		return -IOPT_EOPNOTSUPP;
-	if (leaf_lg2 > 63 || !(domain->page_sizes >> leaf_lg2 & 1))
+	/* All that split() would refuse: nothing may have changed then. */
+	if (leaf_lg2 > 63 || !(domain->page_sizes >> leaf_lg2 & 1) || (flags & ~IOPT_CLAIM) ||
+	    ((flags & IOPT_CLAIM) && !claims))
 		return -IOPT_EINVAL;
 	iopt_host_enter();
 	iopt_gather_init(&gather, domain, NULL);

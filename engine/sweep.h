@@ -215,7 +215,8 @@ static void sweep_words(struct sweeping *s, struct place *place)
 
 /*
  * Clear the dirty bit of an entry while it is of a leaf of that size. Returns false if it no longer
- * is: then whoever changed it knows of the bit, or it is a new leaf's.
+ * is: then whoever changed it knows of the bit, or it is a new leaf's. One that is pending keeps its
+ * bit, too: it may be about more than this leaf, and is still to be collected.
  */
 static bool clean_entry(const struct place *place, unsigned index, unsigned size_lg2)
 {
@@ -223,7 +224,7 @@ static bool clean_entry(const struct place *place, unsigned index, unsigned size
 	uint64_t entry = entry_load(slot);
 
 	while (F->kind(entry, place->level) == IOPT_LEAF &&
-	       F->leaf_lg2(entry, place->level) == size_lg2) {
+	       F->leaf_lg2(entry, place->level) == size_lg2 && !(entry & F->leaf_pending)) {
 		if (!F->leaf_dirty(entry) || entry_cas(slot, &entry, F->leaf_clean(entry)))
 			return true;
 	}

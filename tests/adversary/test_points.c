@@ -1,275 +1,13 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Two operations, one in the middle of the other, at every point of it: the engine is compiled with
- * a point before each of its atomic accesses and read sections (points/host.h). A scene is played
- * once for each point of its first operation; there the thread stops, and another one runs the
- * second operation from start to end. So whatever can go wrong by one switch between threads goes
- * wrong here every time.
- *
- * Each playing has a window of IOVA of its own in one domain, so that tables above it are shared.
+ * Map, unmap, sweep and the readers at every point of each other, beside devices that keep all:
+ * scenes, played as points/stage.h says. Those of what changes the shape of live tables are in
+ * test_points_shape.c.
  */
 #include <errno.h>
-#include <string.h>
-#include <time.h>
 
-#include "rig.h"
 #include "points/host.h"
-
-#define PA (1ull << 40)
-
-#define WINDOW (4 * GIB)
-
-/* Up to here every point is tried, from there on some. */
-#define ALL_POINTS  160u
-#define POINT_STEP  61u
-#define MOST_POINTS 4000u
-
-/* An operation with fewer was not compiled against points/host.h. */
-#define FEWEST_POINTS 3u
-
-/**
- * struct stage - one playing of a scene
- * @rig:    the domain
- * @base:   first IOVA of the window
- * @size_lg2: leaf size that the scene is played for
- * @result: of the first operation, where it is a call that may fail
- * @first, @second, @last: dirty pages that the operations reported, and a last sweep
- * @other:  of the second operation: whether a device's access got through, or a result
- * @before: what was dirty before
- */
-struct stage {
-	struct rig *rig;
-	uint64_t base;
-	unsigned size_lg2;
-	int result;
-	int other;
-	struct notes first;
-	struct notes second;
-	struct notes last;
-};
-
-/**
- * struct scene - see the head of this file
- * @name:    without the format
- * @prepare: before; NULL: nothing
- * @first:   the operation that is stopped
- * @second:  what happens meanwhile; may complain, not assert
- * @check:   after: the window is emptied behind it
- * @wants:   abilities that the format must have
- * @sizes:   bit n: play it for leaves of 2^n bytes, where the format has them; 0: once
- * @tracked: only with dirty tracking
- * @flags:   of the domain, instead of IOPT_TRACK; 0: that
- * @breach:  the two break the contract
- * @waits:   the second operation waits for read sections, so that the first one may have to go on
- */
-struct scene {
-	const char *name;
-	void (*prepare)(struct stage *stage);
-	void (*first)(struct stage *stage);
-	void (*second)(struct stage *stage);
-	void (*check)(struct stage *stage);
-	uint32_t wants;
-	uint64_t sizes;
-	bool tracked;
-	uint32_t flags;
-	bool breach;
-	bool waits;
-};
-
-/* ---- points ------------------------------------------------------------------------------- */
-
-_Thread_local uint64_t points_left;
-_Thread_local uint64_t sections_entered;
-
-static const struct scene *playing;
-static struct stage *stage_now;
-static bool reached;
-
-/* The second operation's thread, one for all: it is asked for a turn, and takes it. */
-static pthread_mutex_t turn_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t turn_changed = PTHREAD_COND_INITIALIZER;
-static enum { TURN_NONE, TURN_ASKED, TURN_OVER } turn;
-
-static void *take_turns(void *unused)
-{
-	(void)unused;
-	pthread_mutex_lock(&turn_lock);
-	for (;;) {
-		while (turn != TURN_ASKED)
-			pthread_cond_wait(&turn_changed, &turn_lock);
-		pthread_mutex_unlock(&turn_lock);
-		playing->second(stage_now);
-		pthread_mutex_lock(&turn_lock);
-		turn = TURN_OVER;
-		pthread_cond_broadcast(&turn_changed);
-	}
-	return NULL;
-}
-
-static void start_thread(void)
-{
-	static bool started;
-	pthread_t thread;
-
-	if (started)
-		return;
-	assert_int_equal(pthread_create(&thread, NULL, take_turns, NULL), 0);
-	pthread_detach(thread);
-	started = true;
-}
-
-/* When to let the first operation go on, where the second one may wait for its read section. */
-static struct timespec patience(void)
-{
-	struct timespec moment;
-
-	clock_gettime(CLOCK_REALTIME, &moment);
-	moment.tv_nsec += 10000000;
-	if (moment.tv_nsec >= 1000000000) {
-		moment.tv_nsec -= 1000000000;
-		moment.tv_sec++;
-	}
-	return moment;
-}
-
-static void start_second(void)
-{
-	struct timespec moment = patience();
-
-	pthread_mutex_lock(&turn_lock);
-	turn = TURN_ASKED;
-	pthread_cond_broadcast(&turn_changed);
-	while (turn != TURN_OVER) {
-		if (!playing->waits)
-			pthread_cond_wait(&turn_changed, &turn_lock);
-		else if (pthread_cond_timedwait(&turn_changed, &turn_lock, &moment))
-			break;
-	}
-	pthread_mutex_unlock(&turn_lock);
-}
-
-/* It may still be at it. */
-static void end_second(void)
-{
-	pthread_mutex_lock(&turn_lock);
-	while (turn == TURN_ASKED)
-		pthread_cond_wait(&turn_changed, &turn_lock);
-	turn = TURN_NONE;
-	pthread_mutex_unlock(&turn_lock);
-}
-
-/*
- * Not while this thread holds the lock that a change of the root needs: the next point serves as
- * well.
- */
-void point_reached(void)
-{
-	if (pthread_mutex_trylock(&stage_now->rig->root_lock)) {
-		points_left = 1;
-		return;
-	}
-	pthread_mutex_unlock(&stage_now->rig->root_lock);
-	reached = true;
-	start_second();
-}
-
-/* ---- what operations and checks are made of ----------------------------------------------- */
-
-/* A physical address that is like an IOVA in its lowest n bits only: leaves of 2^n bytes. */
-static uint64_t pa_for(unsigned leaf_lg2)
-{
-	return PA + (1ull << leaf_lg2);
-}
-
-static int map_at(struct stage *stage, uint64_t offset, uint64_t bytes, uint64_t pa)
-{
-	uint64_t first = stage->base + offset;
-
-	return iopt_map(stage->rig->domain, first, first + bytes - 1, pa, READ_WRITE, NULL);
-}
-
-static void must_map(struct stage *stage, uint64_t offset, uint64_t bytes, uint64_t pa)
-{
-	if (map_at(stage, offset, bytes, pa))
-		complain("%s: map at offset 0x%llx fails", playing->name,
-			 (unsigned long long)offset);
-}
-
-static int unmap_at(struct stage *stage, uint64_t offset, uint64_t bytes, struct notes *notes)
-{
-	uint64_t first = stage->base + offset;
-	struct iopt_gather gather;
-	int error;
-
-	notes_init(notes);
-	iopt_gather_init(&gather, stage->rig->domain, &notes->sink);
-	error = iopt_unmap(stage->rig->domain, first, first + bytes - 1, 0, &gather, NULL);
-	iopt_sync(&gather);
-	return error;
-}
-
-static void must_unmap(struct stage *stage, uint64_t offset, uint64_t bytes, struct notes *notes)
-{
-	if (unmap_at(stage, offset, bytes, notes))
-		complain("%s: unmap at offset 0x%llx fails", playing->name,
-			 (unsigned long long)offset);
-}
-
-static void sweep_window(struct stage *stage, struct notes *notes)
-{
-	struct iopt_gather gather;
-
-	notes_init(notes);
-	iopt_gather_init(&gather, stage->rig->domain, NULL);
-	if (iopt_sweep(stage->rig->domain, stage->base, stage->base + WINDOW - 1, IOPT_SWEEP_CLEAR,
-		       &notes->sink, &gather, 0, NULL))
-		complain("%s: a sweep fails", playing->name);
-	iopt_sync(&gather);
-}
-
-static bool writes(struct stage *stage, uint64_t offset)
-{
-	return rig_write(stage->rig, 0, stage->base + offset) == SOFT_IOMMU_DONE;
-}
-
-static void must_write(struct stage *stage, uint64_t offset)
-{
-	if (!writes(stage, offset))
-		complain("%s: the device can't write at offset 0x%llx", playing->name,
-			 (unsigned long long)offset);
-}
-
-static void must_be_at(struct stage *stage, uint64_t offset, uint64_t pa)
-{
-	struct iopt_translation found;
-
-	assert_int_equal(iopt_translate(stage->rig->domain, stage->base + offset, &found), 0);
-	assert_int_equal(found.pa, pa);
-	assert_true(writes(stage, offset));
-	assert_int_equal(rig_touched(), pa);
-}
-
-static void must_be_gone(struct stage *stage, uint64_t offset)
-{
-	struct iopt_translation found;
-
-	assert_int_equal(iopt_translate(stage->rig->domain, stage->base + offset, &found), -ENOENT);
-	assert_false(rig_reaches(stage->rig, 0, stage->base + offset));
-}
-
-/* How often a page was reported, by whomever. */
-static unsigned reports(const struct stage *stage, uint64_t offset)
-{
-	uint64_t iova = stage->base + offset;
-
-	return notes_count(&stage->first, iova) + notes_count(&stage->second, iova) +
-	       notes_count(&stage->last, iova);
-}
-
-static uint64_t leaf(const struct stage *stage)
-{
-	return 1ull << stage->size_lg2;
-}
+#include "points/stage.h"
 
 /* ---- scenes: mappers beside each other ---------------------------------------------------- */
 
@@ -395,7 +133,7 @@ static void map_block(struct stage *stage)
 static void write_block(struct stage *stage)
 {
 	if (writes(stage, MIB) && rig_touched() != pa_for(21) + MIB)
-		complain("%s: the device goes elsewhere", playing->name);
+		complain("the device goes elsewhere");
 }
 
 static void check_block(struct stage *stage)
@@ -928,10 +666,7 @@ static void check_low(struct stage *stage)
 	must_be_at(stage, beyond(stage, 4), PA);
 }
 
-/* ---- playing ------------------------------------------------------------------------------ */
-
-#define SIZES_HERE (1ull << 12 | 1ull << 13 | 1ull << 16 | 1ull << 21)
-#define RUNS_HERE  (1ull << 13 | 1ull << 16)
+/* ---- the scenes --------------------------------------------------------------------------- */
 
 static const struct scene scenes[] = {
 	{ .name = "neighbours in a new table",
@@ -1142,139 +877,42 @@ static const struct scene scenes[] = {
 	  .check = check_both_sides,
 	  .sizes = 1ull << 12 | 1ull << 16,
 	  .breach = true },
-};
-
-/* In these the whole domain is the stage: one for each point. */
-static const struct scene growths[] = {
 	{ .name = "growth under a device",
 	  .prepare = prepare_low,
 	  .first = map_high,
 	  .second = look_low,
 	  .check = check_high,
-	  .wants = IOPT_CAN_GROW },
+	  .wants = IOPT_CAN_GROW,
+	  .alone = true },
 	{ .name = "root beside growth",
 	  .prepare = prepare_low,
 	  .first = ask_for_root,
 	  .second = map_higher,
 	  .check = check_low,
-	  .wants = IOPT_CAN_GROW },
+	  .wants = IOPT_CAN_GROW,
+	  .alone = true },
 	{ .name = "growth beside growth",
 	  .prepare = prepare_low,
 	  .first = map_high,
 	  .second = map_higher,
 	  .check = check_high,
-	  .wants = IOPT_CAN_GROW },
+	  .wants = IOPT_CAN_GROW,
+	  .alone = true },
 	{ .name = "growth beside the same growth",
 	  .prepare = prepare_low,
 	  .first = map_high,
 	  .second = map_as_high,
 	  .check = check_high,
-	  .wants = IOPT_CAN_GROW },
+	  .wants = IOPT_CAN_GROW,
+	  .alone = true },
 	{ .name = "growth beside unlink of the old top",
 	  .prepare = prepare_low,
 	  .first = map_high,
 	  .second = unmap_below,
 	  .check = check_high_only,
-	  .wants = IOPT_CAN_GROW },
+	  .wants = IOPT_CAN_GROW,
+	  .alone = true },
 };
-
-/* Returns whether the point was reached: else the scene is over. */
-static bool play(const struct scene *scene, struct stage *stage, uint64_t point)
-{
-	start_thread();
-	playing = scene;
-	stage_now = stage;
-	reached = false;
-	if (scene->prepare)
-		scene->prepare(stage);
-	assert_no_complaint();
-	notes_init(&stage->first);
-	notes_init(&stage->second);
-	notes_init(&stage->last);
-	points_left = point;
-	scene->first(stage);
-	points_left = 0;
-	end_second();
-	if (!reached)
-		scene->second(stage);
-	assert_no_complaint();
-	scene->check(stage);
-	return reached;
-}
-
-static uint64_t next_point(uint64_t point)
-{
-	return point < ALL_POINTS ? point + 1 : point + POINT_STEP;
-}
-
-static void run_scene(const struct scene *scene, const struct iopt_format_info *format,
-		      unsigned size_lg2)
-{
-	struct rig_config config = rig_defaults(format->name);
-	struct rig rig;
-	uint64_t number = 0;
-	bool more = true;
-
-	if (format->abilities & IOPT_CAN_GROW)
-		config.domain.levels = 5; /* growing is for other scenes */
-	if (scene->flags)
-		config.domain.flags = scene->flags;
-	rig_open(&rig, &config);
-	rig.may_breach = scene->breach;
-	for (uint64_t point = 1; more && point < MOST_POINTS; point = next_point(point)) {
-		struct stage stage = {
-			.rig = &rig,
-			.base = ++number * WINDOW,
-			.size_lg2 = size_lg2,
-		};
-
-		more = play(scene, &stage, point);
-		must_unmap(&stage, 0, WINDOW, &stage.last);
-	}
-	assert_true(number > FEWEST_POINTS);
-	rig_close(&rig);
-}
-
-static void run_growth(const struct scene *scene, const struct iopt_format_info *format)
-{
-	bool more = true;
-
-	for (uint64_t point = 1; more && point < MOST_POINTS; point = next_point(point)) {
-		struct rig_config config = rig_defaults(format->name);
-		struct stage stage = { 0 };
-		struct rig rig;
-
-		config.domain.levels = 2;
-		rig_open(&rig, &config);
-		stage.rig = &rig;
-		more = play(scene, &stage, point);
-		rig_close(&rig);
-	}
-}
-
-/* ---- one cmocka test for each scene ------------------------------------------------------- */
-
-static bool is_growth(const struct scene *scene)
-{
-	return scene >= growths && scene < growths + sizeof(growths) / sizeof(*growths);
-}
-
-static void test_scene(const struct iopt_format_info *format)
-{
-	const struct scene *scene = test_running()->ctx;
-
-	if (is_growth(scene)) {
-		run_growth(scene, format);
-		return;
-	}
-	if (!scene->sizes) {
-		run_scene(scene, format, 0);
-		return;
-	}
-	for (unsigned size_lg2 = 12; size_lg2 < 64; size_lg2++)
-		if (scene->sizes & format->page_sizes & 1ull << size_lg2)
-			run_scene(scene, format, size_lg2);
-}
 
 /* ---- long walks leave their sections ------------------------------------------------------ */
 
@@ -1320,23 +958,13 @@ static void test_long_walks_leave_sections(const struct iopt_format_info *format
 	rig_close(&rig);
 }
 
-#define NR_SCENES  (sizeof(scenes) / sizeof(*scenes))
-#define NR_GROWTHS (sizeof(growths) / sizeof(*growths))
-
 int main(int argc, char **argv)
 {
-	static struct format_test tests[NR_SCENES + NR_GROWTHS + 1];
-
-	for (size_t i = 0; i < NR_SCENES + NR_GROWTHS; i++) {
-		const struct scene *scene = i < NR_SCENES ? &scenes[i] : &growths[i - NR_SCENES];
-
-		tests[i] = (struct format_test){ scene->name, test_scene, scene->wants, scene,
-						 scene->tracked };
-	}
-	tests[NR_SCENES + NR_GROWTHS] = (struct format_test){
+	static const struct format_test more = {
 		.name = "long walks leave their sections",
 		.run = test_long_walks_leave_sections,
 		.tracked = true,
 	};
-	return run_format_tests(argc, argv, "points", tests, NR_SCENES + NR_GROWTHS + 1);
+
+	return run_scenes(argc, argv, "points", scenes, sizeof(scenes) / sizeof(*scenes), &more);
 }

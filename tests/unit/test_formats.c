@@ -249,6 +249,145 @@ static void tag_is_free_in_present_entries(void **state)
 	}
 }
 
+/* One value of the engine's own: nothing else, at any level, whatever hardware would set. */
+static void check_soft(const struct iopt_format *f, uint64_t value, enum iopt_soft soft)
+{
+	assert_int_not_equal(value, 0);
+	assert_int_equal(value & (f->dirty_and | f->leaf_hw | f->table_hw | f->leaf_pending), 0);
+	assert_false(f->leaf_dirty(value));
+	assert_int_equal(f->soft(value), soft);
+	for (unsigned level = 0; level < f->info.max_levels; level++)
+		assert_int_equal(f->kind(value, level), IOPT_SOFT);
+}
+
+static void software_values_are_nothing_else(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_FORMATS; i++) {
+		const struct iopt_format *f = formats[i];
+		uint64_t top = 1ull << f->info.pa_lg2;
+
+		check_soft(f, f->soft_dead, IOPT_DEAD);
+		check_soft(f, f->frozen(0), IOPT_FROZEN);
+		check_soft(f, f->frozen((1u << IOPT_GENERATION_BITS) - 1), IOPT_FROZEN);
+		for (unsigned n = 0; n < IOPT_GENERATION_BITS; n++)
+			check_soft(f, f->frozen(1u << n), IOPT_FROZEN);
+		for (uint64_t pa = 4096; pa < top; pa <<= 1)
+			check_soft(f, f->retiring(pa), IOPT_RETIRING);
+		check_soft(f, f->retiring(top - 4096), IOPT_RETIRING);
+	}
+}
+
+static void software_values_come_back(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_FORMATS; i++) {
+		const struct iopt_format *f = formats[i];
+		uint64_t top = 1ull << f->info.pa_lg2;
+
+		/* Every generation: a format that drops one bit takes an old try for a new one. */
+		for (uint32_t g = 0; g < 1u << IOPT_GENERATION_BITS; g++)
+			if (f->frozen_generation(f->frozen(g)) != g)
+				assert_int_equal(f->frozen_generation(f->frozen(g)), g);
+		for (uint64_t pa = 4096; pa < top; pa <<= 1) {
+			assert_int_equal(f->retiring_pa(f->retiring(pa)), pa);
+			assert_int_equal(f->retiring_pa(f->retiring(top - pa)), top - pa);
+		}
+	}
+}
+
+/* Pending changes nothing in a leaf, and no leaf is born with it; hardware has no part in it. */
+static void check_pending(const struct iopt_format *f, uint64_t entry, unsigned level, unsigned lg2,
+			  uint64_t pa, unsigned prot, uint32_t flags)
+{
+	assert_int_equal(__builtin_popcountll(f->leaf_pending), 1);
+	assert_int_equal(f->leaf_pending & (f->leaf_hw | f->dirty_and), 0);
+	assert_int_equal(entry & f->leaf_pending, 0);
+	assert_int_equal(f->leaf_dirty(entry | f->leaf_pending), f->leaf_dirty(entry));
+	assert_int_equal(f->leaf_clean(entry | f->leaf_pending) & f->leaf_pending, f->leaf_pending);
+	check_round_trip(f, entry | f->leaf_pending, level, lg2, pa, prot, flags);
+}
+
+static void pending_is_free_in_leaves(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_FORMATS; i++)
+		for_each_leaf(formats[i], check_pending);
+}
+
+/* Touched is one bit of table_hw, off hardware's own; where accessed is not kept there is none. */
+static void touched_is_free_in_tables(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_FORMATS; i++) {
+		const struct iopt_format *f = formats[i];
+		bool keeps = f->info.abilities & IOPT_CAN_ACCESSED_TABLES;
+
+		assert_int_equal(__builtin_popcountll(f->table_a), keeps);
+		assert_int_equal(__builtin_popcountll(f->table_touched), keeps);
+		assert_int_equal(f->table_a & f->table_touched, 0);
+		assert_int_equal((f->table_a | f->table_touched) & ~f->table_hw, 0);
+		for (unsigned level = 1; keeps && level < f->info.max_levels; level++) {
+			uint64_t entry = f->table(0xfffff000, level);
+
+			assert_int_equal(entry & f->table_touched, 0);
+			assert_false(f->table_accessed((entry & ~f->table_a) | f->table_touched));
+			check_table(f, entry | f->table_touched, level, 0xfffff000);
+		}
+	}
+}
+
+/* A leaf with every state that hardware and the engine may give it makes others of any size. */
+static void check_attrs(const struct iopt_format *f, uint64_t entry, unsigned level, unsigned lg2,
+			uint64_t pa, unsigned prot, uint32_t flags)
+{
+	uint64_t states[] = { 0, f->leaf_hw, f->leaf_pending, f->leaf_hw | f->leaf_pending };
+
+	for (size_t i = 0; i < 4; i++) {
+		uint64_t from = entry | states[i], attrs = f->leaf_attrs(from, level);
+
+		assert_int_equal(f->leaf(attrs, pa, level, lg2, 0), from);
+		for (unsigned to = 0; to < 64; to++) {
+			uint64_t other;
+
+			if (!(f->info.page_sizes >> to & 1))
+				continue;
+			other = f->leaf(attrs, 1ull << to, level_of(f, to), to, 0);
+			check_round_trip(f, other, level_of(f, to), to, 1ull << to, prot, flags);
+			assert_int_equal(f->leaf_attrs(other, level_of(f, to)), attrs);
+			assert_int_equal(f->leaf_dirty(other), f->leaf_dirty(from));
+			assert_int_equal(f->leaf_accessed(other), f->leaf_accessed(from));
+			assert_int_equal(other & f->leaf_pending, from & f->leaf_pending);
+		}
+	}
+}
+
+static void leaves_make_other_sizes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_FORMATS; i++)
+		for_each_leaf(formats[i], check_attrs);
+}
+
+/* Software sets what hardware sets. */
+static void check_dirtied(const struct iopt_format *f, uint64_t entry, unsigned level, unsigned lg2,
+			  uint64_t pa, unsigned prot, uint32_t flags)
+{
+	uint64_t dirty = f->leaf_dirtied(entry);
+
+	assert_true(f->leaf_dirty(dirty));
+	assert_int_equal(f->leaf_clean(dirty), f->leaf_clean(entry));
+	assert_int_equal(dirty & ~entry & ~f->leaf_hw, 0);
+	check_round_trip(f, dirty, level, lg2, pa, prot, flags);
+}
+
+static void dirtied_is_dirty(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_FORMATS; i++)
+		for_each_leaf(formats[i], check_dirtied);
+}
+
 static void descriptions_fit(void **state)
 {
 	(void)state;
@@ -287,6 +426,12 @@ int main(void)
 		cmocka_unit_test(table_accessed_is_a_bit_of_hardware),
 		cmocka_unit_test(dead_is_nothing_else),
 		cmocka_unit_test(tag_is_free_in_present_entries),
+		cmocka_unit_test(software_values_are_nothing_else),
+		cmocka_unit_test(software_values_come_back),
+		cmocka_unit_test(pending_is_free_in_leaves),
+		cmocka_unit_test(touched_is_free_in_tables),
+		cmocka_unit_test(leaves_make_other_sizes),
+		cmocka_unit_test(dirtied_is_dirty),
 		cmocka_unit_test(descriptions_fit),
 	};
 

@@ -272,6 +272,41 @@ static void hardware_fields(void **state)
 	assert_true(hw.amd_v1.sd);
 }
 
+/* The engine's own: tag in 2:1, generation in 35:12, pending is bit 3. */
+static void software_values(void **state)
+{
+	(void)state;
+	assert_int_equal(F->frozen(0), 0x0000000000000004);
+	assert_int_equal(F->frozen(1), 0x0000000000001004);
+	assert_int_equal(F->frozen(0xffffff), 0x0000000ffffff004);
+	assert_int_equal(F->frozen_generation(0x0000000123456004), 0x123456);
+	assert_int_equal(F->retiring(0xabcdef000), 0x0000000abcdef006);
+	assert_int_equal(F->retiring(0xffffffffff000), 0x000ffffffffff006);
+	assert_int_equal(F->retiring_pa(0x000ffffffffff006), 0xffffffffff000);
+	assert_int_equal(F->soft(0x0000000000000002), IOPT_DEAD);
+	assert_int_equal(F->soft(0x0000000ffffff004), IOPT_FROZEN);
+	assert_int_equal(F->soft(0x000ffffffffff006), IOPT_RETIRING);
+	assert_int_equal(F->leaf_pending, 0x8);
+	assert_int_equal(F->table_touched, 0);
+	assert_int_equal(F->table_a, 0);
+	assert_int_equal(F->leaf_hw, 0x60); /* D, A */
+}
+
+/* All but address, size in it, and next level stays: IW, IR, FC, D, A, pending, PR. */
+static void other_sizes(void **state)
+{
+	(void)state;
+	assert_int_equal(F->leaf_attrs(0x7000000123456069, 0), 0x7000000000000069);
+	assert_int_equal(F->leaf_attrs(0x7000000000047e69, 0), 0x7000000000000069);
+	assert_int_equal(F->leaf_attrs(0x20000000001ffe01, 1), 0x2000000000000001);
+	/* 64 KiB: bits 14:12 are 1, bit 15 is 0; 4 MiB: bits 20:12 are 1, bit 21 is 0. */
+	assert_int_equal(F->leaf(0x7000000000000069, 0x40000, 0, 16, 3), 0x7000000000047e69);
+	assert_int_equal(F->leaf(0x7000000000000069, 0x800000, 1, 22, 1), 0x70000000009ffe69);
+	assert_int_equal(F->leaf(0x7000000000000069, 0x45000, 0, 12, 0), 0x7000000000045069);
+	assert_int_equal(F->leaf_dirtied(0x6000000123456001), 0x6000000123456041);
+	assert_int_equal(F->leaf_dirtied(0x6000000123456041), 0x6000000123456041);
+}
+
 static void description(void **state)
 {
 	(void)state;
@@ -290,6 +325,7 @@ int main(void)
 		cmocka_unit_test(not_present),	      cmocka_unit_test(decode),
 		cmocka_unit_test(accessed_and_dirty), cmocka_unit_test(reserved_stay_zero),
 		cmocka_unit_test(inexpressible),      cmocka_unit_test(hardware_fields),
+		cmocka_unit_test(software_values),    cmocka_unit_test(other_sizes),
 		cmocka_unit_test(description),
 	};
 

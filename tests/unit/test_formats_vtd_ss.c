@@ -208,6 +208,39 @@ static void hardware_fields(void **state)
 	assert_false(hw.vtd_ss.pwsnp);
 }
 
+/* The engine's own: tag in 53:52, generation in 35:12, pending is bit 54, touched bit 55. */
+static void software_values(void **state)
+{
+	(void)state;
+	assert_int_equal(F->frozen(0), 0x0020000000000000);
+	assert_int_equal(F->frozen(1), 0x0020000000001000);
+	assert_int_equal(F->frozen(0xffffff), 0x0020000ffffff000);
+	assert_int_equal(F->frozen_generation(0x0020000123456000), 0x123456);
+	assert_int_equal(F->retiring(0xabcdef000), 0x0030000abcdef000);
+	assert_int_equal(F->retiring(0xffffffffff000), 0x003ffffffffff000);
+	assert_int_equal(F->retiring_pa(0x003ffffffffff000), 0xffffffffff000);
+	assert_int_equal(F->soft(0x0010000000000000), IOPT_DEAD);
+	assert_int_equal(F->soft(0x0020000ffffff000), IOPT_FROZEN);
+	assert_int_equal(F->soft(0x003ffffffffff000), IOPT_RETIRING);
+	assert_int_equal(F->leaf_pending, 0x0040000000000000);
+	assert_int_equal(F->table_touched, 0x0080000000000000);
+	assert_int_equal(F->table_a, 0x100);
+	assert_int_equal(F->leaf_hw, 0x300); /* D, A */
+}
+
+/* All but address and PS stays: pending, SNP, D, A, W, R. */
+static void other_sizes(void **state)
+{
+	(void)state;
+	assert_int_equal(F->leaf_attrs(0x0040012345678b03, 0), 0x0040000000000b03);
+	assert_int_equal(F->leaf_attrs(0x0040008000200b83, 1), 0x0040000000000b03);
+	assert_int_equal(F->leaf_attrs(0x0000000fc0000081, 2), 0x0000000000000001);
+	assert_int_equal(F->leaf(0x0040000000000b03, 0x40200000, 1, 21, 0), 0x0040000040200b83);
+	assert_int_equal(F->leaf(0x0040000000000b03, 0x40201000, 0, 12, 0), 0x0040000040201b03);
+	assert_int_equal(F->leaf_dirtied(0x0000012345678003), 0x0000012345678203);
+	assert_int_equal(F->leaf_dirtied(0x0000012345678203), 0x0000012345678203);
+}
+
 static void description(void **state)
 {
 	(void)state;
@@ -232,6 +265,8 @@ int main(void)
 		cmocka_unit_test(reserved_stay_zero),
 		cmocka_unit_test(inexpressible),
 		cmocka_unit_test(hardware_fields),
+		cmocka_unit_test(software_values),
+		cmocka_unit_test(other_sizes),
 		cmocka_unit_test(description),
 	};
 

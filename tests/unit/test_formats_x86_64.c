@@ -206,6 +206,39 @@ static void hardware_fields(void **state)
 	assert_false(hw.x86_64.pwsnp);
 }
 
+/* The engine's own: tag in 53:52, generation in 35:12, pending is bit 54, touched bit 55. */
+static void software_values(void **state)
+{
+	(void)state;
+	assert_int_equal(F->frozen(0), 0x0020000000000000);
+	assert_int_equal(F->frozen(1), 0x0020000000001000);
+	assert_int_equal(F->frozen(0xffffff), 0x0020000ffffff000);
+	assert_int_equal(F->frozen_generation(0x0020000123456000), 0x123456);
+	assert_int_equal(F->retiring(0xabcdef000), 0x0030000abcdef000);
+	assert_int_equal(F->retiring(0xffffffffff000), 0x003ffffffffff000);
+	assert_int_equal(F->retiring_pa(0x003ffffffffff000), 0xffffffffff000);
+	assert_int_equal(F->soft(0x0010000000000000), IOPT_DEAD);
+	assert_int_equal(F->soft(0x0020000ffffff000), IOPT_FROZEN);
+	assert_int_equal(F->soft(0x003ffffffffff000), IOPT_RETIRING);
+	assert_int_equal(F->leaf_pending, 0x0040000000000000);
+	assert_int_equal(F->table_touched, 0x0080000000000000);
+	assert_int_equal(F->table_a, 0x20);
+	assert_int_equal(F->leaf_hw, 0x460); /* EA, D, A */
+}
+
+/* All but address and PS stays: NX, pending, D, A, U/S, R/W, P. */
+static void other_sizes(void **state)
+{
+	(void)state;
+	assert_int_equal(F->leaf_attrs(0x8040012345678067, 0), 0x8040000000000067);
+	assert_int_equal(F->leaf_attrs(0x80400080002000e7, 1), 0x8040000000000067);
+	assert_int_equal(F->leaf_attrs(0x0000000fc0000487, 2), 0x0000000000000407);
+	assert_int_equal(F->leaf(0x8040000000000067, 0x40200000, 1, 21, 0), 0x80400000402000e7);
+	assert_int_equal(F->leaf(0x8040000000000067, 0x40201000, 0, 12, 0), 0x8040000040201067);
+	assert_int_equal(F->leaf_dirtied(0x8000012345678007), 0x8000012345678047);
+	assert_int_equal(F->leaf_dirtied(0x8000012345678047), 0x8000012345678047);
+}
+
 static void description(void **state)
 {
 	(void)state;
@@ -230,6 +263,8 @@ int main(void)
 		cmocka_unit_test(reserved_stay_zero),
 		cmocka_unit_test(inexpressible),
 		cmocka_unit_test(hardware_fields),
+		cmocka_unit_test(software_values),
+		cmocka_unit_test(other_sizes),
 		cmocka_unit_test(description),
 	};
 
