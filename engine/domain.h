@@ -112,14 +112,15 @@ struct sweep_debts {
  *              above it. Differs from @newest only while a new top is being announced.
  * @low_last:   last IOVA of the (lower) half
  * @high_after: IOVAs above this one belong to the upper half; ~0: there is none
- * @index_mask: bits of an IOVA that the tables translate, without a sign extension
  * @pa_last:    last physical address that may be mapped
- * @page_sizes: bit n: leaves of 2^n bytes may be used
- * @map_sizes:  the same for new leaves: those that tracking at a granularity allows; atomic
+ * @map_sizes:  bit n: leaves of 2^n bytes may be mapped: those that tracking at a granularity
+ *              allows; atomic
  * @flags:      iopt_config::flags
  * @tracking:   unmap reports dirty pages
  * @short_map:  one entry may be mapped by map_entry(): nothing is owed for it
  * @short_unmap: the same for unmap_entry(): no dirty bit is asked for
+ * @index_mask: bits of an IOVA that the tables translate, without a sign extension
+ * @page_sizes: bit n: leaves of 2^n bytes may be used
  * @newest:     top word of the newest top
  * @debts:      of a checked build: ranges that are not synced
  * @sweep_lock: held by clearing sweeps, by nobody else
@@ -133,15 +134,15 @@ struct iopt_domain {
 	uint64_t top;
 	uint64_t low_last;
 	uint64_t high_after;
-	uint64_t index_mask;
 	uint64_t pa_last;
-	uint64_t page_sizes;
 	uint64_t map_sizes;
 	uint32_t flags;
 	bool tracking;
 	bool short_map;
 	bool short_unmap;
 
+	uint64_t index_mask;
+	uint64_t page_sizes;
 	uint64_t newest;
 	uint8_t max_levels;
 	struct iopt_callbacks callbacks;
