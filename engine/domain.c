@@ -198,7 +198,7 @@ int iopt_create(const struct iopt_config *config, struct iopt_domain **result)
 	if (domain->flags & IOPT_NONCOHERENT)
 		iopt_host_writeback(iopt_host_va(top_pa(domain->top)), 1ul << root->size_lg2);
 	iopt_host_publish();
-	iopt_host_lock_init(&domain->sweep_lock);
+	sweeps_init(&domain->sweeps);
 	*result = domain;
 	return 0;
 }
@@ -208,7 +208,7 @@ void iopt_destroy(struct iopt_domain *domain)
 	if (!domain)
 		return;
 	domain->ops->free_tables(domain);
-	iopt_host_lock_fini(&domain->sweep_lock);
+	sweeps_fini(&domain->sweeps);
 	iopt_host_free(domain);
 }
 

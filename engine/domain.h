@@ -9,6 +9,7 @@
 #include "engine/checked.h"
 #include "engine/errors.h"
 #include "engine/host.h"
+#include "engine/sweeps.h"
 #include "iopt/iopt.h"
 
 struct iopt_format;
@@ -89,22 +90,6 @@ struct table_counts {
 	uint64_t merged;
 };
 
-#define SWEEP_DEBTS 32u
-
-/**
- * struct sweep_debts - walk caches that clearing sweeps owe since they took accessed bits
- * @held:   bit n: place n belongs to a gather that is not synced yet; atomic
- * @owed:   bit n: the range of place n is not invalidated yet; atomic
- * @ranges: written and read by clearing sweeps alone, under their lock
- *
- * A sync clears the bits of its gather in both words, when the hardware has done it.
- */
-struct sweep_debts {
-	uint32_t held;
-	uint32_t owed;
-	struct iopt_range ranges[SWEEP_DEBTS];
-};
-
 /**
  * struct iopt_domain - one IOVA space and its tables
  * @ops:        the format's instance
@@ -123,8 +108,7 @@ struct sweep_debts {
  * @page_sizes: bit n: leaves of 2^n bytes may be used
  * @newest:     top word of the newest top
  * @debts:      of a checked build: ranges that are not synced
- * @sweep_lock: held by clearing sweeps, by nobody else
- * @sweep_debts: what they owe each other
+ * @sweeps:     clearing sweeps under way, and what they owe
  * @counts:     changed where tables come and go only
  *
  * The members up to @short_unmap are read by every operation and hardly ever written.
@@ -147,8 +131,7 @@ struct iopt_domain {
 	uint8_t max_levels;
 	struct iopt_callbacks callbacks;
 	void *ctx;
-	struct iopt_host_lock sweep_lock;
-	struct sweep_debts sweep_debts;
+	struct sweeps sweeps;
 	struct debts debts;
 
 	/* Away from the line above: written by mappers that add tables. */

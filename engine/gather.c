@@ -90,10 +90,8 @@ void iopt_sync(struct iopt_gather *gather)
 
 	if (gather->owes)
 		invalidate(gather);
-	if (gather->sweeps) {
-		__atomic_fetch_and(&domain->sweep_debts.owed, ~gather->sweeps, __ATOMIC_RELEASE);
-		__atomic_fetch_and(&domain->sweep_debts.held, ~gather->sweeps, __ATOMIC_RELEASE);
-	}
+	if (gather->sweeps)
+		sweeps_synced(&domain->sweeps, gather->sweeps);
 	if (gather->tables) {
 		collect_dirty(gather);
 		iopt_host_table_defer(gather->tables);

@@ -19,7 +19,7 @@
  * "touched" instead: a cached walk may still dirty leaves below without setting accessed again, so
  * that the next sweep looks once more, and takes "touched". The walk caches of that range are
  * invalidated in between: by the sync of this sweep's gather, else by the next sweep before it
- * starts (struct sweep_debts). What is neither accessed nor touched has nothing dirty below it.
+ * starts (sweeps.h). What is neither accessed nor touched has nothing dirty below it.
  * A sweep that stops early, or leaves a leaf dirty, gives the whole way down to it accessed back.
  */
 #ifndef ENGINE_SWEEP_H
@@ -63,52 +63,6 @@ struct sweeping {
 };
 
 /* ---- accessed bits ------------------------------------------------------------------------- */
-
-/* Pay what earlier sweeps of this range owe and nobody has synced. Context: the sweep lock. */
-static void debts_of_sweeps_pay(struct iopt_domain *domain, uint64_t first, uint64_t last)
-{
-	struct sweep_debts *debts = &domain->sweep_debts;
-
-	for (uint32_t left = __atomic_load_n(&debts->owed, __ATOMIC_ACQUIRE); left;
-	     left &= left - 1) {
-		struct iopt_range *range = &debts->ranges[bits_low(left)];
-
-		if (range->first > last || range->last < first)
-			continue;
-		invalidate_now(domain, range->first, range->last,
-			       IOPT_OWES_LEAVES | IOPT_OWES_TABLES);
-		__atomic_fetch_and(&debts->owed, ~(left & -left), __ATOMIC_RELAXED);
-	}
-}
-
-/*
- * What a sweep took accessed bits from is owed by its gather from now on, which holds one of the
- * domain's places until it is synced; if there is none left, it is paid here.
- * Context: the sweep lock.
- */
-static void debt_of_sweep(struct sweeping *s)
-{
-	struct iopt_domain *domain = s->scan.domain;
-	struct sweep_debts *debts = &domain->sweep_debts;
-	uint32_t held = __atomic_load_n(&debts->held, __ATOMIC_ACQUIRE);
-	uint32_t owed = __atomic_load_n(&debts->owed, __ATOMIC_ACQUIRE);
-	uint32_t bit = s->gather->sweeps ? s->gather->sweeps & -s->gather->sweeps : ~held & -~held;
-
-	if (s->taken.first > s->taken.last)
-		return;
-	if (!bit) {
-		invalidate_now(domain, s->taken.first, s->taken.last,
-			       IOPT_OWES_LEAVES | IOPT_OWES_TABLES);
-		return;
-	}
-	if (owed & bit)
-		range_grow(&debts->ranges[bits_low(bit)], s->taken.first, s->taken.last);
-	else
-		debts->ranges[bits_low(bit)] = s->taken;
-	s->gather->sweeps |= bit;
-	__atomic_fetch_or(&debts->held, bit, __ATOMIC_RELAXED);
-	__atomic_fetch_or(&debts->owed, bit, __ATOMIC_RELAXED);
-}
 
 /*
  * Take the marks of a table entry whose whole range is swept: accessed becomes touched, and touched
@@ -370,6 +324,7 @@ static int sweep(struct iopt_domain *domain, uint64_t first, uint64_t last, unsi
 		 uint64_t *next)
 {
 	int result = sweep_check(domain, first, last, flags, sink, gather);
+	struct sweep_turn *turn = NULL;
 	struct sweeping s;
 
 	if (result)
@@ -384,15 +339,11 @@ static int sweep(struct iopt_domain *domain, uint64_t first, uint64_t last, unsi
 	s.levels = 0;
 	s.taken = (struct iopt_range){ ~0ull, 0 };
 	scan_start(&s.scan, domain, first, last);
-	if (s.clear) {
-		iopt_host_lock(&domain->sweep_lock);
-		debts_of_sweeps_pay(domain, first, last);
-	}
+	if (s.clear)
+		turn = sweeps_enter(domain, first, last);
 	result = sweep_run(&s);
-	if (s.clear) {
-		debt_of_sweep(&s);
-		iopt_host_unlock(&domain->sweep_lock);
-	}
+	if (s.clear)
+		sweeps_leave(domain, turn, gather, &s.taken);
 	if (next)
 		*next = s.scan.next;
 	return result;

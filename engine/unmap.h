@@ -292,6 +292,9 @@ static void unmap_below(struct unmapping *u, const struct place *place, uint64_t
 	if (last - first == entry_mask(place->level)) {
 		if (unlink_table(u, place, entry, 0, first))
 			released(u, first, last, IOPT_OWES_TABLES, F->info.granule_lg2);
+		else /* trim took it: nothing was in it */
+			gather_add(u->gather, first, last, IOPT_OWES_LEAVES | IOPT_OWES_TABLES,
+				   F->info.granule_lg2);
 		return;
 	}
 	place_down(&below, entry, first);

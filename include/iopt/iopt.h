@@ -526,7 +526,9 @@ int iopt_protect(struct iopt_domain *domain, uint64_t first, uint64_t last, unsi
  *
  * A leaf that lies partly in the range is split outside of it into the largest leaves that fit. All
  * tables below a leaf are filled in private and become visible by one exchange; no access faults
- * meanwhile. Each piece is dirty if the leaf was. Runs are taken apart where they stand.
+ * meanwhile. Each piece is dirty if the leaf was. Runs are taken apart where they stand. Sync the
+ * gather before a part is unmapped or protected with another one: hardware may have the larger leaf
+ * cached.
  *
  * Return: 0: done; 1: the budget was spent, go on at @next; -EINVAL: misaligned, empty or backward
  * range, a size that the domain hasn't (below the smallest leaf, for one), unknown flags, IOPT_CLAIM
@@ -755,8 +757,9 @@ int iopt_track_split(struct iopt_domain *domain, unsigned leaf_lg2, unsigned fla
  * Return: 0: done; 1: the budget was spent, go on at @next; -EINVAL: backward range, unknown flags,
  * no gather where one is needed; -ERANGE: beyond the domain's width or the bitmap; -EOPNOTSUPP: the
  * domain was not created for tracking; or what the sink's function returned.
- * Context: clearing sweeps of a domain exclude each other (a lock that nobody else takes); may
- * sleep for that. Leaves its read section after a bounded number of tables.
+ * Context: clearing sweeps whose ranges overlap exclude each other (by locks that nobody else
+ * takes), so that a range may be sharded over threads, each with a gather of its own; may sleep for
+ * that. Leaves its read section after a bounded number of tables.
  */
 int iopt_sweep(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags,
 	       const struct iopt_sink *sink, struct iopt_gather *gather, uint64_t budget,
