@@ -8,7 +8,26 @@
 #include "acts.h"
 #include "device.h"
 
+/**
+ * struct role - what a thread keeps from one act to the next
+ * @gather:   what it owes
+ * @reported: pages that sweeps reported and that were not copied yet, a bit each
+ * @ignored:  pages that were only read to be dirty
+ * @takes:    pages that its sink takes before it refuses one
+ */
+struct role {
+	struct iopt_gather gather;
+	uint64_t reported;
+	uint64_t ignored;
+	unsigned takes;
+};
+
+static struct role roles[MAX_THREADS + 1];
+
 static const struct scenario *scene;
+
+/* The phase in iopt_table::freeze, 0 for open (engine/retire.h). */
+#define FREEZE_PHASE 0x3u
 
 static uint64_t iova_of(unsigned page)
 {
@@ -175,20 +194,99 @@ void act_unmap(const struct act *act)
 		copy_pages(reported);
 }
 
+/* What was unmapped or swept is paid for; then what sweeps reported is copied. */
+static void sync_and_copy(struct role *role)
+{
+	uint64_t reported = role->reported;
+
+	iopt_sync(&role->gather);
+	role->reported = 0;
+	if (reported)
+		copy_pages(reported);
+}
+
+void act_sync(const struct act *act)
+{
+	(void)act;
+	sync_and_copy(&roles[sched_self()]);
+}
+
+/* A sink that takes some pages and refuses the next. */
+static int record(void *ctx, uint64_t first, uint64_t last)
+{
+	struct role *role = ctx;
+
+	if (!role->takes)
+		return -IOPT_ENOMEM;
+	role->takes--;
+	for (uint64_t page = first >> TINY_PAGE_LG2; page <= last >> TINY_PAGE_LG2; page++)
+		role->reported |= 1ull << page;
+	return 0;
+}
+
 void act_sweep(const struct act *act)
 {
-	uint64_t reported = 0;
-	struct iopt_sink sink = sink_for(&reported);
-	struct iopt_gather gather;
+	struct role *role = &roles[sched_self()];
+	struct iopt_sink sink = sink_for(&role->reported);
+	int result;
 
-	iopt_gather_init(&gather, domain, NULL);
-	want(act, "sweep",
-	     iopt_sweep(domain, iova_of(act->first), last_of(act), act->flags, &sink, &gather, 0,
-			NULL));
-	note("sweep reports pages %#jx", (uintmax_t)reported);
-	iopt_sync(&gather);
-	if (reported && (act->flags & IOPT_SWEEP_CLEAR))
-		copy_pages(reported);
+	if (act->frame == 2) {
+		sink.record = record;
+		sink.ctx = role;
+		role->takes = (unsigned)act->want;
+	}
+	if (!(act->flags & IOPT_SWEEP_CLEAR))
+		sink.words = &role->ignored;
+	result = iopt_sweep(domain, iova_of(act->first), last_of(act), act->flags, &sink,
+			    &role->gather, 0, NULL);
+	note("sweep returns %d, reports pages %#jx", result, (uintmax_t)role->reported);
+	if (result && act->frame != 2)
+		fail("sweep returns %d", result);
+	if (act->frame != 1)
+		sync_and_copy(role);
+}
+
+void act_split(const struct act *act)
+{
+	struct role *role = &roles[sched_self()];
+
+	note("split pages %u to %u into leaves of %u", act->first, act->last, 1u << act->frame);
+	want(act, "split",
+	     iopt_split(domain, iova_of(act->first), last_of(act), TINY_PAGE_LG2 + act->frame,
+			act->flags, &role->gather, 0, NULL));
+	sync_and_copy(role);
+}
+
+void act_trim(const struct act *act)
+{
+	struct role *role = &roles[sched_self()];
+
+	want(act, "trim",
+	     iopt_trim(domain, iova_of(act->first), last_of(act), &role->gather, 0, NULL));
+	sync_and_copy(role);
+}
+
+/* Pages of an act, a bit each. */
+static uint64_t pages_of(const struct act *act)
+{
+	return ((2ull << (act->last - act->first)) - 1) << act->first;
+}
+
+static bool is_unclaimed(uint64_t pages)
+{
+	return !(world.device.claimed & pages);
+}
+
+void act_claim(const struct act *act)
+{
+	sched_wait(is_unclaimed, pages_of(act), &world.device.claimed, sizeof(world.device.claimed),
+		   ACCESS_WRITE, "a claim");
+	world.device.claimed |= pages_of(act);
+}
+
+void act_release(const struct act *act)
+{
+	device_release(NULL, iova_of(act->first), last_of(act));
 }
 
 void act_translate(const struct act *act)
@@ -318,6 +416,8 @@ static unsigned check_table(unsigned table, unsigned level)
 
 	if (world.table[table].state != TABLE_TAKEN)
 		fail("in the end, table %u hangs in the tables and was given back", table);
+	if (world.table[table].freeze & FREEZE_PHASE)
+		fail("in the end, table %u is left in the middle of a trim", table);
 	for (unsigned i = 0; i < 1u << domain->ops->format->info.index_lg2; i++) {
 		uint64_t entry = world.entry[table][i];
 
@@ -327,6 +427,8 @@ static unsigned check_table(unsigned table, unsigned level)
 				     (uintmax_t)entry);
 		} else if (level && !(entry & TINY_BLOCK)) {
 			tables += check_table(table_number(entry & TINY_ADDR), level - 1);
+		} else if (entry & TINY_PENDING) {
+			fail("in the end, table %u[%u] is left pending", table, i);
 		}
 	}
 	return tables;
@@ -377,8 +479,15 @@ static void check_dirty(void)
 	check_written("after a last write");
 }
 
+static void role_begin(unsigned thread)
+{
+	memset(&roles[thread], 0, sizeof(roles[thread]));
+	iopt_gather_init(&roles[thread].gather, domain, NULL);
+}
+
 static void scenario_check(void)
 {
+	role_begin(NOBODY);
 	check_mapped();
 	check_tables();
 	device_check();
@@ -400,6 +509,7 @@ static void acts_run(const struct act *acts)
 
 static void scenario_body(unsigned thread)
 {
+	role_begin(thread);
 	acts_run(scene->parts[thread].acts);
 }
 
@@ -410,7 +520,12 @@ void scenario_prepare(const struct scenario *scenario, struct cast *cast)
 		.levels = (uint8_t)scenario->levels,
 		.max_levels = (uint8_t)scenario->max_levels,
 		.flags = scenario->flags,
-		.callbacks = { .invalidate = device_invalidate, .top_changed = device_top_changed },
+		.callbacks = {
+			.invalidate = device_invalidate,
+			.top_changed = device_top_changed,
+			.try_claim = device_try_claim,
+			.release = device_release,
+		},
 	};
 
 	scene = scenario;
@@ -420,6 +535,8 @@ void scenario_prepare(const struct scenario *scenario, struct cast *cast)
 	device_attach();
 	for (unsigned page = 0; page < NR_PAGES; page++)
 		world.ledger.page[page].any = scenario->broken >> page & 1;
+	world.device.ats = scenario->ats;
+	role_begin(NOBODY);
 	acts_run(scenario->setup);
 	world.recycle = scenario->recycle;
 

@@ -34,7 +34,11 @@ struct act {
 void act_map(const struct act *act);
 void act_unmap(const struct act *act);
 void act_sweep(const struct act *act);
-void act_copy(const struct act *act);
+void act_sync(const struct act *act);
+void act_split(const struct act *act);
+void act_trim(const struct act *act);
+void act_claim(const struct act *act);
+void act_release(const struct act *act);
 void act_translate(const struct act *act);
 void act_visit(const struct act *act);
 void act_access(const struct act *act);
@@ -50,9 +54,21 @@ void act_fail_allocation(const struct act *act);
 #define MAP_WANT(from, to, frame_, result) { act_map, from, to, frame_, result, 0 }
 #define UNMAP(page)                  { act_unmap, page, page, 0, 0, 0 }
 #define UNMAP_RANGE(from, to)        { act_unmap, from, to, 0, 0, 0 }
-/* Reads dirty bits, or clears them; then syncs, and copies what was reported. */
+#define UNMAP_TRIM(from, to)         { act_unmap, from, to, 0, 0, IOPT_UNMAP_TRIM }
+#define TRIM(from, to)               { act_trim, from, to, 0, 0, 0 }
+/* Into leaves of 2^lg2 pages; claiming them first. */
+#define SPLIT(from, to, lg2)         { act_split, from, to, lg2, 0, 0 }
+#define SPLIT_CLAIM(from, to, lg2)   { act_split, from, to, lg2, 0, IOPT_CLAIM }
+/* The range is this thread's until it is released: waits for whoever has it. */
+#define CLAIM(from, to)              { act_claim, from, to, 0, 0, 0 }
+#define RELEASE(from, to)            { act_release, from, to, 0, 0, 0 }
+/* Reads dirty bits, or clears them; then syncs, and copies what was reported; or does so later. */
 #define READ_DIRTY(from, to)         { act_sweep, from, to, 0, 0, 0 }
 #define SWEEP(from, to)              { act_sweep, from, to, 0, 0, IOPT_SWEEP_CLEAR }
+#define SWEEP_ONLY(from, to)         { act_sweep, from, to, 1, 0, IOPT_SWEEP_CLEAR }
+#define SYNC                         { act_sync, 0, 0, 0, 0, 0 }
+/* The n-th page that is reported is refused. */
+#define SWEEP_REFUSED(from, to, n)   { act_sweep, from, to, 2, n, IOPT_SWEEP_CLEAR }
 #define TRANSLATE(page)              { act_translate, page, page, 0, 0, 0 }
 #define VISIT(from, to)              { act_visit, from, to, 0, 0, IOPT_VISIT_LEAVES | IOPT_VISIT_TABLES }
 #define READ(page)                   { act_access, page, page, 0, 0, 0 }
@@ -83,6 +99,7 @@ struct part {
  * @levels:  to start with; 0: the default
  * @max_levels: for one that grows; 0: the same
  * @flags:   of the domain
+ * @ats:     the device has a TLB of its own
  * @recycle: freed tables are taken again first
  * @broken:  pages, a bit each, at which the contract is broken: what is mapped there in the end is
  *           not said
@@ -96,6 +113,7 @@ struct scenario {
 	unsigned levels;
 	unsigned max_levels;
 	unsigned flags;
+	bool ats;
 	bool recycle;
 	uint64_t broken;
 	struct act setup[MAX_ACTS];

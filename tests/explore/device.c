@@ -192,6 +192,8 @@ static void walk_end(struct walk *walk, bool found, bool keep)
 
 	if (found && keep)
 		sched_touch(&dev->tlb[leaf->first], sizeof(*leaf) << leaf->size_lg2, ACCESS_WRITE);
+	else if (keep && (domain->flags & IOPT_CACHES_EMPTY))
+		sched_touch(&dev->tlb[walk->page], sizeof(*leaf), ACCESS_WRITE);
 	if (found)
 		sched_touch(&world.ledger.gone[leaf->frame], sizeof(uint64_t), ACCESS_READ);
 	if (found && walk->write)
@@ -203,6 +205,11 @@ static void walk_end(struct walk *walk, bool found, bool keep)
 	dev->flight[me]++;
 	if (!found) {
 		note("%s page %u: fault", walk->write ? "write to" : "read of", walk->page);
+		if (keep && (domain->flags & IOPT_CACHES_EMPTY) && !dev->forgets[me])
+			dev->tlb[walk->page] = (struct tlb_entry){
+				.first = (uint8_t)walk->page,
+				.valid = true,
+			};
 		if (walk_expects(walk) && walk->before.frame)
 			fail("the device faults at page %u, which is mapped", walk->page);
 		return;
@@ -222,10 +229,14 @@ void device_access(unsigned page, bool write)
 {
 	struct walk walk = { .page = page, .write = write };
 	unsigned table, level = walk_begin(&walk, &table);
+	bool empty = walk.tlb.valid && !walk.tlb.frame;
 	bool hit = walk.tlb.valid && (!write || (walk.tlb.writable && walk.tlb.dirty));
 	bool beyond = page >> dev->levels * index_lg2();
 
-	walk_end(&walk, hit || (!beyond && walk_down(&walk, level, table)), !hit);
+	if (empty)
+		walk_end(&walk, false, false);
+	else
+		walk_end(&walk, hit || (!beyond && walk_down(&walk, level, table)), !hit);
 }
 
 void device_forget(void)
@@ -239,13 +250,18 @@ void device_forget(void)
 
 /* ---- invalidations ------------------------------------------------------------------------- */
 
-/* A translation goes as a whole, whatever part of it is named. */
-static void drop_leaves(unsigned first, unsigned last)
+/*
+ * A translation goes as a whole, whatever part of it is named. A device's own TLB keeps what it was
+ * not told of; it keeps nothing that is not mapped.
+ */
+static void drop_leaves(unsigned first, unsigned last, uint32_t owes)
 {
+	bool kept = dev->ats && !(owes & IOPT_OWES_DEVICE_TLB);
+
 	for (unsigned page = first; page <= last; page++) {
 		struct tlb_entry leaf = dev->tlb[page];
 
-		if (leaf.valid)
+		if (leaf.valid && !(kept && leaf.frame))
 			memset(&dev->tlb[leaf.first], 0, sizeof(leaf) << leaf.size_lg2);
 	}
 }
@@ -271,7 +287,7 @@ static void drop(const struct iopt_gather *gather)
 			break;
 		if (last >= NR_PAGES)
 			last = NR_PAGES - 1;
-		drop_leaves((unsigned)first, (unsigned)last);
+		drop_leaves((unsigned)first, (unsigned)last, gather->owes);
 		/* A leaf-only hint, unless the gather says otherwise. */
 		if (gather->owes & (IOPT_OWES_TABLES | IOPT_OWES_DIRTY))
 			drop_tables((unsigned)first, (unsigned)last);
@@ -341,6 +357,38 @@ void device_attach(void)
 	dev->levels = hw.levels;
 }
 
+/* ---- claims ---------------------------------------------------------------------------------- */
+
+static uint64_t pages_mask(uint64_t first, uint64_t last)
+{
+	uint64_t pages = 0;
+
+	for (uint64_t page = first >> TINY_PAGE_LG2; page <= last >> TINY_PAGE_LG2; page++)
+		pages |= 1ull << page;
+	return pages;
+}
+
+bool device_try_claim(void *ctx, uint64_t first, uint64_t last)
+{
+	uint64_t pages = pages_mask(first, last);
+	bool free;
+
+	(void)ctx;
+	point_before(&dev->claimed, sizeof(dev->claimed), ACCESS_WRITE);
+	free = !(dev->claimed & pages);
+	if (free)
+		dev->claimed |= pages;
+	point_after(free);
+	return free;
+}
+
+void device_release(void *ctx, uint64_t first, uint64_t last)
+{
+	(void)ctx;
+	point_before(&dev->claimed, sizeof(dev->claimed), ACCESS_WRITE);
+	dev->claimed &= ~pages_mask(first, last);
+}
+
 /* ---- at the end ---------------------------------------------------------------------------- */
 
 /* The table at a level that the tables lead to, or NR_TABLES. */
@@ -367,7 +415,8 @@ void device_check(void)
 
 		if (!entry->valid || world.ledger.page[page].any)
 			continue;
-		if (iopt_translate(domain, (uint64_t)page << TINY_PAGE_LG2, &found))
+		found.pa = 0;
+		if (iopt_translate(domain, (uint64_t)page << TINY_PAGE_LG2, &found) && entry->frame)
 			fail("page %u is still cached, and not mapped", page);
 		if (found.pa >> TINY_PAGE_LG2 != entry->frame)
 			fail("page %u is still cached as frame %u", page, entry->frame);

@@ -18,6 +18,9 @@ void device_forget(void);
 void device_invalidate(void *ctx, const struct iopt_gather *gather);
 void device_top_changed(void *ctx, struct iopt_domain *changed);
 
+bool device_try_claim(void *ctx, uint64_t first, uint64_t last);
+void device_release(void *ctx, uint64_t first, uint64_t last);
+
 /* The device is told of the domain's top. */
 void device_attach(void);
 

@@ -59,6 +59,16 @@ uint64_t iopt_host_table_pa(const struct iopt_table *table)
 	return (uint64_t)(table - world.table + TABLE_BASE) << TINY_PAGE_LG2;
 }
 
+struct iopt_table *iopt_host_table_at(const void *va)
+{
+	size_t offset = (size_t)((const char *)va - (const char *)world.entry);
+
+	host_check(va);
+	if (offset >= sizeof(world.entry) || offset % sizeof(world.entry[0]))
+		fail("no table begins there");
+	return &world.table[offset / sizeof(world.entry[0])];
+}
+
 /* One that was freed, if that is wanted; else the next of the thread's own. */
 static struct iopt_table *table_choose(void)
 {

@@ -16,7 +16,7 @@
 
 /**
  * struct iopt_table - a table's descriptor
- * @next, @first, @level, @collect, @size_lg2: the engine's, see engine/host.h
+ * @next, @first, @freeze, @level, @collect, @size_lg2: the engine's, see engine/host.h
  * @waits: while deferred: threads whose read section was open then and still is
  * @state: enum table_state
  */
@@ -24,6 +24,7 @@ struct iopt_table {
 	struct iopt_table *next;
 	uint64_t first;
 	uint64_t waits;
+	uint32_t freeze;
 	uint8_t level;
 	uint8_t collect;
 	uint8_t size_lg2;
@@ -53,6 +54,7 @@ void point_after(uint64_t value);
 void *iopt_host_va(uint64_t pa);
 struct iopt_table *iopt_host_table(uint64_t pa);
 uint64_t iopt_host_table_pa(const struct iopt_table *table);
+struct iopt_table *iopt_host_table_at(const void *va);
 
 void iopt_host_read_lock(void);
 void iopt_host_read_unlock(void);

@@ -15,6 +15,13 @@
 #define TINY_A	   (1ull << 8)
 #define TINY_D	   (1ull << 9)
 #define TINY_ADDR  0x000ffffffffff000ull
-#define TINY_DEAD  (1ull << 52)
+
+/* The engine's own. */
+#define TINY_TAG      (3ull << 52)
+#define TINY_DEAD     (1ull << 52)
+#define TINY_FROZEN   (2ull << 52)
+#define TINY_RETIRING (3ull << 52)
+#define TINY_PENDING  (1ull << 54)
+#define TINY_TOUCHED  (1ull << 55)
 
 #endif

@@ -26,7 +26,7 @@
 #define NR_FRAMES 32u /* pages of memory that may be mapped */
 #define NR_LEVELS 3u  /* most of any tiny format */
 
-#define HEAP_BYTES 1024u
+#define HEAP_BYTES 2048u
 
 enum table_state {
 	TABLE_FRESH,	/* never used */
@@ -38,9 +38,9 @@ enum table_state {
 /**
  * struct tlb_entry - a translation of one page that the device cached
  * @first: first page of the leaf
- * @size_lg2: of the leaf
+ * @size_lg2: pages of the leaf, lg2
  * @valid, @writable, @dirty: of the translation
- * @frame: of this very page
+ * @frame: of this very page; 0: it is kept that nothing is mapped
  */
 struct tlb_entry {
 	uint8_t first;
@@ -61,6 +61,8 @@ struct tlb_entry {
  * @flight:  by thread: counts starts and ends of accesses; odd: one is under way
  * @forgets: by thread: an invalidation came during that access, which caches nothing any more
  * @lock:    the embedder's, for the announcement of a top
+ * @ats:     it keeps translations in a TLB of its own, too
+ * @claimed: pages that are claimed for background work, a bit each
  */
 struct device {
 	uint64_t root;
@@ -70,6 +72,8 @@ struct device {
 	uint64_t flight[MAX_THREADS + 1];
 	uint64_t forgets[MAX_THREADS + 1];
 	uint64_t lock;
+	uint64_t ats;
+	uint64_t claimed;
 };
 
 /**
@@ -141,7 +145,7 @@ struct world {
 	struct device device;
 	struct ledger ledger;
 	struct iopt_table table[NR_TABLES];
-	uint64_t entry[NR_TABLES][TABLE_ENTRIES];
+	uint64_t entry[NR_TABLES][TABLE_ENTRIES] __attribute__((aligned(8 * TABLE_ENTRIES)));
 	uint64_t ram[NR_TABLES][TABLE_ENTRIES];
 	char heap[HEAP_BYTES] __attribute__((aligned(IOPT_HOST_LINE)));
 };

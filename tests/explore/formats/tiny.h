@@ -12,7 +12,11 @@
  *   8      accessed           accessed           0
  *   9      0                  dirty              0
  *   51:12  address            address            -
- *   53:52  0                  0                  tag of a software value, 1: dead
+ *   53:52  0                  0                  1: dead, 2: frozen, 3: retiring
+ *   54     0                  pending            0
+ *   55     touched            0                  0
+ *
+ * A frozen entry has its generation in bits 35:12, a retiring one the address of the table.
  */
 #ifndef TESTS_EXPLORE_FORMATS_TINY_H
 #define TESTS_EXPLORE_FORMATS_TINY_H
@@ -25,6 +29,35 @@ static inline enum iopt_kind tiny_kind(uint64_t entry, unsigned level)
 	if (!(entry & TINY_P))
 		return entry ? IOPT_SOFT : IOPT_EMPTY;
 	return level == 0 || (entry & TINY_BLOCK) ? IOPT_LEAF : IOPT_TABLE;
+}
+
+static inline enum iopt_soft tiny_soft(uint64_t entry)
+{
+	switch (entry & TINY_TAG) {
+	case TINY_FROZEN: return IOPT_FROZEN;
+	case TINY_RETIRING: return IOPT_RETIRING;
+	default: return IOPT_DEAD;
+	}
+}
+
+static inline uint64_t tiny_frozen(uint32_t generation)
+{
+	return TINY_FROZEN | (uint64_t)generation << TINY_PAGE_LG2;
+}
+
+static inline uint32_t tiny_frozen_generation(uint64_t entry)
+{
+	return (uint32_t)(entry >> TINY_PAGE_LG2) & ((1u << IOPT_GENERATION_BITS) - 1);
+}
+
+static inline uint64_t tiny_retiring(uint64_t pa)
+{
+	return TINY_RETIRING | pa;
+}
+
+static inline uint64_t tiny_retiring_pa(uint64_t entry)
+{
+	return entry & TINY_ADDR;
 }
 
 static inline int tiny_leaf_attr(unsigned prot, uint32_t config_flags, uint64_t *attr)
@@ -75,6 +108,17 @@ static inline uint64_t tiny_leaf_clean(uint64_t entry)
 	return entry & ~TINY_D;
 }
 
+static inline uint64_t tiny_leaf_dirtied(uint64_t entry)
+{
+	return entry | TINY_D;
+}
+
+static inline uint64_t tiny_leaf_attrs(uint64_t entry, unsigned level)
+{
+	(void)level;
+	return entry & ~(TINY_ADDR | TINY_BLOCK | TINY_RUN);
+}
+
 static inline uint64_t tiny_table(uint64_t pa, unsigned level)
 {
 	(void)level;
@@ -105,9 +149,18 @@ static inline void tiny_hw(uint64_t root, unsigned levels, uint32_t config_flags
 /* clang-format off */
 #define TINY_FUNCTIONS \
 	.soft_dead = TINY_DEAD, \
-	.table_hw = TINY_A, \
+	.table_hw = TINY_A | TINY_TOUCHED, \
+	.leaf_hw = TINY_A | TINY_D, \
+	.leaf_pending = TINY_PENDING, \
 	.kind = tiny_kind, \
+	.soft = tiny_soft, \
+	.frozen = tiny_frozen, \
+	.frozen_generation = tiny_frozen_generation, \
+	.retiring = tiny_retiring, \
+	.retiring_pa = tiny_retiring_pa, \
 	.leaf_attr = tiny_leaf_attr, \
+	.leaf_attrs = tiny_leaf_attrs, \
+	.leaf_dirtied = tiny_leaf_dirtied, \
 	.leaf = tiny_leaf, \
 	.leaf_lg2 = tiny_leaf_lg2, \
 	.leaf_pa = tiny_leaf_pa, \

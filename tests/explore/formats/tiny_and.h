@@ -23,6 +23,8 @@ static const struct iopt_format tiny_and_format = {
 		.entry_lg2 = 3,
 		.pa_lg2 = 52,
 	},
+	.table_a = TINY_A,
+	.table_touched = TINY_TOUCHED,
 	.dirty_and = TINY_D,
 	TINY_FUNCTIONS
 };
