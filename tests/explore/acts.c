@@ -342,6 +342,18 @@ void act_access(const struct act *act)
 	device_access(act->first, act->flags);
 }
 
+void act_reported(const struct act *act)
+{
+	struct written *written = &world.ledger.write[act->first];
+
+	sched_touch(written, sizeof(*written), ACCESS_READ);
+	sched_step();
+	sched_learn((uint64_t)written->writes << 32 | written->copied);
+	if (written->writes != written->copied)
+		fail("page %u was written %u times and copied after %u, by a sweep after that",
+		     act->first, written->writes, written->copied);
+}
+
 void act_forget(const struct act *act)
 {
 	(void)act;

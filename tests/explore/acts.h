@@ -42,6 +42,7 @@ void act_release(const struct act *act);
 void act_translate(const struct act *act);
 void act_visit(const struct act *act);
 void act_access(const struct act *act);
+void act_reported(const struct act *act);
 void act_forget(const struct act *act);
 void act_track(const struct act *act);
 void act_raise(const struct act *act);
@@ -73,6 +74,8 @@ void act_fail_allocation(const struct act *act);
 #define VISIT(from, to)              { act_visit, from, to, 0, 0, IOPT_VISIT_LEAVES | IOPT_VISIT_TABLES }
 #define READ(page)                   { act_access, page, page, 0, 0, 0 }
 #define WRITE(page)                  { act_access, page, page, 0, 0, 1 }
+/* Every write to the page was copied by now. */
+#define REPORTED(page)               { act_reported, page, page, 0, 0, 0 }
 #define FORGET                       { act_forget, 0, 0, 0, 0, 0 }
 #define TRACK                        { act_track, 0, 0, 0, 0, 1 }
 /* Tells others who WAIT_FOR the same number, 0 to 63. */

@@ -250,18 +250,33 @@ void device_forget(void)
 
 /* ---- invalidations ------------------------------------------------------------------------- */
 
-/*
- * A translation goes as a whole, whatever part of it is named. A device's own TLB keeps what it was
- * not told of; it keeps nothing that is not mapped.
- */
-static void drop_leaves(unsigned first, unsigned last, uint32_t owes)
+/* A gather with a leaf-only hint: its leaves went, of leaf_lg2 bytes or more, and nothing else. */
+static bool is_hint(const struct iopt_gather *gather)
 {
-	bool kept = dev->ats && !(owes & IOPT_OWES_DEVICE_TLB);
+	return !(gather->owes & (IOPT_OWES_TABLES | IOPT_OWES_DIRTY | IOPT_OWES_ALL));
+}
 
+/*
+ * Whether a translation stays. A device's own TLB keeps what it was not told of, and nothing that is
+ * not mapped. Where hardware is told the level of the leaves, one that is of a higher level and was
+ * not named as a whole is not among them.
+ */
+static bool leaf_stays(const struct tlb_entry *leaf, unsigned first, unsigned last,
+		       const struct iopt_gather *gather)
+{
+	if (dev->ats && !(gather->owes & IOPT_OWES_DEVICE_TLB) && leaf->frame)
+		return true;
+	return is_hint(gather) && leaf->size_lg2 + TINY_PAGE_LG2 > gather->leaf_lg2 &&
+	       (leaf->first < first || leaf->first + (1u << leaf->size_lg2) - 1 > last);
+}
+
+/* Else it goes as a whole, whatever part of it is named. */
+static void drop_leaves(unsigned first, unsigned last, const struct iopt_gather *gather)
+{
 	for (unsigned page = first; page <= last; page++) {
 		struct tlb_entry leaf = dev->tlb[page];
 
-		if (leaf.valid && !(kept && leaf.frame))
+		if (leaf.valid && !leaf_stays(&leaf, first, last, gather))
 			memset(&dev->tlb[leaf.first], 0, sizeof(leaf) << leaf.size_lg2);
 	}
 }
@@ -287,12 +302,11 @@ static void drop(const struct iopt_gather *gather)
 			break;
 		if (last >= NR_PAGES)
 			last = NR_PAGES - 1;
-		drop_leaves((unsigned)first, (unsigned)last, gather->owes);
-		/* A leaf-only hint, unless the gather says otherwise. */
-		if (gather->owes & (IOPT_OWES_TABLES | IOPT_OWES_DIRTY))
+		drop_leaves((unsigned)first, (unsigned)last, gather);
+		if (!is_hint(gather))
 			drop_tables((unsigned)first, (unsigned)last);
 		note("invalidated pages %ju to %ju%s", (uintmax_t)first, (uintmax_t)last,
-		     gather->owes & (IOPT_OWES_TABLES | IOPT_OWES_DIRTY) ? " and tables" : "");
+		     is_hint(gather) ? "" : " and tables");
 	}
 }
 
