@@ -1,9 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
-"""check_report.py FILE: is this report whole, well formed and self-contained?"""
+"""check_report.py FILE [replay|migrate]: is this report whole, well formed and self-contained?"""
 import html.parser
 import sys
 
+CHARTS = {
+    'replay': ('IOVA space of domain 0', 'dirty pages', 'live tables', 'latency'),
+    'migrate': ('4K, 2M and 1G tracking', 'rounds over time', 'bytes reported for each byte written'),
+}
+TEXTS = {
+    'replay': ('IOVA space over time', 'Dirty pages over time', 'Live tables over time', 'Latency', 'Verdict',
+               'written, not reported', 'tables leaked'),
+    'migrate': ('Copied, round by round', 'How long it takes', 'Dirty granularity', 'Figures', 'Are the reports right?',
+                'What was simulated', 'does not converge'),
+}
 VOID = {'meta', 'link', 'br', 'img', 'input', 'hr'}
 
 
@@ -47,16 +57,16 @@ checker = Checker()
 checker.feed(page)
 checker.close()
 text = ' '.join(checker.text)
+kind = sys.argv[2] if len(sys.argv) > 2 else 'replay'
 faults = checker.faults
 if checker.open:
     faults.append(f'never closed: {checker.open}')
 if not page.rstrip().endswith('</html>'):
     faults.append('the end is missing')
-for what in ('IOVA space of domain 0', 'dirty pages', 'live tables', 'latency'):
+for what in CHARTS[kind]:
     if not any(what in chart for chart in checker.charts):
         faults.append(f'no chart of {what}')
-for what in ('exact', 'IOVA space over time', 'Dirty pages over time', 'Live tables over time', 'Latency', 'Verdict',
-             'written, not reported', 'tables leaked'):
+for what in ('exact', *TEXTS[kind]):
     if what not in text:
         faults.append(f'{what!r} is missing')
 if '@import' in page or 'url(' in page or 'fetch(' in page:

@@ -62,7 +62,7 @@ static void check_call(const struct calls *calls, struct ranges *live, const str
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	char error[TRACE_ERROR_BYTES] = "";
-	struct trace *trace = trace_open_memory(bytes, size, error);
+	struct trace *trace = trace_open_memory("memory", bytes, size, error);
 	struct ranges *live;
 	struct calls *calls;
 	struct call call;

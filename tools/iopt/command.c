@@ -7,9 +7,12 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tools/iopt/output.h"
 
 void usage_error(const char *name, const char *format, ...)
 {
@@ -94,6 +97,40 @@ bool parse_number(const char *text, uint64_t low, uint64_t high, uint64_t *value
 	return true;
 }
 
+/* Milliseconds, perhaps with a fraction. */
+uint64_t parse_interval(const char *name, const char *option, const char *text)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end || !isfinite(value) || value < 0 || value > 60000)
+		usage_error(name, "--%s: '%s', expected milliseconds from 0 to 60000", option,
+			    text);
+	if (value > 0 && value < 0.001)
+		usage_error(name, "--%s: '%s', expected 0 or at least 0.001 milliseconds", option,
+			    text);
+	return (uint64_t)(value * 1e6);
+}
+
+uint64_t parse_count(const char *name, const char *option, const char *text, uint64_t low,
+		     uint64_t high)
+{
+	uint64_t value;
+
+	if (!parse_number(text, low, high, &value))
+		usage_error(name, "--%s: '%s', expected a number from %" PRIu64 " to %" PRIu64,
+			    option, text, low, high);
+	return value;
+}
+
+void check_output(const char *name, const char *option, const char *path)
+{
+	const char *why;
+
+	if (path && !output_writable(path, &why))
+		usage_error(name, "--%s: %s can't be written: %s", option, path, why);
+}
+
 static const char units[] = "\0KMGTPE";
 
 const char *size_text(uint64_t bytes, char text[SIZE_TEXT_BYTES])
@@ -109,6 +146,23 @@ const char *size_text(uint64_t bytes, char text[SIZE_TEXT_BYTES])
 		snprintf(text, SIZE_TEXT_BYTES, "%" PRIu64 "%c", bytes >> (10 * unit), units[unit]);
 	else
 		snprintf(text, SIZE_TEXT_BYTES, "%" PRIu64, bytes);
+	return text;
+}
+
+const char *amount_text(uint64_t bytes, char text[SIZE_TEXT_BYTES])
+{
+	double value = (double)bytes;
+	unsigned unit = 0;
+
+	while (unit < 6 && value >= 999.5) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(text, SIZE_TEXT_BYTES, "%.*f%.*s",
+		 !unit || value >= 99.95 ? 0
+		 : value >= 9.995	 ? 1
+					 : 2,
+		 value, unit != 0, &units[unit]);
 	return text;
 }
 
@@ -132,6 +186,28 @@ bool parse_size(const char *text, unsigned *lg2)
 	}
 	*lg2 = 10 * unit + (unsigned)__builtin_ctzll(number);
 	return *lg2 < 64;
+}
+
+bool parse_bytes(const char *text, uint64_t *bytes)
+{
+	unsigned unit = 0;
+	double number;
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return false;
+	number = strtod(text, &end);
+	if (*end) {
+		for (unit = 1; unit < 7 && units[unit] != toupper((unsigned char)*end); unit++)
+			;
+		if (unit == 7 || end[1])
+			return false;
+	}
+	number *= (double)(1ULL << (10 * unit));
+	if (!(number < 0x1p63))
+		return false;
+	*bytes = (uint64_t)number;
+	return true;
 }
 
 const char *grouped(uint64_t value, char text[SIZE_TEXT_BYTES])

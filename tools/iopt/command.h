@@ -20,6 +20,7 @@ enum {
 
 /* Subcommands: argv[0] is "iopt NAME". Return an exit code. */
 int command_replay(int argc, char **argv);
+int command_migrate(int argc, char **argv);
 int command_formats(int argc, char **argv);
 int command_record(int argc, char **argv);
 
@@ -62,6 +63,27 @@ void parse_arguments(const struct argp *argp, int argc, char **argv, unsigned fl
  */
 bool parse_number(const char *text, uint64_t low, uint64_t high, uint64_t *value);
 
+/**
+ * parse_count() - an option's number; a usage error ends the program
+ * @name:   of the subcommand
+ * @option: without dashes
+ * @text:   what was given
+ * @low:    least allowed
+ * @high:   most allowed
+ */
+uint64_t parse_count(const char *name, const char *option, const char *text, uint64_t low,
+		     uint64_t high);
+
+/**
+ * parse_interval() - an option's milliseconds, perhaps with a fraction; likewise
+ *
+ * Return: nanoseconds.
+ */
+uint64_t parse_interval(const char *name, const char *option, const char *text);
+
+/** check_output() - an option's file must be writable, else a usage error ends the program */
+void check_output(const char *name, const char *option, const char *path);
+
 /* Enough for what the functions below write. */
 #define SIZE_TEXT_BYTES 32
 
@@ -76,6 +98,15 @@ bool parse_number(const char *text, uint64_t low, uint64_t high, uint64_t *value
 const char *size_text(uint64_t bytes, char text[SIZE_TEXT_BYTES]);
 
 /**
+ * amount_text() - a size to three digits: "784K", "13.7M", "1.00G"
+ * @bytes: the size
+ * @text:  filled in
+ *
+ * Return: @text.
+ */
+const char *amount_text(uint64_t bytes, char text[SIZE_TEXT_BYTES]);
+
+/**
  * parse_size() - the inverse, for powers of two: "4K", "2M", "512G"
  * @text: what was given
  * @lg2:  set to the exponent on success
@@ -83,6 +114,15 @@ const char *size_text(uint64_t bytes, char text[SIZE_TEXT_BYTES]);
  * Return: whether it is a power of two with an optional unit K, M, G, T, P, E.
  */
 bool parse_size(const char *text, unsigned *lg2);
+
+/**
+ * parse_bytes() - any size, perhaps with a fraction: "1.5G", "300M", "4096"
+ * @text:  what was given
+ * @bytes: set on success
+ *
+ * Return: whether it is a decimal number with an optional unit and less than 2^63.
+ */
+bool parse_bytes(const char *text, uint64_t *bytes);
 
 /**
  * grouped() - a number with a comma every three digits

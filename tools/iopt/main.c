@@ -13,6 +13,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "replay", command_replay },
+	{ "migrate", command_migrate },
 	{ "formats", command_formats },
 	{ "record", command_record },
 };
@@ -39,8 +40,8 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 	choice->help = !strcmp(arg, "help");
 	if (!choice->run && !choice->version && !choice->help)
 		usage_error("iopt",
-			    "no command '%s', expected replay, formats, record, version "
-			    "or help",
+			    "no command '%s', expected replay, migrate, formats, record, "
+			    "version or help",
 			    arg);
 	return 0;
 }
@@ -52,6 +53,7 @@ static const struct argp argp = {
 	"An I/O page-table engine that stays right while the hardware walks.\v"
 	"Commands:\n"
 	"  replay    replay a recording of a Linux guest's DMA mappings through the engine\n"
+	"  migrate   simulate a live migration's pre-copy over such a recording\n"
 	"  formats   list the page-table formats that the engine knows\n"
 	"  record    print the commands that make such a recording\n"
 	"  version   print the version\n"
@@ -86,7 +88,8 @@ int main(int argc, char **argv)
 	}
 	if (!choice.run)
 		usage_error("iopt",
-			    "no command, expected replay, formats, record, version or help");
+			    "no command, expected replay, migrate, formats, record, version "
+			    "or help");
 	snprintf(name, sizeof(name), "iopt %s", argv[choice.at]);
 	argv[choice.at] = name;
 	return choice.run(argc - choice.at, argv + choice.at);

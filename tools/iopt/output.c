@@ -57,6 +57,10 @@ bool output_open(struct output *output, const char *path)
 
 	umask(mask);
 	*output = (struct output){ .path = path };
+	if (!strcmp(path, "-")) {
+		output->stream = stdout;
+		return true;
+	}
 	if (is_special(path)) {
 		output->stream = fopen(path, "w");
 		return output->stream ? true : tell(output);
@@ -73,9 +77,10 @@ bool output_open(struct output *output, const char *path)
 
 bool output_close(struct output *output)
 {
-	bool failed = ferror(output->stream);
+	bool failed = fflush(output->stream) || ferror(output->stream);
 
-	failed |= fclose(output->stream) != 0;
+	if (output->stream != stdout)
+		failed |= fclose(output->stream) != 0;
 	if (!failed && output->temporary)
 		failed = rename(output->temporary, output->path) != 0;
 	if (failed)

@@ -25,7 +25,7 @@ bool output_writable(const char *path, const char **why);
 /**
  * output_open() - start writing
  * @output: filled in
- * @path:   of the file; must live as long
+ * @path:   of the file, "-": standard output; must live as long
  *
  * Return: whether it worked; if not, the error is told.
  */

@@ -7,14 +7,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/iopt/command.h"
-#include "tools/iopt/output.h"
 
 #define NAME "iopt replay"
 
@@ -88,31 +86,6 @@ static uint64_t parse_page_sizes(char *list, const struct iopt_format_info *info
 	return sizes;
 }
 
-/* Milliseconds, perhaps with a fraction. */
-static uint64_t parse_interval(const char *option, const char *text)
-{
-	char *end;
-	double value = strtod(text, &end);
-
-	if (end == text || *end || !isfinite(value) || value < 0 || value > 60000)
-		usage_error(NAME, "--%s: '%s', expected milliseconds from 0 to 60000", option,
-			    text);
-	if (value > 0 && value < 0.001)
-		usage_error(NAME, "--%s: '%s', expected 0 or at least 0.001 milliseconds", option,
-			    text);
-	return (uint64_t)(value * 1e6);
-}
-
-static uint64_t parse_count(const char *option, const char *text, uint64_t low, uint64_t high)
-{
-	uint64_t value;
-
-	if (!parse_number(text, low, high, &value))
-		usage_error(NAME, "--%s: '%s', expected a number from %" PRIu64 " to %" PRIu64,
-			    option, text, low, high);
-	return value;
-}
-
 struct arguments {
 	struct replay_options *options;
 	const char *format;
@@ -135,15 +108,15 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 			usage_error(NAME, "--invalidate: '%s', expected strict or batch", arg);
 		return 0;
 	case OPTION_DEVICES:
-		options->devices = (unsigned)parse_count("devices", arg, 0, REPLAY_DEVICES);
+		options->devices = (unsigned)parse_count(NAME, "devices", arg, 0, REPLAY_DEVICES);
 		return 0;
-	case OPTION_SWEEP: options->sweep_ns = parse_interval("sweep-every", arg); return 0;
-	case OPTION_DUMP: options->dump_ns = parse_interval("dump-every", arg); return 0;
-	case OPTION_LOOP: options->loops = parse_count("loop", arg, 1, 1000000); return 0;
+	case OPTION_SWEEP: options->sweep_ns = parse_interval(NAME, "sweep-every", arg); return 0;
+	case OPTION_DUMP: options->dump_ns = parse_interval(NAME, "dump-every", arg); return 0;
+	case OPTION_LOOP: options->loops = parse_count(NAME, "loop", arg, 1, 1000000); return 0;
 	case OPTION_THREADS:
-		options->threads = (unsigned)parse_count("threads", arg, 1, ORDER_THREADS);
+		options->threads = (unsigned)parse_count(NAME, "threads", arg, 1, ORDER_THREADS);
 		return 0;
-	case OPTION_SEED: options->seed = parse_count("seed", arg, 0, UINT64_MAX); return 0;
+	case OPTION_SEED: options->seed = parse_count(NAME, "seed", arg, 0, UINT64_MAX); return 0;
 	case OPTION_JSON: options->json = arg; return 0;
 	case OPTION_REPORT: options->report = arg; return 0;
 	case ARGP_KEY_ARG:
@@ -170,14 +143,6 @@ static const struct argp argp = {
 	NULL,
 };
 
-static void check_output(const char *option, const char *path)
-{
-	const char *why;
-
-	if (path && !output_writable(path, &why))
-		usage_error(NAME, "--%s: %s can't be written: %s", option, path, why);
-}
-
 static void parse_options(struct replay_options *options, int argc, char **argv)
 {
 	struct arguments arguments = { .options = options, .format = "vtd-ss" };
@@ -198,7 +163,7 @@ static void parse_options(struct replay_options *options, int argc, char **argv)
 			    "--format: no format '%s', expected one that `iopt formats' lists",
 			    arguments.format);
 	if (arguments.levels)
-		options->levels = (unsigned)parse_count("levels", arguments.levels,
+		options->levels = (unsigned)parse_count(NAME, "levels", arguments.levels,
 							info->min_levels, info->max_levels);
 	if (arguments.page_sizes)
 		options->page_sizes = parse_page_sizes(arguments.page_sizes, info);
@@ -210,8 +175,8 @@ static void parse_options(struct replay_options *options, int argc, char **argv)
 	if (options->json && options->report && !strcmp(options->json, options->report))
 		usage_error(NAME, "--json and --report both name %s, expected two files",
 			    options->json);
-	check_output("json", options->json);
-	check_output("report", options->report);
+	check_output(NAME, "json", options->json);
+	check_output(NAME, "report", options->report);
 	if (options->sweep_ns && !(info->abilities & IOPT_CAN_TRACK_DIRTY))
 		usage_error(NAME, "--sweep-every: %s has no dirty bits, expected 0", info->name);
 }

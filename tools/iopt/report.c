@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The HTML report of a replay: one file with all that it shows in it. Charts are SVG, readable
- * without scripts; a little script adds what is under the pointer. Colours follow the reader's
- * choice of light or dark.
+ * The HTML report of a replay: what it shows. The page around it, its style and its axes are
+ * html.h's.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -10,14 +9,10 @@
 #include <string.h>
 
 #include "tools/iopt/command.h"
+#include "tools/iopt/html.h"
 #include "tools/iopt/image.h"
 #include "tools/iopt/output.h"
 #include "tools/iopt/replay.h"
-
-#define WIDTH 960.0
-#define LEFT  86.0
-#define RIGHT 14.0
-#define PLOT  (WIDTH - LEFT - RIGHT)
 
 /* Colours of the picture: they must do on light and on dark. The page's own are in the style. */
 #define COLOUR_MAPPED  0x3b86c8u
@@ -25,171 +20,6 @@
 #define COLOUR_DIRTY   0xf2832au
 
 #define MAX_PANELS 6u
-
-static const char style[] =
-	":root{color-scheme:light dark;--back:#fbfbf9;--card:#fff;--text:#1c2126;--soft:#5d6771;"
-	"--line:#dfe2e5;--grid:#eceef0;--a:#2f78b7;--b:#d9601a;--c:#2d8a5f;--good:#1f7a46;"
-	"--bad:#c0322b}"
-	"@media(prefers-color-scheme:dark){:root{--back:#14171a;--card:#1c2024;--text:#e6e8ea;"
-	"--soft:#9aa4ad;--line:#343a40;--grid:#282d32;--a:#5aa5e0;--b:#f08a4b;--c:#5fc394;"
-	"--good:#54c98a;--bad:#f0736c}}"
-	"*{box-sizing:border-box}"
-	"body{margin:0;background:var(--back);color:var(--text);"
-	"font:15px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif}"
-	"main{max-width:1040px;margin:0 auto;padding:32px 20px 64px}"
-	"h1{font-size:26px;margin:0 0 4px}h2{font-size:18px;margin:0 0 2px}"
-	"p{margin:0 0 12px;color:var(--soft);max-width:72ch}"
-	"section{background:var(--card);border:1px solid var(--line);border-radius:10px;"
-	"padding:18px 20px;margin-top:18px}"
-	".verdict{display:inline-block;font-weight:600;padding:3px 12px;border-radius:99px;"
-	"border:1.5px solid currentColor}"
-	".good{color:var(--good)}.bad{color:var(--bad)}"
-	".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;"
-	"margin-top:18px}"
-	".tile{background:var(--card);border:1px solid var(--line);border-radius:10px;"
-	"padding:10px 14px}"
-	".tile b{display:block;font-size:22px;font-weight:600;font-variant-numeric:tabular-nums}"
-	".tile span{color:var(--soft);font-size:13px}"
-	"svg{display:block;width:100%;height:auto;overflow:visible}"
-	"svg text{fill:var(--soft);font-size:12px}"
-	"svg .name{fill:var(--text);font-size:13px}"
-	"svg .grid{stroke:var(--grid);stroke-width:1}svg .axis{stroke:var(--line);stroke-width:1}"
-	"svg image{image-rendering:pixelated}"
-	".a{fill:var(--a);stroke:var(--a)}.b{fill:var(--b);stroke:var(--b)}"
-	".c{fill:var(--c);stroke:var(--c)}"
-	".area{stroke:none;fill-opacity:.22}"
-	".stroke{fill:none;stroke-width:1.6;stroke-linejoin:round}"
-	".bar{stroke:none;fill-opacity:.75}"
-	".key{display:flex;flex-wrap:wrap;gap:4px 18px;margin:2px 0 8px;color:var(--soft);"
-	"font-size:13px}"
-	".key i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:6px}"
-	"table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}"
-	"th,td{text-align:right;padding:4px 10px;border-bottom:1px solid var(--grid)}"
-	"th:first-child,td:first-child{text-align:left;padding-left:0}"
-	"td:last-child.note{text-align:left;color:var(--soft)}"
-	"th{color:var(--soft);font-weight:500;font-size:13px}"
-	".scroll{overflow-x:auto}"
-	"#tip{position:fixed;pointer-events:none;background:var(--text);color:var(--back);"
-	"border-radius:6px;padding:4px 9px;font-size:13px;display:none;white-space:pre;z-index:9}"
-	"svg .cross{stroke:var(--soft);stroke-width:1;stroke-dasharray:3 3;visibility:hidden}"
-	"code{font-size:13px}";
-
-/*
- * What is under the pointer. A chart carries its plot's edges and points in data- attributes: times
- * in seconds and a line of text for each; the picture its rows' addresses.
- */
-static const char script[] =
-	"const tip=document.getElementById('tip');"
-	"function show(e,t){tip.textContent=t;tip.style.display='block';"
-	"const w=tip.offsetWidth;"
-	"tip.style.left=Math.min(e.clientX+14,innerWidth-w-8)+'px';"
-	"tip.style.top=(e.clientY+14)+'px'}"
-	"for(const s of document.querySelectorAll('svg[data-plot]')){"
-	"const d=JSON.parse(s.dataset.plot),c=s.querySelector('.cross');"
-	"s.addEventListener('pointermove',e=>{"
-	"const r=s.getBoundingClientRect(),v=s.viewBox.baseVal;"
-	"const x=(e.clientX-r.left)/r.width*v.width,y=(e.clientY-r.top)/r.height*v.height;"
-	"const f=(x-d.x)/d.w;if(f<0||f>1){leave();return}"
-	"let t='';"
-	"if(d.t){let i=0;while(i<d.t.length-1&&d.t[i+1]<=f*d.end)i++;"
-	"t=d.t[i].toFixed(2)+' s\\n'+d.s[i]}"
-	"else{const row=d.rows.find(q=>y>=q[0]&&y<q[1]);if(!row){leave();return}"
-	"t=(f*d.end).toFixed(3)+' s\\n'+row[2]}"
-	"if(c){c.setAttribute('x1',x);c.setAttribute('x2',x);c.style.visibility='visible'}"
-	"show(e,t)});"
-	"function leave(){tip.style.display='none';if(c)c.style.visibility='hidden'}"
-	"s.addEventListener('pointerleave',leave)}";
-
-/* Text that may hold anything, e.g. a file's name. */
-static void put_text(FILE *out, const char *text)
-{
-	for (; *text; text++) {
-		switch (*text) {
-		case '&': fputs("&amp;", out); break;
-		case '<': fputs("&lt;", out); break;
-		case '>': fputs("&gt;", out); break;
-		case '"': fputs("&quot;", out); break;
-		default: fputc(*text, out);
-		}
-	}
-}
-
-/* 1234567 as "1.23 M". */
-static const char *short_number(double value, char text[SIZE_TEXT_BYTES])
-{
-	static const char units[] = " kMGT";
-	unsigned unit = 0;
-
-	while (value >= 999.5 && unit < 4) {
-		value /= 1000;
-		unit++;
-	}
-	snprintf(text, SIZE_TEXT_BYTES, "%.*f%s%.*s", unit && value < 10 ? 2 : unit && value < 100,
-		 value, unit ? " " : "", unit != 0, &units[unit]);
-	return text;
-}
-
-/* 1234 ns as "1.23 us". */
-static const char *short_time(double ns, char text[SIZE_TEXT_BYTES])
-{
-	static const char *const units[] = { "ns", "\302\265s", "ms", "s" };
-	unsigned unit = 0;
-
-	while (ns >= 999.5 && unit < 3) {
-		ns /= 1000;
-		unit++;
-	}
-	snprintf(text, SIZE_TEXT_BYTES, "%.*f %s", unit && ns < 10 ? 2 : unit && ns < 100, ns,
-		 units[unit]);
-	return text;
-}
-
-static const char *short_bytes(double bytes, char text[SIZE_TEXT_BYTES])
-{
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-	unsigned unit = 0;
-
-	while (bytes >= 1024 && unit < 6) {
-		bytes /= 1024;
-		unit++;
-	}
-	snprintf(text, SIZE_TEXT_BYTES, "%.*f %s", unit && bytes < 10, bytes, units[unit]);
-	return text;
-}
-
-/* ---- axes ------------------------------------------------------------------------------------ */
-
-/* A round step that cuts @span into about @parts; for bytes a power of two. */
-static double nice_step(double span, double parts, bool bytes)
-{
-	double raw = span / parts, scale;
-
-	if (!(raw > 0))
-		return 1;
-	if (bytes)
-		return exp2(ceil(log2(raw)));
-	scale = pow(10, floor(log10(raw)));
-	if (raw <= scale)
-		return scale;
-	if (raw <= 2 * scale)
-		return 2 * scale;
-	return raw <= 5 * scale ? 5 * scale : 10 * scale;
-}
-
-static void time_axis(FILE *out, double end, double top, double bottom)
-{
-	double step = nice_step(end, 8, false);
-	int digits = step < 0.01 ? 3 : step < 0.1 ? 2 : step < 1;
-
-	for (double at = 0; at <= end * 1.0001; at += step) {
-		double x = LEFT + (end > 0 ? at / end * PLOT : 0);
-
-		fprintf(out, "<path class=\"grid\" d=\"M%.1f %.1fV%.1f\"/>", x, top, bottom);
-		fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.*f s</text>\n",
-			x, bottom + 17, digits, at);
-	}
-	fprintf(out, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>\n", LEFT, bottom, LEFT + PLOT);
-}
 
 /* ---- IOVA space over time -------------------------------------------------------------------- */
 
@@ -291,7 +121,7 @@ static double row_top(const struct heat_view *view, const struct panel *panel, u
 static void put_address(FILE *out, double y, uint64_t iova)
 {
 	fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">0x%" PRIx64 "</text>\n",
-		LEFT - 6, y, iova);
+		HTML_LEFT - 6, y, iova);
 }
 
 /* One stretch of neighbouring rows is one picture. Rows first..last of the panel. */
@@ -310,7 +140,7 @@ static void put_stretch(FILE *out, const struct heat_view *view, const struct pa
 		"class=\"axis\"/>"
 		"<image x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
 		"preserveAspectRatio=\"none\" href=\"",
-		LEFT, top, PLOT, rows * height, LEFT, top, PLOT, rows * height);
+		HTML_LEFT, top, HTML_PLOT, rows * height, HTML_LEFT, top, HTML_PLOT, rows * height);
 	image_url(&image, out);
 	fputs("\"/>\n", out);
 	image_free(&image);
@@ -331,7 +161,8 @@ static void put_panel(FILE *out, const struct heat_view *view, const struct pane
 	fprintf(out,
 		"<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"IOVA space of domain "
 		"%" PRIu32 " over time\" data-plot='{\"x\":%.1f,\"w\":%.1f,\"end\":%.4f,\"rows\":[",
-		WIDTH, bottom + 28, view->rows[panel->first_row]->domain, LEFT, PLOT, seconds);
+		HTML_WIDTH, bottom + 28, view->rows[panel->first_row]->domain, HTML_LEFT, HTML_PLOT,
+		seconds);
 	for (unsigned i = 0; i < panel->nr_rows; i++) {
 		double y = row_top(view, panel, i, top, height, gap);
 		uint64_t iova = view->rows[panel->first_row + i]->number << view->row_lg2;
@@ -340,8 +171,8 @@ static void put_panel(FILE *out, const struct heat_view *view, const struct pane
 			iova);
 	}
 	fprintf(out, "]}'>\n<text class=\"name\" x=\"%.1f\" y=\"14\">domain %" PRIu32 "</text>\n",
-		LEFT, view->rows[panel->first_row]->domain);
-	time_axis(out, seconds, top, bottom);
+		HTML_LEFT, view->rows[panel->first_row]->domain);
+	html_time_axis(out, seconds, top, bottom);
 	while (end) {
 		unsigned first = end - 1;
 		double y;
@@ -365,15 +196,6 @@ static void put_panel(FILE *out, const struct heat_view *view, const struct pane
 	fprintf(out, "%.1f\"/></svg>\n", bottom);
 }
 
-static void put_key(FILE *out, const char *const names[], const char *const colours[], unsigned nr)
-{
-	fputs("<div class=\"key\">", out);
-	for (unsigned i = 0; i < nr; i++)
-		fprintf(out, "<span><i style=\"background:%s\"></i>%s</span>", colours[i],
-			names[i]);
-	fputs("</div>\n", out);
-}
-
 static void put_heat(FILE *out, const struct heat_view *view)
 {
 	static const char *const names[] = { "mapped; stronger: more pages",
@@ -395,7 +217,7 @@ static void put_heat(FILE *out, const struct heat_view *view)
 		"addresses that were used are drawn; a cell is %s by %s.</p>",
 		short_bytes((double)(1ULL << view->row_lg2), row),
 		short_time((double)view->column_ns, column));
-	put_key(out, names, colours, 3);
+	html_key(out, names, colours, 3);
 	for (unsigned i = 0; i < nr; i++)
 		put_panel(out, view, &panels[i]);
 	if (left_out)
@@ -440,7 +262,7 @@ static void put_points(FILE *out, const struct chart *chart)
 {
 	char text[SIZE_TEXT_BYTES];
 
-	fprintf(out, "data-plot='{\"x\":%.1f,\"w\":%.1f,\"end\":%.4f,\"t\":[", LEFT, PLOT,
+	fprintf(out, "data-plot='{\"x\":%.1f,\"w\":%.1f,\"end\":%.4f,\"t\":[", HTML_LEFT, HTML_PLOT,
 		chart->seconds[chart->nr - 1]);
 	for (unsigned i = 0; i < chart->nr; i++)
 		fprintf(out, "%s%.4f", i ? "," : "", chart->seconds[i]);
@@ -461,14 +283,14 @@ static void put_line(FILE *out, const struct chart *chart, unsigned line, double
 	double end = chart->seconds[chart->nr - 1];
 
 	for (int area = 1; area >= 0; area--) {
-		double x = LEFT;
+		double x = HTML_LEFT;
 
 		fprintf(out, "<path class=\"%s %s\" d=\"M", chart->classes[line],
 			area ? "area" : "stroke");
 		if (area)
-			fprintf(out, "%.1f %.1fL", LEFT, bottom);
+			fprintf(out, "%.1f %.1fL", HTML_LEFT, bottom);
 		for (unsigned i = 0; i < chart->nr; i++) {
-			x = LEFT + (end > 0 ? chart->seconds[i] / end * PLOT : 0);
+			x = HTML_LEFT + (end > 0 ? chart->seconds[i] / end * HTML_PLOT : 0);
 			fprintf(out, "%s%.1f %.1f", i ? "L" : "", x,
 				bottom - chart->values[line][i] / most * (bottom - top));
 		}
@@ -494,18 +316,19 @@ static void put_chart(FILE *out, const struct chart *chart, double height)
 				most = chart->values[line][i];
 	step = nice_step(most, 4, chart->bytes);
 	most = most > 0 ? ceil(most / step) * step : 1;
-	fprintf(out, "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\" ", WIDTH,
+	fprintf(out, "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\" ", HTML_WIDTH,
 		bottom + 24, chart->title);
 	put_points(out, chart);
 	fputs(">\n", out);
 	for (double at = 0; at <= most * 1.0001; at += step) {
 		double y = bottom - at / most * height;
 
-		fprintf(out, "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/>", LEFT, y, LEFT + PLOT);
+		fprintf(out, "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/>", HTML_LEFT, y,
+			HTML_LEFT + HTML_PLOT);
 		fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
-			LEFT - 8, y + 4, value_text(chart, at, text));
+			HTML_LEFT - 8, y + 4, value_text(chart, at, text));
 	}
-	time_axis(out, chart->seconds[chart->nr - 1], top, bottom);
+	html_time_axis(out, chart->seconds[chart->nr - 1], top, bottom);
 	for (unsigned line = 0; line < chart->nr_lines; line++)
 		put_line(out, chart, line, top, bottom, most);
 	fprintf(out, "<line class=\"cross\" y1=\"%.1f\" y2=\"%.1f\"/></svg>\n", top, bottom);
@@ -545,7 +368,7 @@ static void put_dirty(FILE *out, const struct replay *replay)
 	      "written by devices: by sweeps over what stays mapped, and by the unmap of what "
 	      "goes.</p>",
 	      out);
-	put_key(out, names, colours, 2);
+	html_key(out, names, colours, 2);
 	fill_rates(&chart, &replay->watchers);
 	put_chart(out, &chart, 170);
 	fputs("</section>\n", out);
@@ -595,7 +418,7 @@ static double latency_x(double ns)
 {
 	double x = (log10(ns < 10 ? 10 : ns) - 1) / 7;
 
-	return LEFT + 60 + (x > 1 ? 1 : x) * (PLOT - 60);
+	return HTML_LEFT + 60 + (x > 1 ? 1 : x) * (HTML_PLOT - 60);
 }
 
 #define LATENCY_ROW 46.0
@@ -618,9 +441,9 @@ static void put_latency(FILE *out, const struct latency_line *line, double base)
 		if ((double)bars[i] > most)
 			most = (double)bars[i];
 	fprintf(out, "<text class=\"name\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
-		LEFT + 48, base - 4, line->name);
-	fprintf(out, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>\n", LEFT + 60, base,
-		LEFT + PLOT);
+		HTML_LEFT + 48, base - 4, line->name);
+	fprintf(out, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>\n", HTML_LEFT + 60, base,
+		HTML_LEFT + HTML_PLOT);
 	for (unsigned i = 1; i < 61 * 4; i++) {
 		double from, to, height;
 
@@ -714,7 +537,7 @@ static void put_latencies(FILE *out, const struct replay *replay,
 	fprintf(out,
 		"<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"latency "
 		"distributions\">\n",
-		WIDTH, nr * LATENCY_ROW + 40);
+		HTML_WIDTH, nr * LATENCY_ROW + 40);
 	put_latency_axis(out, nr * LATENCY_ROW + 8);
 	for (unsigned i = 0; i < nr; i++)
 		put_latency(out, &shown[i], (i + 1) * LATENCY_ROW);
@@ -724,11 +547,6 @@ static void put_latencies(FILE *out, const struct replay *replay,
 }
 
 /* ---- figures --------------------------------------------------------------------------------- */
-
-static void put_tile(FILE *out, const char *value, const char *what)
-{
-	fprintf(out, "<div class=\"tile\"><b>%s</b><span>%s</span></div>\n", value, what);
-}
 
 static void put_head(FILE *out, const struct replay *replay, const struct replay_sums *sums,
 		     const struct replay_latencies *all)
@@ -740,7 +558,7 @@ static void put_head(FILE *out, const struct replay *replay, const struct replay
 
 	fprintf(out, "<h1>iopt replay <span class=\"verdict %s\">%s</span></h1>\n<p><code>",
 		exact ? "good" : "bad", exact ? "\342\234\223 exact" : "\342\234\227 not exact");
-	put_text(out, strcmp(options->trace, "-") ? options->trace : "standard input");
+	html_text(out, strcmp(options->trace, "-") ? options->trace : "standard input");
 	fprintf(out,
 		"</code><br>%s, %u levels, %s invalidation, %u device%s, %" PRIu64 " pass%s</p>\n",
 		options->format->title,
@@ -753,25 +571,17 @@ static void put_head(FILE *out, const struct replay *replay, const struct replay
 	if (replay->breach[0])
 		fprintf(out, "<p class=\"bad\">%s</p>\n", replay->breach);
 	fputs("<div class=\"tiles\">\n", out);
-	put_tile(out, short_number((double)(counts->maps + counts->unmaps), text),
-		 "events replayed");
-	put_tile(out, short_time((double)latency_quantile(&all->map[2], 500000), text),
-		 "map, median");
-	put_tile(out, short_time((double)latency_quantile(&all->unmap[2], 500000), text),
-		 "unmap, median");
-	put_tile(out, short_number((double)sums->written, text), "pages written by devices");
-	put_tile(out, short_number((double)sums->reported, text), "pages reported dirty");
-	put_tile(out, short_bytes((double)replay->stats.table_bytes_peak, text),
-		 "table memory, peak");
+	html_tile(out, short_number((double)(counts->maps + counts->unmaps), text),
+		  "events replayed");
+	html_tile(out, short_time((double)latency_quantile(&all->map[2], 500000), text),
+		  "map, median");
+	html_tile(out, short_time((double)latency_quantile(&all->unmap[2], 500000), text),
+		  "unmap, median");
+	html_tile(out, short_number((double)sums->written, text), "pages written by devices");
+	html_tile(out, short_number((double)sums->reported, text), "pages reported dirty");
+	html_tile(out, short_bytes((double)replay->stats.table_bytes_peak, text),
+		  "table memory, peak");
 	fputs("</div>\n", out);
-}
-
-static void put_figure(FILE *out, const char *name, uint64_t value, const char *note)
-{
-	char text[SIZE_TEXT_BYTES];
-
-	fprintf(out, "<tr><td>%s</td><td>%s</td><td class=\"note\">%s</td></tr>\n", name,
-		grouped(value, text), note);
 }
 
 static void put_verdict(FILE *out, const struct replay *replay)
@@ -781,21 +591,21 @@ static void put_verdict(FILE *out, const struct replay *replay)
 	fputs("<section><h2>Verdict</h2><p>Exact means that every figure here is zero.</p>"
 	      "<div class=\"scroll\"><table>\n",
 	      out);
-	put_figure(out, "written, not reported", faults[LEDGER_LOST],
-		   "pages that a device wrote and no sweep or unmap reported");
-	put_figure(out, "reported, not written", faults[LEDGER_IN_VAIN],
-		   "leaves reported dirty that no device had written since their last report");
-	put_figure(out, "stale accesses", faults[LEDGER_STALE] + faults[LEDGER_WRONG_PAGE],
-		   "accesses that reached a page after its unmap was synced, or another page");
-	put_figure(out, "live mappings refused", faults[LEDGER_NO_ACCESS],
-		   "accesses refused although the page was mapped all the time");
-	put_figure(out, "wrong leaves in dumps", faults[LEDGER_BAD_DUMP],
-		   "walks of the live tables that disagree with what is mapped");
-	put_figure(out, "freed tables read", replay->freed_table_reads, "by the devices' walker");
-	put_figure(out, "malformed entries read", replay->breaches - replay->freed_table_reads,
-		   "reserved bits, misaligned blocks, replicas that differ");
-	put_figure(out, "tables leaked", replay->leaked_tables,
-		   "after all was unmapped and destroyed");
+	html_figure(out, "written, not reported", faults[LEDGER_LOST],
+		    "pages that a device wrote and no sweep or unmap reported");
+	html_figure(out, "reported, not written", faults[LEDGER_IN_VAIN],
+		    "leaves reported dirty that no device had written since their last report");
+	html_figure(out, "stale accesses", faults[LEDGER_STALE] + faults[LEDGER_WRONG_PAGE],
+		    "accesses that reached a page after its unmap was synced, or another page");
+	html_figure(out, "live mappings refused", faults[LEDGER_NO_ACCESS],
+		    "accesses refused although the page was mapped all the time");
+	html_figure(out, "wrong leaves in dumps", faults[LEDGER_BAD_DUMP],
+		    "walks of the live tables that disagree with what is mapped");
+	html_figure(out, "freed tables read", replay->freed_table_reads, "by the devices' walker");
+	html_figure(out, "malformed entries read", replay->breaches - replay->freed_table_reads,
+		    "reserved bits, misaligned blocks, replicas that differ");
+	html_figure(out, "tables leaked", replay->leaked_tables,
+		    "after all was unmapped and destroyed");
 	fputs("</table></div></section>\n", out);
 }
 
@@ -806,7 +616,7 @@ static void put_tally(FILE *out, const char *name, const struct calls_tally *tal
 	if (!tally->nr)
 		return;
 	snprintf(note, sizeof(note), "first at line %" PRIu64, tally->line);
-	put_figure(out, name, tally->nr, note);
+	html_figure(out, name, tally->nr, note);
 }
 
 static void put_figures(FILE *out, const struct replay *replay, const struct replay_sums *sums)
@@ -816,26 +626,27 @@ static void put_figures(FILE *out, const struct replay *replay, const struct rep
 	char note[128], text[2][SIZE_TEXT_BYTES];
 
 	fputs("<section><h2>Figures</h2><div class=\"scroll\"><table>\n", out);
-	put_figure(out, "map events", counts->maps, "contiguous segments");
-	put_figure(out, "map calls", sums->maps, "segments of a scatter list in one call");
-	put_figure(out, "unmap calls", sums->unmaps, "");
-	put_figure(out, "domains", atomic_load(&replay->nr_domains), "");
-	put_figure(out, "device accesses", sums->accesses, "");
-	put_figure(out, "device writes", sums->writes, "");
-	put_figure(out, "accesses refused after unmap", sums->refused, "as they must be");
-	put_figure(out, "pages written", sums->written, "once each mapping");
-	put_figure(out, "pages reported dirty", sums->reported,
-		   "once each mapping; a larger leaf counts with all its pages");
-	put_figure(out, "sweeps", atomic_load(&replay->watchers.sweeps), "");
-	put_figure(out, "walks of live tables", atomic_load(&replay->watchers.dumps), "");
-	put_figure(out, "invalidations", replay->invalidations, "");
+	html_figure(out, "map events", counts->maps, "contiguous segments");
+	html_figure(out, "map calls", sums->maps, "segments of a scatter list in one call");
+	html_figure(out, "unmap calls", sums->unmaps, "");
+	html_figure(out, "domains", atomic_load(&replay->nr_domains), "");
+	html_figure(out, "device accesses", sums->accesses, "");
+	html_figure(out, "device writes", sums->writes, "");
+	html_figure(out, "accesses refused after unmap", sums->refused, "as they must be");
+	html_figure(out, "pages written", sums->written, "once each mapping");
+	html_figure(out, "pages reported dirty", sums->reported,
+		    "once each mapping; a larger leaf counts with all its pages");
+	html_figure(out, "sweeps", atomic_load(&replay->watchers.sweeps), "");
+	html_figure(out, "walks of live tables", atomic_load(&replay->watchers.dumps), "");
+	html_figure(out, "invalidations", replay->invalidations, "");
 	snprintf(note, sizeof(note), "%s, beside %s mapped at most",
 		 short_bytes((double)stats->table_bytes_peak, text[0]),
 		 short_bytes((double)replay_mapped_peak(replay), text[1]));
-	put_figure(out, "tables, peak", stats->tables_peak, note);
-	put_figure(out, "tables freed by unmap", stats->freed[IOPT_FREED_UNMAP], "while live");
-	put_figure(out, "tables freed under a block", stats->freed[IOPT_FREED_BLOCK], "while live");
-	put_figure(out, "tables freed after a lost race", stats->freed[IOPT_FREED_RACE], "");
+	html_figure(out, "tables, peak", stats->tables_peak, note);
+	html_figure(out, "tables freed by unmap", stats->freed[IOPT_FREED_UNMAP], "while live");
+	html_figure(out, "tables freed under a block", stats->freed[IOPT_FREED_BLOCK],
+		    "while live");
+	html_figure(out, "tables freed after a lost race", stats->freed[IOPT_FREED_RACE], "");
 	put_tally(out, "events without domain", &counts->without_domain);
 	put_tally(out, "maps whose domain was inferred", &counts->inferred_maps);
 	put_tally(out, "unmaps whose domain was inferred", &counts->inferred_unmaps);
@@ -846,7 +657,7 @@ static void put_figures(FILE *out, const struct replay *replay, const struct rep
 	put_tally(out, "unmaps inside a larger leaf, left out", &sums->partial);
 	put_tally(out, "maps over what these left, left out", &sums->blocked);
 	if (replay->trace_counts.lost_lines)
-		put_figure(out, "lost-event lines", replay->trace_counts.lost_lines, "");
+		html_figure(out, "lost-event lines", replay->trace_counts.lost_lines, "");
 	fputs("</table></div></section>\n", out);
 }
 
@@ -864,12 +675,7 @@ int report_html(struct replay *replay, const char *path)
 	replay_sum(replay, &sums);
 	replay_latencies(replay, &all);
 	heat_finish(replay->heat, replay->options.loops, &view);
-	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-	      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-	      "<title>iopt replay</title>\n<style>",
-	      out);
-	fputs(style, out);
-	fputs("</style>\n</head>\n<body>\n<main>\n", out);
+	html_begin(out, "iopt replay");
 	put_head(out, replay, &sums, &all);
 	put_heat(out, &view);
 	put_dirty(out, replay);
@@ -877,8 +683,6 @@ int report_html(struct replay *replay, const char *path)
 	put_latencies(out, replay, &all);
 	put_verdict(out, replay);
 	put_figures(out, replay, &sums);
-	fputs("</main>\n<div id=\"tip\"></div>\n<script>", out);
-	fputs(script, out);
-	fputs("</script>\n</body>\n</html>\n", out);
+	html_end(out);
 	return output_close(&output) ? EXIT_OKAY : EXIT_CONTENT;
 }

@@ -496,12 +496,13 @@ struct trace *trace_open(const char *path, char error[TRACE_ERROR_BYTES])
 	return open_input(path, input, why, error);
 }
 
-struct trace *trace_open_memory(const void *bytes, size_t size, char error[TRACE_ERROR_BYTES])
+struct trace *trace_open_memory(const char *name, const void *bytes, size_t size,
+				char error[TRACE_ERROR_BYTES])
 {
 	char why[INPUT_ERROR_BYTES] = "";
 	struct input *input = input_memory(bytes, size, why);
 
-	return open_input("memory", input, why, error);
+	return open_input(name, input, why, error);
 }
 
 const char *trace_error(const struct trace *trace)

@@ -90,11 +90,13 @@ struct trace *trace_open(const char *path, char error[TRACE_ERROR_BYTES]);
 
 /**
  * trace_open_memory() - start reading a recording that is in memory
+ * @name:  of it, in messages
  * @bytes: the file's content; must live as long
  * @size:  its size
  * @error: filled in if this fails
  */
-struct trace *trace_open_memory(const void *bytes, size_t size, char error[TRACE_ERROR_BYTES]);
+struct trace *trace_open_memory(const char *name, const void *bytes, size_t size,
+				char error[TRACE_ERROR_BYTES]);
 
 /**
  * trace_next() - read the next event
