@@ -14,6 +14,7 @@
 #include "engine/bits.h"
 #include "engine/domain.h"
 #include "engine/format.h"
+#include "engine/order.h"
 
 static const struct iopt_format *const F = &IOPT_INSTANCE_FORMAT;
 
@@ -117,15 +118,13 @@ static inline void entry_store(void *slot, uint64_t entry)
 /* On failure *old is what was found. */
 static inline bool entry_cas(void *slot, uint64_t *old, uint64_t entry)
 {
-	return __atomic_compare_exchange_n((uint64_t *)slot, old, entry, false, __ATOMIC_RELAXED,
-					   __ATOMIC_RELAXED);
+	return cas_relaxed(slot, old, entry);
 }
 
 /* The same, after all stores to the table that the new entry leads to. */
 static inline bool entry_cas_release(void *slot, uint64_t *old, uint64_t entry)
 {
-	return __atomic_compare_exchange_n((uint64_t *)slot, old, entry, false, __ATOMIC_RELEASE,
-					   __ATOMIC_RELAXED);
+	return cas_release(slot, old, entry);
 }
 
 /* The same, before all that this thread does next. */

@@ -26,9 +26,7 @@ static void top_announce(struct iopt_domain *domain)
 		return;
 	iopt_host_publish();
 	domain->callbacks.top_changed(domain->ctx, domain);
-	while (top_levels(top) < top_levels(newest) &&
-	       !__atomic_compare_exchange_n(&domain->top, &top, newest, false, __ATOMIC_RELEASE,
-					    __ATOMIC_RELAXED))
+	while (top_levels(top) < top_levels(newest) && !cas_release(&domain->top, &top, newest))
 		;
 }
 
@@ -45,8 +43,7 @@ static bool top_raise(struct iopt_domain *domain, uint64_t newest, struct iopt_t
 	table->level = (uint8_t)level;
 	entry_store(slot, F->table(top_pa(newest), level));
 	entries_writeback(domain, slot, table_entries());
-	if (!__atomic_compare_exchange_n(&domain->newest, &newest, top_make(pa, level + 1), false,
-					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+	if (!cas_acq_rel(&domain->newest, &newest, top_make(pa, level + 1))) {
 		entry_store(slot, 0);
 		return false;
 	}

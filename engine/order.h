@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Compare-and-exchange in the memory orders that the protocol needs. Each is the builtin, but for
+ * one compiler: gcc 12 for RISC-V leaves the fence of a release out unless the failure is
+ * sequentially consistent, too. What compilers make of these is shown by tests/litmus; which order
+ * is needed where is said where they are used.
+ */
+#ifndef ENGINE_ORDER_H
+#define ENGINE_ORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What is missing there. Later compilers were not looked at: 13 is taken to be like 12. */
+static inline void cas_fence(void)
+{
+#if defined(__riscv) && !defined(__clang__) && __GNUC__ < 14
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+#endif
+}
+
+/* On failure, which orders nothing, *old is what was found. */
+static inline bool cas_relaxed(uint64_t *word, uint64_t *old, uint64_t value)
+{
+	return __atomic_compare_exchange_n(word, old, value, false, __ATOMIC_RELAXED,
+					   __ATOMIC_RELAXED);
+}
+
+static inline bool cas_acquire(uint64_t *word, uint64_t *old, uint64_t value)
+{
+	return __atomic_compare_exchange_n(word, old, value, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
+static inline bool cas_release(uint64_t *word, uint64_t *old, uint64_t value)
+{
+	cas_fence();
+	return __atomic_compare_exchange_n(word, old, value, false, __ATOMIC_RELEASE,
+					   __ATOMIC_RELAXED);
+}
+
+static inline bool cas_acq_rel(uint64_t *word, uint64_t *old, uint64_t value)
+{
+	cas_fence();
+	return __atomic_compare_exchange_n(word, old, value, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED);
+}
+
+#endif
