@@ -13,7 +13,7 @@
  *                            first (uint64_t): IOVA of the table's first entry, once unlinked
  *                            level (uint8_t): level of the table
  *                            collect (uint8_t): its dirty bits are read after the invalidation
- *                            freeze (uint32_t): trim's state of it (engine/retire.h); atomic
+ *                            freeze (uint64_t): trim's state of it (engine/retire.h); atomic
  *                            size_lg2 (uint8_t): its size in bytes; set by the allocator
  *   struct iopt_host_lock  a sleeping lock
  *

@@ -29,24 +29,18 @@ enum freeze_phase { FREEZE_OPEN, FREEZE_FREEZING, FREEZE_ABORTED, FREEZE_CLOSED 
 
 #define FREEZE_PHASE_BITS 2u
 
-static inline uint32_t freeze_word(uint32_t generation, enum freeze_phase phase)
+static inline uint64_t freeze_word(uint64_t generation, enum freeze_phase phase)
 {
 	return generation << FREEZE_PHASE_BITS | phase;
-}
-
-static inline bool freeze_cas(struct iopt_table *table, uint32_t *old, uint32_t word)
-{
-	return __atomic_compare_exchange_n(&table->freeze, old, word, false, __ATOMIC_ACQ_REL,
-					   __ATOMIC_ACQUIRE);
 }
 
 /* Whether the try that froze an entry has been called off, by this writer or another. */
 static bool freeze_abort(struct iopt_table *table, uint64_t frozen)
 {
 	uint32_t generation = F->frozen_generation(frozen);
-	uint32_t word = freeze_word(generation, FREEZE_FREEZING);
+	uint64_t word = freeze_word(generation, FREEZE_FREEZING);
 
-	return freeze_cas(table, &word, freeze_word(generation, FREEZE_ABORTED)) ||
+	return cas_acq_rel(&table->freeze, &word, freeze_word(generation, FREEZE_ABORTED)) ||
 	       word == freeze_word(generation, FREEZE_ABORTED);
 }
 

@@ -40,22 +40,22 @@ static void freeze_undo(void *table, unsigned nr, uint64_t frozen)
 /* Whether a table could be closed: it was empty, and no writer is or will be inside (rule 4). */
 static bool freeze(struct iopt_table *table, void *entries)
 {
-	uint32_t word = __atomic_load_n(&table->freeze, __ATOMIC_RELAXED);
-	uint32_t generation = (word >> FREEZE_PHASE_BITS) + 1;
-	uint64_t frozen = F->frozen(generation);
+	uint64_t word = __atomic_load_n(&table->freeze, __ATOMIC_RELAXED);
+	uint64_t generation = (word >> FREEZE_PHASE_BITS) + 1;
+	uint64_t frozen = F->frozen((uint32_t)generation);
 	unsigned nr;
 
 	if (generation >> IOPT_GENERATION_BITS ||
 	    word != freeze_word(generation - 1, FREEZE_OPEN) ||
-	    !freeze_cas(table, &word, freeze_word(generation, FREEZE_FREEZING)))
+	    !cas_acq_rel(&table->freeze, &word, freeze_word(generation, FREEZE_FREEZING)))
 		return false;
 	nr = freeze_entries(entries, frozen);
 	word = freeze_word(generation, FREEZE_FREEZING);
 	if (nr == table_entries()) {
-		if (freeze_cas(table, &word, freeze_word(generation, FREEZE_CLOSED)))
+		if (cas_acq_rel(&table->freeze, &word, freeze_word(generation, FREEZE_CLOSED)))
 			return true;
 	} else {
-		freeze_cas(table, &word, freeze_word(generation, FREEZE_ABORTED));
+		cas_acq_rel(&table->freeze, &word, freeze_word(generation, FREEZE_ABORTED));
 	}
 	freeze_undo(entries, nr, frozen);
 	/* After the roll-back: the next try's entries are not taken for this one's. */

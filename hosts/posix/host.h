@@ -27,10 +27,10 @@
  * @next:     the engine's freelist link, and the link of a list that waits for RCU
  * @rcu:      used in the first table of such a list
  * @first:    the engine's
+ * @freeze:   the engine's
  * @state:    enum iopt_posix_state in the low two bits, generation above; atomic, anyone may read
  * @level:    the engine's
  * @collect:  the engine's
- * @freeze:   the engine's
  * @size_lg2: size of the table. One that is larger than a page is known by its first page; only
  *            @state is kept in the other ones too.
  */
@@ -38,8 +38,8 @@ struct iopt_table {
 	struct iopt_table *next;
 	struct iopt_posix_rcu_head rcu;
 	uint64_t first;
+	uint64_t freeze;
 	uint32_t state;
-	uint32_t freeze;
 	uint8_t level;
 	uint8_t collect;
 	uint8_t size_lg2;

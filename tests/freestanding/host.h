@@ -13,7 +13,7 @@
 struct iopt_table {
 	struct iopt_table *next;
 	uint64_t first;
-	uint32_t freeze;
+	uint64_t freeze;
 	uint8_t level;
 	uint8_t collect;
 	uint8_t size_lg2;
