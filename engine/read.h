@@ -180,13 +180,17 @@ static bool range_finds(struct iopt_domain *domain, uint64_t first, uint64_t las
 	while (!scan.done && !found) {
 		unsigned left, nr;
 		struct place place;
+		enum iopt_kind kind;
 		uint64_t entry;
 
 		if (!scan_table(&scan, &place, &entry)) {
 			found = wanted == FIND_HOLE; /* above every top */
 			break;
 		}
-		/* What leads to a table only now was empty before, and is looked into next. */
+		/*
+		 * What leads to a table only now was empty before, and is looked into next; what
+		 * no longer does was taken by a trim.
+		 */
 		left = table_entries() - place.index;
 		nr = (scan.last - scan.next) >> entry_span_lg2(place.level) < left
 			     ? (unsigned)((scan.last - scan.next) >> entry_span_lg2(place.level)) +
@@ -198,8 +202,11 @@ static bool range_finds(struct iopt_domain *domain, uint64_t first, uint64_t las
 			scan_pass(&scan,
 				  (scan.next | entry_mask(place.level)) +
 					  ((uint64_t)(left - 1) << entry_span_lg2(place.level)));
-		found = left < nr &&
-			F->kind(entry_load(place_slot(&place)), place.level) != IOPT_TABLE;
+		if (left == nr)
+			continue;
+		kind = F->kind(entry_load(place_slot(&place)), place.level);
+		found = wanted == FIND_LEAF ? kind == IOPT_LEAF
+					    : kind != IOPT_LEAF && kind != IOPT_TABLE;
 	}
 	iopt_host_read_unlock();
 	return found;
