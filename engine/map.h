@@ -350,6 +350,13 @@ static void chain_undo(struct mapping *m, const struct chain *chain)
 	m->nr_spare += chain->nr;
 }
 
+/* First IOVA of an entry of the table that an IOVA is in. */
+static inline uint64_t place_iova(const struct place *place, uint64_t iova)
+{
+	return (iova & ~entry_mask(place->level + 1)) +
+	       ((uint64_t)place->index << entry_span_lg2(place->level));
+}
+
 /*
  * A leaf is to go where a table hangs (rule 6): that table must be empty, and so must be every
  * other one in the range of this call, before any is replaced. Hardware may have cached the way
@@ -361,8 +368,7 @@ static enum step replace_table(struct mapping *m, struct piece *piece, const str
 			       uint64_t entry)
 {
 	const unsigned run = piece->run;
-	uint64_t iova = (m->next & ~entry_mask(place->level + 1)) +
-			((uint64_t)place->index << entry_span_lg2(place->level));
+	uint64_t iova = place_iova(place, m->next);
 	uint64_t leaf, pa = piece->pa + (piece->done << entry_span_lg2(place->level));
 	struct unmapping u;
 
@@ -397,7 +403,10 @@ static enum step resolve_soft(struct mapping *m, const struct place *place, uint
 		if (table)
 			gather_table(mapping_gather(m), table);
 		break;
-	case IOPT_RETIRING: retire_finish(m->domain, place, entry, m->next); break;
+	case IOPT_RETIRING:
+		/* It may be in the middle of a run, beyond m->next. */
+		retire_finish(m->domain, place, entry, place_iova(place, m->next));
+		break;
 	default: break; /* dead: the table is not in use any more */
 	}
 	return STEP_AGAIN;
