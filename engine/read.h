@@ -248,8 +248,12 @@ static void visit_table(struct visiting *v, const struct place *place, uint64_t 
 	v->visit->below = (uint8_t)place->level;
 }
 
-/* A leaf that is pending: for the engine, beside IOPT_ITEM_*. It counts as dirty. */
+/*
+ * For the engine, beside IOPT_ITEM_*: a leaf that is pending, which counts as dirty; one of which an
+ * entry is not of that leaf any more.
+ */
 #define ITEM_PENDING 0x80u
+#define ITEM_CHANGED 0x40u
 
 /* The hardware need not set accessed or dirty in all entries of a run. */
 static uint8_t run_flags(const struct place *place, const struct leaf *leaf)
@@ -261,8 +265,10 @@ static uint8_t run_flags(const struct place *place, const struct leaf *leaf)
 
 		/* What is of another leaf by now speaks for that one. */
 		if (F->kind(entry, place->level) != IOPT_LEAF ||
-		    F->leaf_lg2(entry, place->level) != leaf->size_lg2)
+		    F->leaf_lg2(entry, place->level) != leaf->size_lg2) {
+			flags |= ITEM_CHANGED;
 			continue;
+		}
 		flags |= entry_dirty(entry) ? IOPT_ITEM_DIRTY : 0;
 		flags |= entry & F->leaf_pending ? ITEM_PENDING : 0;
 		flags |= F->leaf_accessed(entry) ? IOPT_ITEM_ACCESSED : 0;
@@ -284,7 +290,7 @@ static void visit_leaf(struct visiting *v, const struct place *place, uint64_t t
 	item->level = (uint8_t)place->level;
 	item->leaf_lg2 = (uint8_t)leaf->size_lg2;
 	item->prot = (uint8_t)F->leaf_prot(entry);
-	item->flags = run_flags(place, leaf) & ~ITEM_PENDING;
+	item->flags = run_flags(place, leaf) & ~(ITEM_PENDING | ITEM_CHANGED);
 }
 
 /*

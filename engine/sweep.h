@@ -186,27 +186,35 @@ static bool clean_entry(const struct place *place, unsigned index, unsigned size
 }
 
 /*
- * A leaf of any size: dirty if one of its entries is; all are cleared, or none. What stays dirty, or
- * may yet become so, is found by the next sweep.
+ * A leaf of any size, of which an entry was just loaded: dirty if one of its entries is; all are
+ * cleared, or none. What stays dirty, or may yet become so, is found by the next sweep.
+ *
+ * Returns false, having reported nothing, if the leaf was split or merged meanwhile: what was dirty
+ * in one of its entries may be in another by now. Its own entry shows that, in form or by the mark
+ * "pending"; if that is as before, the others are a new owner's.
  */
-static void sweep_leaf(struct sweeping *s, const struct place *place, const struct leaf *leaf)
+static bool sweep_leaf(struct sweeping *s, const struct place *place, uint64_t entry,
+		       const struct leaf *leaf)
 {
 	uint64_t first = leaf->first > s->first ? leaf->first : s->first;
 	uint64_t last = leaf->last < s->scan.last ? leaf->last : s->scan.last;
 	unsigned flags = run_flags(place, leaf);
 	bool stays = flags & ITEM_PENDING;
 
+	if ((flags & ITEM_CHANGED) && entry_load(place_slot(place)) != entry)
+		return false;
 	if (!(flags & IOPT_ITEM_DIRTY))
-		return;
+		return true;
 	s->error = sink_record(s->sink, first, last);
 	if (s->error || !s->clear || first != leaf->first || last != leaf->last)
-		return;
+		return true;
 	for (unsigned i = 0; i < leaf->run; i++)
 		stays |= !clean_entry(place, leaf->index + i, leaf->size_lg2);
 	gather_owe(s->gather, first, last,
 		   IOPT_OWES_LEAVES | IOPT_OWES_DIRTY | IOPT_OWES_DEVICE_TLB, leaf->size_lg2);
 	if (stays)
 		path_touch(s->scan.domain, leaf->first);
+	return true;
 }
 
 /* Whether the whole of level 0 can be taken in words from here: whole granules, no runs. */
@@ -223,7 +231,10 @@ static bool sweep_goes_on(struct sweeping *s)
 	return !s->stop;
 }
 
-/* One entry that leads no further down, or is not looked below. */
+/*
+ * One entry that leads no further down, or is not looked below. If it changed, the scan does not
+ * move, and comes back by address.
+ */
 static void sweep_entry(struct sweeping *s, struct place *place, uint64_t entry)
 {
 	uint64_t last = s->scan.next | entry_mask(place->level);
@@ -231,8 +242,7 @@ static void sweep_entry(struct sweeping *s, struct place *place, uint64_t entry)
 
 	if (F->kind(entry, place->level) == IOPT_LEAF) {
 		leaf_read(place, entry, s->scan.next, &leaf);
-		sweep_leaf(s, place, &leaf);
-		if (s->error)
+		if (!sweep_leaf(s, place, entry, &leaf) || s->error)
 			return;
 		last = leaf.last;
 		place->index = leaf.index + leaf.run - 1;
