@@ -563,8 +563,8 @@ const struct scenario scenarios[] = {
 		.levels = 3,
 		.setup = { MAP(0, 4), UNMAP(0) },
 		.parts = { { "T", { TRIM(0, 7) } },
-			   { "A", { FAIL_ALLOCATION(1), MAP_WANT(0, 2, 9, -IOPT_ENOMEM) } },
-			   { "B", { MAP(1, 16) } } },
+			   { "A", { FAIL_ALLOCATION(1), MAP_WANT(0, 2, 9, ANY_RESULT) } },
+			   { "B", { MAP(3, 16), UNMAP(3) } } },
 	},
 	{
 		.name = "trim, growth, map: the old top",
@@ -719,6 +719,16 @@ const struct scenario scenarios[] = {
 			   { "D",
 			     { WRITE(1), WRITE(0), RAISE(1), WAIT_FOR(2), REPORTED(0),
 			       REPORTED(1) } } },
+	},
+	{
+		.name = "split, sweep, device: a block, the device stops",
+		.format = AND,
+		.levels = 3,
+		.flags = IOPT_TRACK,
+		.setup = { MAP_RANGE(0, 3, 8) },
+		.parts = { { "P", { SPLIT(0, 3, 0) } },
+			   { "S", { WAIT_FOR(1), SWEEP(0, 3), RAISE(2) } },
+			   { "D", { WRITE(1), RAISE(1), WAIT_FOR(2), REPORTED(1) } } },
 	},
 	{
 		.name = "split, device, translate: a run of blocks, device with a TLB",
