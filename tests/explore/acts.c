@@ -77,6 +77,7 @@ static void expect_end(const struct act *act, bool changed)
 
 		expected->changing--;
 		expected->version++;
+		expected->denied = PERMITTED;
 		if (changed)
 			expected->frame = expected->next;
 	}
@@ -255,6 +256,36 @@ void act_split(const struct act *act)
 	     iopt_split(domain, iova_of(act->first), last_of(act), TINY_PAGE_LG2 + act->frame,
 			act->flags, &role->gather, 0, NULL));
 	sync_and_copy(role);
+}
+
+void act_merge(const struct act *act)
+{
+	struct role *role = &roles[sched_self()];
+
+	note("merge pages %u to %u", act->first, act->last);
+	want(act, "merge",
+	     iopt_merge(domain, iova_of(act->first), last_of(act), ~0u, act->flags, &role->gather,
+			0, NULL));
+	sync_and_copy(role);
+}
+
+/* The ledger keeps permissions beside the frames: a change of both is one of the page. */
+void act_protect(const struct act *act)
+{
+	struct role *role = &roles[sched_self()];
+	bool write = act->flags & IOPT_WRITE;
+
+	world.thread[sched_self()].writes = true;
+	expect_touch(act, ACCESS_WRITE);
+	for (unsigned page = act->first; page <= act->last; page++)
+		world.ledger.page[page].denied = UNSETTLED;
+	want(act, "protect",
+	     iopt_protect(domain, iova_of(act->first), last_of(act), act->flags, &role->gather));
+	sync_and_copy(role);
+	expect_touch(act, ACCESS_WRITE);
+	for (unsigned page = act->first; page <= act->last; page++)
+		world.ledger.page[page].denied = write ? PERMITTED : DENIED;
+	world.thread[sched_self()].writes = false;
 }
 
 void act_trim(const struct act *act)
@@ -487,7 +518,7 @@ static void check_dirty(void)
 	/* What is still cached as dirty although the tables say clean would be written unseen. */
 	for (unsigned page = 0; page < pages_of_domain(); page++)
 		if (world.ledger.page[page].frame && !world.ledger.page[page].any)
-			device_access(page, true);
+			device_access(page, !world.ledger.page[page].denied);
 	check_written("after a last write");
 }
 

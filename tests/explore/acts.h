@@ -36,6 +36,8 @@ void act_unmap(const struct act *act);
 void act_sweep(const struct act *act);
 void act_sync(const struct act *act);
 void act_split(const struct act *act);
+void act_merge(const struct act *act);
+void act_protect(const struct act *act);
 void act_trim(const struct act *act);
 void act_claim(const struct act *act);
 void act_release(const struct act *act);
@@ -60,6 +62,12 @@ void act_fail_allocation(const struct act *act);
 /* Into leaves of 2^lg2 pages; claiming them first. */
 #define SPLIT(from, to, lg2)         { act_split, from, to, lg2, 0, 0 }
 #define SPLIT_CLAIM(from, to, lg2)   { act_split, from, to, lg2, 0, IOPT_CLAIM }
+/* Into the largest leaves that there are; or all of it into one. */
+#define MERGE(from, to)              { act_merge, from, to, 0, 0, 0 }
+#define MERGE_CLAIM(from, to)        { act_merge, from, to, 0, 0, IOPT_CLAIM }
+#define MERGE_ONE(from, to, result)  { act_merge, from, to, 0, result, IOPT_MERGE_ONE }
+#define READ_ONLY(from, to)          { act_protect, from, to, 0, 0, IOPT_READ }
+#define READ_WRITE(from, to)         { act_protect, from, to, 0, 0, IOPT_READ | IOPT_WRITE }
 /* The range is this thread's until it is released: waits for whoever has it. */
 #define CLAIM(from, to)              { act_claim, from, to, 0, 0, 0 }
 #define RELEASE(from, to)            { act_release, from, to, 0, 0, 0 }

@@ -189,6 +189,7 @@ static void walk_end(struct walk *walk, bool found, bool keep)
 	unsigned me = sched_self();
 	const struct tlb_entry *leaf = &walk->tlb;
 	struct written *written = &world.ledger.write[walk->page];
+	bool may_fault;
 
 	if (found && keep)
 		sched_touch(&dev->tlb[leaf->first], sizeof(*leaf) << leaf->size_lg2, ACCESS_WRITE);
@@ -203,6 +204,7 @@ static void walk_end(struct walk *walk, bool found, bool keep)
 	sched_touch(&dev->forgets[me], sizeof(dev->forgets[me]), ACCESS_READ);
 	sched_step();
 	dev->flight[me]++;
+	may_fault = walk->write && (walk->before.denied || world.ledger.page[walk->page].denied);
 	if (!found) {
 		note("%s page %u: fault", walk->write ? "write to" : "read of", walk->page);
 		if (keep && (domain->flags & IOPT_CACHES_EMPTY) && !dev->forgets[me])
@@ -210,7 +212,7 @@ static void walk_end(struct walk *walk, bool found, bool keep)
 				.first = (uint8_t)walk->page,
 				.valid = true,
 			};
-		if (walk_expects(walk) && walk->before.frame)
+		if (walk_expects(walk) && walk->before.frame && !may_fault)
 			fail("the device faults at page %u, which is mapped", walk->page);
 		return;
 	}
@@ -220,6 +222,9 @@ static void walk_end(struct walk *walk, bool found, bool keep)
 	written->writes += walk->write;
 	if (world.ledger.gone[leaf->frame])
 		fail("the device reaches frame %u after unmap and sync", leaf->frame);
+	if (walk->write && walk->before.denied == DENIED &&
+	    world.ledger.page[walk->page].denied == DENIED)
+		fail("the device writes page %u, which is read-only", walk->page);
 	if (walk_expects(walk) && walk->before.frame && walk->before.frame != leaf->frame)
 		fail("the device reaches frame %u for page %u, not %u", leaf->frame, walk->page,
 		     walk->before.frame);

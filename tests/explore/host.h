@@ -42,7 +42,7 @@ enum access { ACCESS_READ, ACCESS_WRITE };
  * point_before() - shared memory is about to be accessed
  * @start: where; memory outside of the world is a thread's own, and no point
  * @bytes: how much
- * @kind:  ENUM access
+ * @kind:  enum access
  *
  * Another thread may run before this returns.
  */

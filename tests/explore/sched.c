@@ -108,6 +108,7 @@ static bool is_point[WORLD_WORDS], becomes_point[WORLD_WORDS];
 static bool grown;	/* becomes_point has more than is_point */
 static bool touched;	/* the access to come is a point */
 static size_t excluded; /* words from here on are counters */
+static bool is_counter; /* the access under way is to one */
 
 static struct node nodes[MAX_NODES];
 static unsigned nr_nodes;
@@ -453,22 +454,25 @@ void sched_wait(bool (*holds)(uint64_t data), uint64_t data, const void *start, 
 void point_before(const volatile void *start, size_t bytes, enum access kind)
 {
 	size_t offset = (size_t)((const volatile char *)start - (const volatile char *)&world);
+	bool counts = offset < sizeof(world) && offset / 8 >= excluded;
 
-	if (offset >= sizeof(world))
-		return;
-	if (running && offset / 8 < excluded) {
-		sched_touch((const void *)start, bytes, kind);
-		point();
-		if (limits->replay)
-			trace_before(cast->name[self->number], start, kind,
-				     __builtin_return_address(0));
+	if (!counts && offset < sizeof(world)) {
+		if (running) {
+			sched_touch((const void *)start, bytes, kind);
+			point();
+			if (limits->replay)
+				trace_before(cast->name[self->number], start, kind,
+					     __builtin_return_address(0));
+		}
+		host_check(start);
 	}
-	host_check(start);
+	/* Others ran meanwhile. */
+	is_counter = counts;
 }
 
 void point_after(uint64_t value)
 {
-	if (!running)
+	if (!running || is_counter)
 		return;
 	self->history = mix(self->history, value);
 	if (limits->replay)

@@ -76,19 +76,24 @@ struct device {
 	uint64_t claimed;
 };
 
+/* Whether devices may write a page; UNSETTLED: either, while that changes. */
+enum denied { PERMITTED, UNSETTLED, DENIED };
+
 /**
  * struct expected - what ought to be mapped at a page of IOVA
  * @frame:    now; 0: nothing
  * @next:     after the operation that is under way
  * @changing: operations under way
  * @any:      the contract is broken here: anything goes
- * @version:  changes so far
+ * @denied:   enum denied
+ * @version:  changes of the frame so far
  */
 struct expected {
 	uint8_t frame;
 	uint8_t next;
 	uint8_t changing;
-	bool any;
+	uint8_t any    : 1;
+	uint8_t denied : 2;
 	uint32_t version;
 };
 
