@@ -12,29 +12,6 @@
 #define A (3 * PAGE)
 #define B (7 * PAGE)
 
-static void trim_window(struct stage *stage)
-{
-	struct iopt_gather gather;
-
-	iopt_gather_init(&gather, stage->rig->domain, NULL);
-	if (iopt_trim(stage->rig->domain, stage->base, stage->base + WINDOW - 1, &gather, 0, NULL))
-		complain("a trim fails");
-	iopt_sync(&gather);
-}
-
-static int split_at(struct stage *stage, uint64_t offset, uint64_t bytes, unsigned leaf_lg2)
-{
-	uint64_t first = stage->base + offset;
-	struct iopt_gather gather;
-	int error;
-
-	iopt_gather_init(&gather, stage->rig->domain, NULL);
-	error = iopt_split(stage->rig->domain, first, first + bytes - 1, leaf_lg2, 0, &gather, 0,
-			   NULL);
-	iopt_sync(&gather);
-	return error;
-}
-
 /* ---- scenes: trim beside mappers ----------------------------------------------------------- */
 
 /* Tables with nothing in them any more, and a device with pointers to all of them. */
@@ -462,70 +439,10 @@ static void check_hole(struct stage *stage)
 
 /* ---- scenes: a sweep while a run is between two sizes -------------------------------------- */
 
-/* A split of its own thread, which waits in the middle: where it invalidates. */
-static struct {
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	struct stage *stage;
-	enum { SPLIT_NONE, SPLIT_RUNS, SPLIT_WAITS, SPLIT_ENDS } state;
-} aside = {
-	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.changed = PTHREAD_COND_INITIALIZER,
-};
-
-static void aside_set(int state)
-{
-	pthread_mutex_lock(&aside.lock);
-	aside.state = state;
-	pthread_cond_broadcast(&aside.changed);
-	pthread_mutex_unlock(&aside.lock);
-}
-
-/* The hook, on whatever thread invalidates. */
-static void wait_in_split(struct rig *rig, const struct iopt_gather *gather)
-{
-	(void)rig;
-	(void)gather;
-	pthread_mutex_lock(&aside.lock);
-	if (aside.state == SPLIT_RUNS && pthread_equal(pthread_self(), aside.thread)) {
-		aside.state = SPLIT_WAITS;
-		pthread_cond_broadcast(&aside.changed);
-		while (aside.state == SPLIT_WAITS)
-			pthread_cond_wait(&aside.changed, &aside.lock);
-	}
-	pthread_mutex_unlock(&aside.lock);
-}
-
-static void *split_aside(void *unused)
-{
-	(void)unused;
-	/* Its creator holds the lock until the thread is known. */
-	pthread_mutex_lock(&aside.lock);
-	pthread_mutex_unlock(&aside.lock);
-	aside.stage->result = split_at(aside.stage, GIB, leaf(aside.stage), 12);
-	aside_set(SPLIT_ENDS);
-	return NULL;
-}
-
 static void prepare_half_split(struct stage *stage)
 {
 	prepare_written_leaf(stage);
-	stage->rig->before_invalidate = wait_in_split;
-	pthread_mutex_lock(&aside.lock);
-	aside.stage = stage;
-	aside.state = SPLIT_RUNS;
-	assert_int_equal(pthread_create(&aside.thread, NULL, split_aside, NULL), 0);
-	while (aside.state == SPLIT_RUNS)
-		pthread_cond_wait(&aside.changed, &aside.lock);
-	pthread_mutex_unlock(&aside.lock);
-}
-
-static void end_split(struct stage *stage)
-{
-	(void)stage;
-	aside_set(SPLIT_ENDS);
-	pthread_join(aside.thread, NULL);
+	start_aside(stage, split_leaf);
 }
 
 /* ---- scenes: sweeps that skip -------------------------------------------------------------- */
@@ -822,7 +739,7 @@ static const struct scene scenes[] = {
 	{ .name = "sweep of a run between two sizes",
 	  .prepare = prepare_half_split,
 	  .first = sweep_first,
-	  .second = end_split,
+	  .second = end_aside,
 	  .check = check_split_swept,
 	  .wants = IOPT_CAN_RUNS,
 	  .sizes = RUNS_HERE,
