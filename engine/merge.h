@@ -169,16 +169,20 @@ static void promote_all(struct merging *m, const struct place *parent, struct pr
 }
 
 /*
- * The block takes the table's place, unless another operation took it meanwhile. Its dirty bit comes
- * with what is collected.
+ * The block takes the table's place, unless another operation took it meanwhile. Where dirty bits are
+ * kept its own comes with what is collected; elsewhere it stays set from the start: a walker that
+ * does not snoop would fault where it had to set it.
  */
-static bool promote_switch(const struct place *place, uint64_t entry, const struct joint *joint)
+static bool promote_switch(const struct iopt_domain *domain, const struct place *place,
+			   uint64_t entry, const struct joint *joint)
 {
 	uint64_t block =
 		F->leaf(joint->attr, joint->pa, place->level, entry_span_lg2(place->level), 0);
 	uint64_t found = entry;
 
-	block = F->leaf_clean(block) | F->leaf_pending;
+	if (domain->flags & IOPT_TRACKABLE)
+		block = F->leaf_clean(block);
+	block |= F->leaf_pending;
 	while (!entry_cas_release(place_slot(place), &found, block))
 		if (F->kind(found, place->level) != IOPT_TABLE || ((found ^ entry) & ~F->table_hw))
 			return false;
@@ -201,7 +205,7 @@ static bool promote(struct merging *m, const struct place *place, uint64_t entry
 		return false;
 	/* It is ours from here on: once more, if somebody had it before. */
 	if ((m->claim && !find_joint(entries, place->level - 1, 0, nr, lg2, &joint)) ||
-	    !promote_switch(place, entry, &joint)) {
+	    !promote_switch(m->scan.domain, place, entry, &joint)) {
 		merge_releases(m, first, last);
 		return false;
 	}

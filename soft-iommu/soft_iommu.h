@@ -57,7 +57,8 @@ enum soft_iommu_reason {
 	SOFT_IOMMU_SKIPPED_LEVEL, /* AMD: an entry that leads down by more than one level. Hardware
 				   * allows it; no table of ours does it, so that it is a torn or
 				   * stale root or a table in the wrong place */
-	SOFT_IOMMU_REPLICAS_DIFFER, /* AMD: entries of one run are present but not the same */
+	SOFT_IOMMU_REPLICAS_DIFFER, /* AMD: an entry of a run is present and leads elsewhere. Sizes
+				     * and permissions may differ while they are changed */
 	SOFT_IOMMU_FREED_TABLE, /* a table was read that is free, or was freed and used again since
 				 * the pointer to it was cached, or that held poison */
 	SOFT_IOMMU_NO_MEMORY,	/* an entry leads to where no table memory is */

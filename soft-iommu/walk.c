@@ -154,7 +154,21 @@ static void descend(struct soft_walk *walk, struct position *at, const struct so
 			       at->table, at->generation, at->prot);
 }
 
-/* All entries of a run that are present must say the same. Some may be empty: see design, 8.4. */
+/* Whether entry i, counted from a run's first one, is a leaf that leads where the run does. */
+static bool leads_alike(const struct soft_walk *walk, uint64_t entry, unsigned level, unsigned i)
+{
+	struct soft_entry other = walk->domain->format->decode(entry, level, 0);
+	uint64_t pa = walk->leaf.pa + ((uint64_t)i << soft_entry_lg2(level));
+
+	return other.kind == SOFT_LEAF && other.lg2 < 64 &&
+	       other.pa + (pa & ((1ull << other.lg2) - 1)) == pa;
+}
+
+/*
+ * All entries of a run that are present must lead to the same leaf. Some may be empty: see design,
+ * 8.4. Where sizes or permissions are changed under hardware some are of the old kind and some of
+ * the new one, but each of them leads where the other would.
+ */
 static bool run_agrees(struct soft_walk *walk, const uint64_t *table, const struct position *at)
 {
 	const struct soft_format *format = walk->domain->format;
@@ -167,7 +181,8 @@ static bool run_agrees(struct soft_walk *walk, const uint64_t *table, const stru
 	for (i = first; lg2 && i < first + (1u << lg2); i++) {
 		entry = __atomic_load_n(&table[i], __ATOMIC_RELAXED);
 		if (!((entry ^ walk->entry) & format->significant) ||
-		    format->decode(entry, at->level, 0).kind == SOFT_EMPTY)
+		    format->decode(entry, at->level, 0).kind == SOFT_EMPTY ||
+		    leads_alike(walk, entry, at->level, i - first))
 			continue;
 		walk->entry = entry;
 		walk->entry_pa = at->table + i * sizeof(entry);

@@ -176,7 +176,7 @@ void rig_unmap(struct rig *rig, uint64_t first, uint64_t bytes);
 
 /* ---- dirty reports, for tests with one thread --------------------------------------------- */
 
-#define NOTES 64u
+#define NOTES 1100u
 
 /**
  * struct notes - what was reported, one range each, in order

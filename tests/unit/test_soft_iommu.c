@@ -1149,22 +1149,43 @@ static void test_run_replicas_differ(void **unused)
 
 	(void)unused;
 	make_run(0);
-	put(root, 20, leaf & ~AMD_IW);
-	expect_fault(0x10000, SOFT_IOMMU_READ, SOFT_IOMMU_REPLICAS_DIFFER, root + 8 * 20,
-		     leaf & ~AMD_IW);
 	put(root, 20, leaf + 0x10000);
 	expect_fault(0x1f000, SOFT_IOMMU_READ, SOFT_IOMMU_REPLICAS_DIFFER, root + 8 * 20,
 		     leaf + 0x10000);
 	expect_fault(0x10000, SOFT_IOMMU_READ, SOFT_IOMMU_REPLICAS_DIFFER, root + 8 * 20,
 		     leaf + 0x10000);
-	put(root, 20, 0x12340004000 | AMD_T);
+	put(root, 20, 0x12340003000 | AMD_T);
 	expect_fault(0x10000, SOFT_IOMMU_READ, SOFT_IOMMU_REPLICAS_DIFFER, root + 8 * 20,
-		     0x12340004000 | AMD_T);
+		     0x12340003000 | AMD_T);
 	/* Bits that hardware ignores, and an entry beside the run, are nobody's business. */
 	put(root, 20, leaf | 0x1e | 0x180 | 1ull << 63);
 	put(root, 15, leaf);
 	put(root, 32, 0x1000 | AMD_T);
 	assert_int_equal(read_at(0x10000), SOFT_IOMMU_DONE);
+}
+
+/* Permissions and sizes under change: entries that lead where the run does, and those that don't. */
+static void test_run_changing(void **unused)
+{
+	const uint64_t leaf = 0x12340007000 | AMD_T | AMD_NL(7);
+
+	(void)unused;
+	make_run(0);
+	put(root, 20, leaf & ~AMD_IW);
+	assert_int_equal(read_at(0x10000), SOFT_IOMMU_DONE);
+	put(root, 20, 0x12340004000 | AMD_T); /* its own page, and a run of two around it */
+	put(root, 22, 0x12340006000 | AMD_T | AMD_NL(7));
+	put(root, 23, 0x12340006000 | AMD_T | AMD_NL(7));
+	invalidate(IOPT_OWES_LEAVES, 0x10000, 0x1ffff);
+	assert_int_equal(read_at(0x1f000), SOFT_IOMMU_DONE);
+	assert_int_equal(read_at(0x16000), SOFT_IOMMU_DONE);
+	put(root, 20, 0x12340005000 | AMD_T);
+	invalidate(IOPT_OWES_LEAVES, 0x10000, 0x1ffff);
+	expect_fault(0x1f000, SOFT_IOMMU_READ, SOFT_IOMMU_REPLICAS_DIFFER, root + 8 * 20,
+		     0x12340005000 | AMD_T);
+	put(root, 20, leaf + 0x20000);
+	expect_fault(0x1f000, SOFT_IOMMU_READ, SOFT_IOMMU_REPLICAS_DIFFER, root + 8 * 20,
+		     leaf + 0x20000);
 }
 
 /* ---- freed tables -------------------------------------------------------------------------- */
@@ -1666,6 +1687,7 @@ int main(void)
 		TEST(test_run_dirty),
 		TEST(test_run_accessed_only),
 		TEST(test_run_half_written),
+		TEST(test_run_changing),
 		TEST(test_run_replicas_differ),
 		TEST(test_freed_table),
 		TEST(test_poison),

@@ -203,6 +203,99 @@ unsigned reports(const struct stage *stage, uint64_t offset)
 	       notes_count(&stage->last, iova);
 }
 
+void trim_window(struct stage *stage)
+{
+	struct iopt_gather gather;
+
+	iopt_gather_init(&gather, stage->rig->domain, NULL);
+	if (iopt_trim(stage->rig->domain, stage->base, stage->base + WINDOW - 1, &gather, 0, NULL))
+		complain("a trim fails");
+	iopt_sync(&gather);
+}
+
+int split_at(struct stage *stage, uint64_t offset, uint64_t bytes, unsigned leaf_lg2)
+{
+	uint64_t first = stage->base + offset;
+	struct iopt_gather gather;
+	int error;
+
+	iopt_gather_init(&gather, stage->rig->domain, NULL);
+	error = iopt_split(stage->rig->domain, first, first + bytes - 1, leaf_lg2, 0, &gather, 0,
+			   NULL);
+	iopt_sync(&gather);
+	return error;
+}
+
+/* ---- operations that are stopped in the middle -------------------------------------------- */
+
+static struct {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct stage *stage;
+	void (*operation)(struct stage *stage);
+	enum { ASIDE_NONE, ASIDE_RUNS, ASIDE_WAITS, ASIDE_ENDS } state;
+} aside = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.changed = PTHREAD_COND_INITIALIZER,
+};
+
+/* Context: the lock. */
+static void aside_set(int state)
+{
+	aside.state = state;
+	pthread_cond_broadcast(&aside.changed);
+}
+
+/* The hook, on whatever thread invalidates. */
+static void wait_aside(struct rig *rig, const struct iopt_gather *gather)
+{
+	(void)rig;
+	(void)gather;
+	pthread_mutex_lock(&aside.lock);
+	if (aside.state == ASIDE_RUNS && pthread_equal(pthread_self(), aside.thread)) {
+		aside_set(ASIDE_WAITS);
+		while (aside.state == ASIDE_WAITS)
+			pthread_cond_wait(&aside.changed, &aside.lock);
+	}
+	pthread_mutex_unlock(&aside.lock);
+}
+
+static void *run_aside(void *unused)
+{
+	(void)unused;
+	/* Whoever created this thread knows which one it is before it lets go of the lock. */
+	pthread_mutex_lock(&aside.lock);
+	pthread_mutex_unlock(&aside.lock);
+	aside.operation(aside.stage);
+	pthread_mutex_lock(&aside.lock);
+	aside_set(ASIDE_ENDS);
+	pthread_mutex_unlock(&aside.lock);
+	return NULL;
+}
+
+void start_aside(struct stage *stage, void (*operation)(struct stage *stage))
+{
+	stage->rig->before_invalidate = wait_aside;
+	pthread_mutex_lock(&aside.lock);
+	aside.stage = stage;
+	aside.operation = operation;
+	aside.state = ASIDE_RUNS;
+	assert_int_equal(pthread_create(&aside.thread, NULL, run_aside, NULL), 0);
+	while (aside.state == ASIDE_RUNS)
+		pthread_cond_wait(&aside.changed, &aside.lock);
+	pthread_mutex_unlock(&aside.lock);
+}
+
+void end_aside(struct stage *stage)
+{
+	(void)stage;
+	pthread_mutex_lock(&aside.lock);
+	aside_set(ASIDE_ENDS);
+	pthread_mutex_unlock(&aside.lock);
+	pthread_join(aside.thread, NULL);
+}
+
 /* ---- playing ------------------------------------------------------------------------------ */
 
 /* Returns whether the point was reached: else the scene is over. */

@@ -89,6 +89,10 @@ void must_unmap(struct stage *stage, uint64_t offset, uint64_t bytes, struct not
 /* A clearing sweep of the window into fresh notes, and its sync. */
 void sweep_window(struct stage *stage, struct notes *notes);
 
+/* A trim of the window, and a split of a range of it, with their syncs. */
+void trim_window(struct stage *stage);
+int split_at(struct stage *stage, uint64_t offset, uint64_t bytes, unsigned leaf_lg2);
+
 /* Device 0 writes; whether it got through. */
 bool writes(struct stage *stage, uint64_t offset);
 void must_write(struct stage *stage, uint64_t offset);
@@ -99,6 +103,13 @@ void must_be_gone(struct stage *stage, uint64_t offset);
 
 /* How often a page was reported, by whomever. */
 unsigned reports(const struct stage *stage, uint64_t offset);
+
+/*
+ * An operation on a thread of its own, which is stopped in the middle: where it first invalidates.
+ * The first one returns when it waits there, the other lets it go on and returns when it is over.
+ */
+void start_aside(struct stage *stage, void (*operation)(struct stage *stage));
+void end_aside(struct stage *stage);
 
 /* ---- playing ------------------------------------------------------------------------------ */
 
