@@ -116,7 +116,6 @@ struct part {
  *           not said
  * @setup:   done before
  * @parts:   the threads
- * @preemptions: limit of a short run; 0: none
  */
 struct scenario {
 	const char *name;
@@ -129,7 +128,6 @@ struct scenario {
 	uint64_t broken;
 	struct act setup[MAX_ACTS];
 	struct part parts[MAX_THREADS];
-	int preemptions;
 };
 
 extern const struct scenario scenarios[];

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * explore [OPTION...] [NAME...]: try all schedules of the scenarios, or of those whose names begin
- * with NAME. A row for each; a schedule that fails is printed step by step, with the string
- * that plays it again. The last line is "N passed, N failed"; exit status 1 if one failed, 2 for
- * wrong usage.
+ * with NAME. A row for each; a schedule that fails is printed step by step, with the string that
+ * plays it again. The last line is "N passed, N failed"; exit status 1 if one failed, 2 for wrong
+ * usage.
  *
- *   --list           print the names
- *   --preemptions N  switch away from a thread that could go on at most N times (short runs have
- *                    limits of their own, see scenarios.c)
- *   --states N       stop a scenario after that many states
- *   --whole          no limits but those given before
+ *   --states N       a scenario with more states than that (200000) is not gone through completely,
+ *                    but with as many preemptions as fit into N states: switches away from a thread
+ *                    that could have gone on. The row says how many.
+ *   --preemptions N  no more than these, whatever fits
  *   --each           play each schedule, whether or not its states were seen before: to see that
  *                    nothing is missed by not doing so
  *   --play SCHEDULE  play one schedule of the scenario, and print it
+ *   --list           print the names
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -23,25 +23,21 @@
 #include "acts.h"
 #include "trace.h"
 
-#define MOST_STEPS 600u /* of one thread in a run */
+#define MOST_STEPS  600u /* of one thread in a run */
+#define MOST_STATES 200000u
 
 struct options {
 	int preemptions;
 	uint64_t states;
-	bool whole;
 	bool list;
 	bool each;
 	const char *play;
 };
 
 static const struct option long_options[] = {
-	{ "list", no_argument, NULL, 'l' },
-	{ "preemptions", required_argument, NULL, 'p' },
-	{ "states", required_argument, NULL, 's' },
-	{ "whole", no_argument, NULL, 'w' },
-	{ "each", no_argument, NULL, 'e' },
-	{ "play", required_argument, NULL, 'y' },
-	{ NULL, 0, NULL, 0 },
+	{ "list", no_argument, NULL, 'l' },	    { "preemptions", required_argument, NULL, 'p' },
+	{ "states", required_argument, NULL, 's' }, { "each", no_argument, NULL, 'e' },
+	{ "play", required_argument, NULL, 'y' },   { NULL, 0, NULL, 0 },
 };
 
 static double seconds(void)
@@ -93,17 +89,47 @@ static void explain(const struct scenario *scenario, struct explored *result)
 	play(scenario, result->schedule);
 }
 
-static void covered_print(const struct limits *limits, const struct explored *result)
+/*
+ * All schedules; where they are too many, those with as many preemptions as fit, which limits then
+ * says.
+ */
+static void explore_most(const struct scenario *scenario, struct limits *limits,
+			 struct explored *result)
 {
+	struct explored more;
+	uint64_t runs;
+
+	explore_as(scenario, limits, result);
+	runs = result->runs;
+	if (!result->cut || limits->preemptions >= 0)
+		return;
+	more = *result;
+	while (more.cut ? limits->preemptions < 0 : !*more.failure) {
+		limits->preemptions++;
+		explore_as(scenario, limits, &more);
+		runs += more.runs;
+		if (!more.cut)
+			*result = more;
+	}
+	limits->preemptions -= more.cut;
+	result->runs = runs;
+}
+
+static void result_print(const struct scenario *scenario, const struct limits *limits,
+			 const struct explored *result, double took)
+{
+	printf("%-60s ", scenario->name);
 	if (*result->failure)
-		printf("FAILS");
+		printf("FAILS after %ju runs\n", (uintmax_t)result->runs);
 	else if (result->cut)
-		printf("cut at %ju states", (uintmax_t)limits->states);
-	else if (limits->preemptions >= 0)
-		printf("complete up to %d preemptions", limits->preemptions);
-	else
-		printf("complete");
-	printf("\n");
+		printf("CUT at %ju states\n", (uintmax_t)result->states);
+	else {
+		printf("%9.3g schedules %8ju states %8ju runs %6.2f s  complete", result->schedules,
+		       (uintmax_t)result->states, (uintmax_t)result->runs, took);
+		if (limits->preemptions >= 0)
+			printf(" up to %d preemptions", limits->preemptions);
+		printf("\n");
+	}
 }
 
 static bool explore(const struct scenario *scenario, const struct options *options)
@@ -113,17 +139,12 @@ static bool explore(const struct scenario *scenario, const struct options *optio
 	double start = seconds();
 	struct explored result;
 
-	if (!options->whole && limits.preemptions < 0 && scenario->preemptions)
-		limits.preemptions = scenario->preemptions;
-	explore_as(scenario, &limits, &result);
-	printf("%-58s %9.3g schedules %8ju states %8ju runs %4u deep %6.2f s  ", scenario->name,
-	       result.schedules, (uintmax_t)result.states, (uintmax_t)result.runs, result.deepest,
-	       seconds() - start);
-	covered_print(&limits, &result);
+	explore_most(scenario, &limits, &result);
+	result_print(scenario, &limits, &result, seconds() - start);
 	if (*result.failure)
 		explain(scenario, &result);
 	fflush(stdout);
-	return !*result.failure;
+	return !*result.failure && !result.cut;
 }
 
 static bool chosen(const struct scenario *scenario, char **names)
@@ -145,7 +166,6 @@ static int options_read(int argc, char **argv, struct options *options)
 		case 'l': options->list = true; break;
 		case 'p': options->preemptions = atoi(optarg); break;
 		case 's': options->states = strtoull(optarg, NULL, 0); break;
-		case 'w': options->whole = true; break;
 		case 'e': options->each = true; break;
 		case 'y': options->play = optarg; break;
 		default: return 2;
@@ -156,11 +176,11 @@ static int options_read(int argc, char **argv, struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .preemptions = -1 };
+	struct options options = { .preemptions = -1, .states = MOST_STATES };
 	unsigned passed = 0, failed = 0;
 
 	if (options_read(argc, argv, &options)) {
-		fprintf(stderr, "usage: explore [--list] [--preemptions N] [--states N] [--whole] "
+		fprintf(stderr, "usage: explore [--list] [--preemptions N] [--states N] "
 				"[--each] [--play SCHEDULE] [NAME...]\n");
 		return 2;
 	}

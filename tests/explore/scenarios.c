@@ -833,7 +833,6 @@ const struct scenario scenarios[] = {
 		.parts = { { "M", { MERGE(0, 1) } },
 			   { "S", { SWEEP(0, 3) } },
 			   { "D", { WRITE(1), WRITE(0) } } },
-		.preemptions = 3,
 	},
 	{
 		.name = "merge, sweep, device: a run, the device stops",

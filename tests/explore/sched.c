@@ -199,7 +199,7 @@ static void seen_grow(void)
 	struct seen *old = seen;
 	uint64_t old_size = seen_size;
 
-	seen_size *= 4;
+	seen_size *= 2;
 	seen = calloc(seen_size, sizeof(*seen));
 	if (!seen) {
 		fprintf(stderr, "explore: no memory for more states\n");
@@ -213,7 +213,7 @@ static void seen_grow(void)
 
 static void seen_add(uint64_t hash)
 {
-	if (++seen_used > seen_size / 2)
+	if (++seen_used > seen_size / 4 * 3)
 		seen_grow();
 	seen_find(hash)->hash = hash;
 }
