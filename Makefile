@@ -17,6 +17,9 @@ test: ## set up, then everything: sanitizers, mutants, fuzzers, aarch64 (at most
 check: all ## the developer's loop: the tests on the normal build (at most 2 minutes)
 	@meson test -C $(BUILD) --no-rebuild --quiet --print-errorlogs
 
+explore: all ## the engine in all orders of its accesses: the whole (half an hour)
+	@$(BUILD)/tests/explore/explore --states 5000000
+
 bench: all ## measure against the floor, one table
 	@meson compile -C $(BUILD) iopt-bench >/dev/null
 	@$(BUILD)/bench/iopt-bench
@@ -38,4 +41,4 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | \
 		while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
 
-.PHONY: all run test check bench lint format install clean help
+.PHONY: all run test check explore bench lint format install clean help
