@@ -102,7 +102,7 @@ struct sweep_turn *sweeps_enter(struct iopt_domain *domain, uint64_t first, uint
 {
 	struct sweeps *sweeps = &domain->sweeps;
 	struct sweep_turn *turn = turn_take(sweeps, first, last);
-	struct iopt_range range;
+	struct iopt_range range = { 0, 0 };
 
 	for (unsigned place = 0;; place++) {
 		place = debt_find(sweeps, place, first, last, &range);
