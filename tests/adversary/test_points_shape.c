@@ -474,6 +474,13 @@ static void write_pages_and_block(struct stage *stage)
 	must_write(stage, GIB + 4 * MIB + MIB);
 }
 
+/* Of the same range: it waits for the first one, at whatever point that is. */
+static void sweep_and_write(struct stage *stage)
+{
+	sweep_meanwhile(stage);
+	write_pages_and_block(stage);
+}
+
 static void check_all_found(struct stage *stage)
 {
 	sweep_window(stage, &stage->last);
@@ -482,6 +489,48 @@ static void check_all_found(struct stage *stage)
 	assert_true(reports(stage, GIB + 4 * MIB + MIB));
 	sweep_window(stage, &stage->last);
 	assert_int_equal(stage->last.nr, 0);
+}
+
+/* Sharded: halves of the window, each its own sweep. They wait for each other's locks alone. */
+static void sweep_half(struct stage *stage, uint64_t first, struct notes *notes)
+{
+	struct iopt_gather gather;
+
+	notes_init(notes);
+	iopt_gather_init(&gather, stage->rig->domain, NULL);
+	if (iopt_sweep(stage->rig->domain, first, first + WINDOW / 2 - 1, IOPT_SWEEP_CLEAR,
+		       &notes->sink, &gather, 0, NULL))
+		complain("a sweep of a half fails");
+	iopt_sync(&gather);
+}
+
+static void prepare_both_halves(struct stage *stage)
+{
+	prepare_unmarked(stage);
+	must_map(stage, 3 * GIB + A, PAGE, 5 * PA);
+	write_pages_and_block(stage);
+	must_write(stage, 3 * GIB + A);
+}
+
+static void sweep_low_half(struct stage *stage)
+{
+	sweep_half(stage, stage->base, &stage->first);
+}
+
+static void sweep_high_half(struct stage *stage)
+{
+	sweep_half(stage, stage->base + WINDOW / 2, &stage->second);
+}
+
+static void check_both_halves(struct stage *stage)
+{
+	assert_int_equal(reports(stage, GIB + A), 1);
+	assert_int_equal(reports(stage, GIB + B), 1);
+	assert_int_equal(reports(stage, GIB + 4 * MIB + MIB), 1);
+	assert_int_equal(reports(stage, 3 * GIB + A), 1);
+	write_pages_and_block(stage);
+	must_write(stage, 3 * GIB + A);
+	check_all_found(stage);
 }
 
 /* Two sweeps, one gather: the second one finds the first one's debt. */
@@ -814,6 +863,31 @@ static const struct scene scenes[] = {
 	  .wants = IOPT_CAN_ACCESSED_TABLES,
 	  .tracked = true,
 	  .flags = SKIPS },
+	{ .name = "sweep of a half beside the other",
+	  .prepare = prepare_both_halves,
+	  .first = sweep_low_half,
+	  .second = sweep_high_half,
+	  .check = check_both_halves,
+	  .tracked = true,
+	  .waits = true },
+	{ .name = "skipping sweep of a half beside the other",
+	  .prepare = prepare_both_halves,
+	  .first = sweep_low_half,
+	  .second = sweep_high_half,
+	  .check = check_both_halves,
+	  .wants = IOPT_CAN_ACCESSED_TABLES,
+	  .tracked = true,
+	  .flags = SKIPS,
+	  .waits = true },
+	{ .name = "skipping sweep beside the same sweep",
+	  .prepare = prepare_marked,
+	  .first = sweep_first,
+	  .second = sweep_and_write,
+	  .check = check_all_found,
+	  .wants = IOPT_CAN_ACCESSED_TABLES,
+	  .tracked = true,
+	  .flags = SKIPS,
+	  .waits = true },
 	{ .name = "skipping sweep beside a new table",
 	  .prepare = prepare_unmarked,
 	  .first = sweep_first,
