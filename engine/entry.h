@@ -130,8 +130,7 @@ static inline bool entry_cas_release(void *slot, uint64_t *old, uint64_t entry)
 /* The same, before all that this thread does next. */
 static inline bool entry_cas_acquire(void *slot, uint64_t *old, uint64_t entry)
 {
-	return __atomic_compare_exchange_n((uint64_t *)slot, old, entry, false, __ATOMIC_ACQUIRE,
-					   __ATOMIC_RELAXED);
+	return cas_acquire(slot, old, entry);
 }
 
 /*
@@ -143,9 +142,7 @@ static inline uint64_t entry_take(void *slot, unsigned level, uint64_t entry)
 {
 	uint64_t found = entry_load(slot);
 
-	while (!entry_is(found, level, IOPT_RETIRING) &&
-	       !__atomic_compare_exchange_n((uint64_t *)slot, &found, entry, false,
-					    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+	while (!entry_is(found, level, IOPT_RETIRING) && !cas_acq_rel(slot, &found, entry))
 		;
 	return found;
 }

@@ -36,6 +36,7 @@ static inline uint32_t freeze_word(uint32_t generation, enum freeze_phase phase)
 
 static inline bool freeze_cas(struct iopt_table *table, uint32_t *old, uint32_t word)
 {
+	cas_fence();
 	return __atomic_compare_exchange_n(&table->freeze, old, word, false, __ATOMIC_ACQ_REL,
 					   __ATOMIC_ACQUIRE);
 }
