@@ -48,8 +48,10 @@ def accessors():
             if builtins:
                 operation, arguments = builtins[-1]
                 found[name] = (operation, [order.lower() for order in re.findall(r'__ATOMIC_(\w+)', arguments)])
-            elif re.search(r'return (\w+)\(', body):
-                found[name] = found.get(re.search(r'return (\w+)\(', body)[1])
+            elif re.search(r'return cas_\w+\(', body):
+                found[name] = found[re.search(r'return (cas_\w+)\(', body)[1]]
+            elif re.search(r'!cas_\w+\(', body):  # in a loop: an exchange
+                found[name] = ('exchange_n', found[re.search(r'!(cas_\w+)\(', body)[1]][1][:1])
     return found
 
 
@@ -145,6 +147,8 @@ def c_call(match):
     name, arguments = match.group(1).replace('iopt_host_', 'posix_'), split(match.group(2))
     if name == 'entry_clear_release':
         arguments += ['1', '0', '0']
+    elif name == 'entry_take':
+        arguments.insert(1, '0')
     elif 'cas_' in name or name == 'entry_cas':
         return f'({{ uint64_t old = {arguments[1]}; {name}({arguments[0]}, &old, {arguments[2]}); }})'
     return f'{name}({", ".join(arguments)})'
