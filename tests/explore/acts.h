@@ -30,6 +30,7 @@ struct act {
 };
 
 #define ANY_RESULT 1000
+#define VISIT_ALL  (IOPT_VISIT_LEAVES | IOPT_VISIT_TABLES)
 
 void act_map(const struct act *act);
 void act_unmap(const struct act *act);
@@ -79,7 +80,7 @@ void act_fail_allocation(const struct act *act);
 /* The n-th page that is reported is refused. */
 #define SWEEP_REFUSED(from, to, n)   { act_sweep, from, to, 2, n, IOPT_SWEEP_CLEAR }
 #define TRANSLATE(page)              { act_translate, page, page, 0, 0, 0 }
-#define VISIT(from, to)              { act_visit, from, to, 0, 0, IOPT_VISIT_LEAVES | IOPT_VISIT_TABLES }
+#define VISIT(from, to)              { act_visit, from, to, 0, 0, VISIT_ALL }
 #define READ(page)                   { act_access, page, page, 0, 0, 0 }
 #define WRITE(page)                  { act_access, page, page, 0, 0, 1 }
 /* Every write to the page was copied by now. */

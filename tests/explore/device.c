@@ -262,9 +262,9 @@ static bool is_hint(const struct iopt_gather *gather)
 }
 
 /*
- * Whether a translation stays. A device's own TLB keeps what it was not told of, and nothing that is
- * not mapped. Where hardware is told the level of the leaves, one that is of a higher level and was
- * not named as a whole is not among them.
+ * Whether a translation stays. A device's own TLB keeps what it was not told of, and nothing that
+ * is not mapped. Where hardware is told the level of the leaves, one that is of a higher level and
+ * was not named as a whole is not among them.
  */
 static bool leaf_stays(const struct tlb_entry *leaf, unsigned first, unsigned last,
 		       const struct iopt_gather *gather)

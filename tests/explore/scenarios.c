@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * The scenarios. AND is tiny-and: two entries a table, blocks of two pages at level 1 and of four
- * at level 2. GROW is the same, but its top grows. RUN is tiny-run: four entries a table, runs of two pages, blocks of four pages, runs
- * of two blocks.
+ * at level 2. GROW is the same, but its top grows. RUN is tiny-run: four entries a table, runs of
+ * two pages, blocks of four pages, runs of two blocks.
  *
- * A name begins with the operations that meet. Threads: A and B write tables, S and T sweep, V
- * visits, R looks up, D is a device. Frames that continue each other where they may become a block
- * begin at a multiple of its size.
+ * A name begins with the operations that meet. Threads: A, B and C write tables, S and T sweep, T
+ * and U trim, P splits, M merges, V visits, R looks up, D is a device. Frames that continue each
+ * other where they may become a block begin at a multiple of its size.
  */
 #include "acts.h"
 
@@ -15,7 +15,7 @@
 #define GROW "tiny-grow"
 
 const struct scenario scenarios[] = {
-	/* ---- map ------------------------------------------------------------------------------- */
+	/* ---- map ---- */
 	{
 		.name = "map, map: neighbours in a new table",
 		.format = AND,
@@ -25,7 +25,9 @@ const struct scenario scenarios[] = {
 		.name = "map, map, map: neighbours in new tables of three levels",
 		.format = AND,
 		.levels = 3,
-		.parts = { { "A", { MAP(0, 8) } }, { "B", { MAP(2, 9) } }, { "C", { MAP(1, 10) } } },
+		.parts = { { "A", { MAP(0, 8) } },
+			   { "B", { MAP(2, 9) } },
+			   { "third", { MAP(1, 10) } } },
 	},
 	{
 		.name = "map, map, device: new tables under a device",
@@ -132,7 +134,16 @@ const struct scenario scenarios[] = {
 			   { "D", { READ(1), READ(1) } } },
 	},
 
-	/* ---- unmap ----------------------------------------------------------------------------- */
+	{
+		.name = "map, device: it keeps that nothing was mapped",
+		.format = AND,
+		.levels = 3,
+		.flags = IOPT_CACHES_EMPTY,
+		.parts = { { "A", { MAP_RANGE(0, 2, 9), RAISE(1) } },
+			   { "D", { READ(0), READ(2), WAIT_FOR(1), READ(0), READ(2) } } },
+	},
+
+	/* ---- unmap ---- */
 	{
 		.name = "unmap, map: neighbours in a table",
 		.format = AND,
@@ -215,7 +226,17 @@ const struct scenario scenarios[] = {
 			   { "V", { VISIT(0, 3) } } },
 	},
 
-	/* ---- unmap of whole tables ------------------------------------------------------------- */
+	{
+		.name = "unmap, device with a TLB",
+		.format = AND,
+		.flags = IOPT_TRACK,
+		.ats = true,
+		.setup = { MAP(0, 8), MAP(1, 9), MAP_RANGE(2, 3, 10), READ(2) },
+		.parts = { { "A", { UNMAP(0), UNMAP_RANGE(2, 3) } },
+			   { "D", { WRITE(0), WRITE(2), READ(0) } } },
+	},
+
+	/* ---- unmap of whole tables ---- */
 	{
 		.name = "unlink, visit, translate",
 		.format = AND,
@@ -284,7 +305,7 @@ const struct scenario scenarios[] = {
 		.parts = { { "A", { UNMAP_RANGE(0, 3) } }, { "D", { WRITE(1), WRITE(2) } } },
 	},
 
-	/* ---- sweeps ---------------------------------------------------------------------------- */
+	/* ---- sweeps ---- */
 	{
 		.name = "sweep, sweep, device",
 		.format = AND,
@@ -322,6 +343,31 @@ const struct scenario scenarios[] = {
 			   { "D", { WRITE(0), WRITE(1), WRITE(0) } } },
 	},
 	{
+		.name = "sweep, device with a TLB",
+		.format = AND,
+		.flags = IOPT_TRACK,
+		.ats = true,
+		.setup = { MAP(0, 8), MAP_RANGE(2, 3, 10), WRITE(0) },
+		.parts = { { "S", { SWEEP(0, 3), SWEEP(0, 3) } },
+			   { "D", { WRITE(0), WRITE(2), WRITE(3), WRITE(0) } } },
+	},
+	{
+		.name = "sweep, device: a page is refused",
+		.format = AND,
+		.flags = IOPT_TRACK,
+		.setup = { MAP(0, 8), MAP(1, 9), MAP_RANGE(2, 3, 10), WRITE(0), WRITE(2) },
+		.parts = { { "S", { SWEEP_REFUSED(0, 3, 0), SWEEP_REFUSED(0, 3, 1) } },
+			   { "D", { WRITE(1), WRITE(3) } } },
+	},
+	{
+		.name = "sweep, device: a run is refused",
+		.format = RUN,
+		.flags = IOPT_TRACK,
+		.setup = { MAP_RANGE(0, 1, 8), MAP(2, 4), WRITE(0) },
+		.parts = { { "S", { SWEEP_REFUSED(0, 3, 0), SWEEP_REFUSED(0, 3, 1) } },
+			   { "D", { WRITE(1), WRITE(2) } } },
+	},
+	{
 		.name = "sweep, map, device: tables of three levels",
 		.format = AND,
 		.levels = 3,
@@ -341,7 +387,17 @@ const struct scenario scenarios[] = {
 			   { "D", { WAIT_FOR(1), WRITE(0), WRITE(1) } } },
 	},
 
-	/* ---- the top --------------------------------------------------------------------------- */
+	{
+		.name = "track, unmap, map, device: mapped again",
+		.format = AND,
+		.flags = IOPT_TRACKABLE,
+		.setup = { MAP(0, 8), WRITE(0) },
+		.parts = { { "T", { TRACK, RAISE(1) } },
+			   { "A", { UNMAP_RANGE(0, 1), MAP(0, 9) } },
+			   { "D", { WAIT_FOR(1), WRITE(0), WRITE(0) } } },
+	},
+
+	/* ---- the top ---- */
 	{
 		.name = "growth, growth: the same",
 		.format = RUN,
@@ -399,7 +455,7 @@ const struct scenario scenarios[] = {
 		.parts = { { "A", { MAP(4, 8) } }, { "V", { VISIT(0, 15) } } },
 	},
 
-	/* ---- trim ------------------------------------------------------------------------------ */
+	/* ---- trim ---- */
 	{
 		.name = "trim, map: into the table",
 		.format = AND,
@@ -410,7 +466,9 @@ const struct scenario scenarios[] = {
 		.name = "trim, map, map: neighbours in the table",
 		.format = AND,
 		.setup = { MAP(0, 4), UNMAP(0) },
-		.parts = { { "T", { TRIM(0, 3) } }, { "A", { MAP(0, 8) } }, { "B", { MAP(1, 9) } } },
+		.parts = { { "trim", { TRIM(0, 3) } },
+			   { "A", { MAP(0, 8) } },
+			   { "B", { MAP(1, 9) } } },
 	},
 	{
 		.name = "trim, trim, map",
@@ -504,7 +562,9 @@ const struct scenario scenarios[] = {
 		.format = AND,
 		.levels = 3,
 		.setup = { MAP(0, 4), UNMAP(0) },
-		.parts = { { "T", { TRIM(0, 7) } }, { "A", { MAP(0, 8) } }, { "B", { MAP(2, 9) } } },
+		.parts = { { "trim", { TRIM(0, 7) } },
+			   { "A", { MAP(0, 8) } },
+			   { "B", { MAP(2, 9) } } },
 	},
 	{
 		.name = "trim, unlink, device: mapped again",
@@ -572,7 +632,9 @@ const struct scenario scenarios[] = {
 		.levels = 1,
 		.max_levels = 2,
 		.setup = { MAP(0, 4), UNMAP(0) },
-		.parts = { { "A", { MAP(4, 8) } }, { "T", { TRIM(0, 3) } }, { "B", { MAP(1, 9) } } },
+		.parts = { { "A", { MAP(4, 8) } },
+			   { "trim", { TRIM(0, 3) } },
+			   { "B", { MAP(1, 9) } } },
 	},
 	{
 		.name = "trim, sweep, device",
@@ -602,7 +664,7 @@ const struct scenario scenarios[] = {
 			   { "C", { MAP(1, 8) } } },
 	},
 
-	/* ---- sweeps that skip ------------------------------------------------------------------ */
+	/* ---- sweeps that skip ---- */
 	{
 		.name = "skipping sweeps, device",
 		.format = AND,
@@ -674,7 +736,7 @@ const struct scenario scenarios[] = {
 			   { "D", { WRITE(0) } } },
 	},
 
-	/* ---- split ----------------------------------------------------------------------------- */
+	/* ---- split ---- */
 	{
 		.name = "split, device: a block",
 		.format = AND,
@@ -808,7 +870,7 @@ const struct scenario scenarios[] = {
 			   { "D", { WRITE(1), WRITE(0) } } },
 	},
 
-	/* ---- merge ----------------------------------------------------------------------------- */
+	/* ---- merge ---- */
 	{
 		.name = "merge, device: a block",
 		.format = AND,
@@ -874,14 +936,13 @@ const struct scenario scenarios[] = {
 	{
 		.name = "merge, skipping sweeps, device with a TLB: the device stops",
 		.format = AND,
+		.levels = 3,
 		.flags = IOPT_TRACK | IOPT_ACCESSED_TABLES,
 		.ats = true,
-		.setup = { MAP(0, 8), MAP(1, 9), READ(1) },
+		.setup = { MAP(0, 8), MAP(1, 9), READ(0), SWEEP_ONLY(0, 3) },
 		.parts = { { "M", { MERGE(0, 1) } },
-			   { "S", { SWEEP(0, 1), SWEEP(0, 1), WAIT_FOR(1), SWEEP(0, 1), RAISE(2) } },
-			   { "D",
-			     { WRITE(0), WRITE(0), WRITE(0), RAISE(1), WAIT_FOR(2),
-			       REPORTED(0) } } },
+			   { "S", { SWEEP(0, 3), WAIT_FOR(1), SWEEP(0, 3), RAISE(2) } },
+			   { "D", { WRITE(0), WRITE(0), RAISE(1), WAIT_FOR(2), REPORTED(0) } } },
 	},
 	{
 		.name = "merge, skipping sweeps, device: below another table",
@@ -938,7 +999,7 @@ const struct scenario scenarios[] = {
 			   { "R", { TRANSLATE(1) } } },
 	},
 
-	/* ---- protect --------------------------------------------------------------------------- */
+	/* ---- protect ---- */
 	{
 		.name = "protect, sweep, device",
 		.format = AND,
@@ -983,7 +1044,7 @@ const struct scenario scenarios[] = {
 			   { "D", { READ(0), READ(1) } } },
 	},
 
-	/* ---- the contract broken --------------------------------------------------------------- */
+	/* ---- the contract broken ---- */
 	{
 		.name = "breach, map, map: one page",
 		.format = AND,
