@@ -42,6 +42,16 @@ void bitmap_sink(struct bitmap *bitmap, struct iopt_sink *sink, uint64_t first, 
 
 /* ---- device writes ------------------------------------------------------------------------- */
 
+/* The walk that led to a write marked the tables on its way. */
+static void mark_tables(struct model *m, uint64_t iova)
+{
+	visit_range(m, iova, iova, IOPT_VISIT_TABLES, 8);
+	for (unsigned i = 0; i < m->nr_items; i++)
+		if (m->items[i].entry_pa)
+			__atomic_fetch_or((uint64_t *)iopt_posix_va(m->items[i].entry_pa),
+					  m->hw->accessed, __ATOMIC_RELAXED);
+}
+
 static void write_mapped(struct model *m, const struct op *op, struct leaf *leaf)
 {
 	struct iopt_item item;
@@ -56,6 +66,8 @@ static void write_mapped(struct model *m, const struct op *op, struct leaf *leaf
 	      (uintmax_t)leaf->first);
 	leaf->dirty = true;
 	leaf->accessed = true;
+	if (m->config->flags & IOPT_ACCESSED_TABLES)
+		mark_tables(m, op->first);
 }
 
 void run_write(struct model *m, const struct op *op)
@@ -269,7 +281,9 @@ void run_sweep(struct model *m, const struct op *op)
 		sync_debt(m, debt);
 	m->invalidations = 0;
 	result = sweep_call(m, op, &sweep);
-	CHECK(m, !m->invalidations, "a sweep invalidated by itself");
+	/* It may pay what an earlier one owes for accessed bits. */
+	CHECK(m, !m->invalidations || (m->config->flags & IOPT_ACCESSED_TABLES),
+	      "a sweep invalidated by itself");
 	if (may) {
 		check_result(m, "iopt_sweep", result, may);
 		CHECK(m, !sweep.nr_got, "a sweep that was refused reported");
@@ -282,14 +296,49 @@ void run_sweep(struct model *m, const struct op *op)
 	check_range(m, op->first, op->last);
 }
 
+/* Tracking at a granularity, in steps. Returns whether it is on. */
+static bool track_split(struct model *m, const struct op *op)
+{
+	unsigned lg2 = (unsigned)op->pa, may = m->trackable ? MAY_OK : MAY_EOPNOTSUPP;
+	uint64_t next = 0, all = m->high_after == ~0ull ? m->low_last : ~0ull;
+	int result;
+
+	if (m->trackable && (lg2 > 63 || !(m->sizes >> lg2 & 1)))
+		may = MAY_EINVAL;
+	if (may == MAY_OK && !model_fits(m, lg2))
+		return false;
+	do
+		result = iopt_track_split(m->domain, lg2, 0, op->aux, &next);
+	while (result == 1);
+	check_result(m, "iopt_track_split", result, may);
+	if (result)
+		return false;
+	m->map_sizes = m->sizes & ((1ull << lg2) - 1 + (1ull << lg2));
+	for (unsigned i = 0; !m->tracking && i < m->leaves.nr; i++)
+		m->leaves.at[i].dirty = false; /* from before */
+	model_adopt(m, 0, all);
+	for (unsigned i = 0; i < m->leaves.nr; i++)
+		CHECK(m, m->leaves.at[i].lg2 <= lg2, "a leaf of 2^%u at 0x%jx is tracked",
+		      m->leaves.at[i].lg2, (uintmax_t)m->leaves.at[i].first);
+	return true;
+}
+
 void run_track(struct model *m, const struct op *op)
 {
 	bool on = op->flags;
-	int result = iopt_track(m->domain, on);
+	int result;
 
-	check_result(m, "iopt_track", result, m->trackable ? MAY_OK : MAY_EOPNOTSUPP);
-	if (result)
-		return;
+	if (on && op->pa) {
+		if (!track_split(m, op))
+			return;
+	} else {
+		result = iopt_track(m->domain, on);
+		check_result(m, "iopt_track", result, m->trackable ? MAY_OK : MAY_EOPNOTSUPP);
+		if (result)
+			return;
+	}
+	if (!on)
+		m->map_sizes = m->sizes;
 	if (on && !m->tracking) {
 		CHECK(m, m->owed & IOPT_OWES_ALL, "tracking is on, not all was invalidated");
 		for (unsigned i = 0; i < m->leaves.nr; i++)

@@ -165,6 +165,9 @@ static uint64_t draw_pa(struct generator *g, const struct model *m, const struct
 	uint64_t like = (1ull << (one_in(g, 2) ? 40 : draw_lg2(g, m))) - 1;
 	uint64_t pa = (random_next(&g->random) & ~like & m->pa_last) | (op->first & like);
 
+	/* Where neighbours continue each other. */
+	if (one_in(g, 3))
+		pa = op->first & m->pa_last >> 1;
 	if (one_in(g, 100))
 		return pa;
 	pa &= m->pa_last & ~granule_mask(m);
@@ -223,6 +226,9 @@ static void draw_unmap(struct generator *g, const struct model *m, struct op *op
 		op->flags |= IOPT_UNMAP_COUNT;
 	if (one_in(g, 6))
 		op->flags |= IOPT_UNMAP_FULL;
+	if (one_in(g, 6))
+		op->flags |= IOPT_UNMAP_TRIM;
+	op->n = one_in(g, 10);
 	op->debt = (uint8_t)(one_in(g, 6) ? NR_DEBTS - 1 : below(g, NR_DEBTS - 1));
 	g->unmapped = *op;
 }
@@ -302,11 +308,61 @@ static void draw_visit(struct generator *g, const struct model *m, struct op *op
 	}
 }
 
+/* A size of the domain's, mostly; 0: any. */
+static uint64_t draw_size(struct generator *g, const struct model *m)
+{
+	unsigned lg2;
+
+	if (one_in(g, 3))
+		return 0;
+	if (one_in(g, 40))
+		return 1 + below(g, 70);
+	do
+		lg2 = below(g, 64);
+	while (!(m->sizes >> lg2 & 1));
+	return lg2;
+}
+
+static void draw_resize(struct generator *g, const struct model *m, struct op *op)
+{
+	draw_range(g, m, op, 85);
+	op->debt = (uint8_t)below(g, NR_DEBTS);
+	op->pa = draw_size(g, m);
+	op->aux = one_in(g, 3) ? 1 + below(g, 20) : 0;
+	if (one_in(g, 100))
+		op->flags = 4;
+	if (op->kind == OP_SPLIT)
+		op->n = one_in(g, 8) ? 1 + below(g, 3) : 0;
+	else if (one_in(g, 4))
+		op->flags |= IOPT_MERGE_ONE;
+}
+
+/* A range of the whole domain, often. */
+static void draw_trim(struct generator *g, const struct model *m, struct op *op)
+{
+	draw_range(g, m, op, 50);
+	if (one_in(g, 2)) {
+		op->first = 0;
+		op->last = m->low_last;
+	}
+	op->debt = (uint8_t)below(g, NR_DEBTS);
+	op->aux = one_in(g, 3) ? 1 + below(g, 20) : 0;
+}
+
+static void draw_protect(struct generator *g, const struct model *m, struct op *op)
+{
+	draw_range(g, m, op, 85);
+	op->debt = (uint8_t)below(g, NR_DEBTS);
+	op->prot = (uint8_t)draw_prot(g, m);
+	op->n = one_in(g, 10);
+}
+
 static enum kind draw_kind(struct generator *g)
 {
 	static const unsigned char weights[NR_KINDS] = {
-		[OP_MAP] = 26, [OP_SG] = 6,    [OP_UNMAP] = 24, [OP_SYNC] = 7,	[OP_MERGE] = 3,
-		[OP_READ] = 8, [OP_VISIT] = 3, [OP_WRITE] = 14, [OP_SWEEP] = 8, [OP_TRACK] = 1,
+		[OP_MAP] = 24,	  [OP_SG] = 4,	  [OP_UNMAP] = 20, [OP_SYNC] = 7,  [OP_GATHER] = 2,
+		[OP_READ] = 6,	  [OP_VISIT] = 2, [OP_WRITE] = 12, [OP_SWEEP] = 8, [OP_TRACK] = 1,
+		[OP_PROTECT] = 4, [OP_SPLIT] = 4, [OP_MERGE] = 5,  [OP_TRIM] = 1,
 	};
 	unsigned dice = below(g, 100), kind = 0;
 
@@ -331,7 +387,7 @@ void generate(struct generator *g, const struct model *m, struct op *op)
 		op->debt = (uint8_t)below(g, NR_DEBTS);
 		op->flags = one_in(g, 2) ? SYNC_WRITES : 0;
 		break;
-	case OP_MERGE:
+	case OP_GATHER:
 		op->debt = (uint8_t)below(g, NR_DEBTS);
 		op->flags = below(g, NR_DEBTS);
 		break;
@@ -339,7 +395,15 @@ void generate(struct generator *g, const struct model *m, struct op *op)
 	case OP_VISIT: draw_visit(g, m, op); break;
 	case OP_WRITE: draw_write(g, m, op); break;
 	case OP_SWEEP: draw_sweep(g, m, op); break;
-	case OP_TRACK: op->flags = !one_in(g, 3); break;
+	case OP_TRACK:
+		op->flags = !one_in(g, 3);
+		op->pa = one_in(g, 3) ? draw_size(g, m) : 0;
+		op->aux = one_in(g, 2) ? 1 + below(g, 20) : 0;
+		break;
+	case OP_PROTECT: draw_protect(g, m, op); break;
+	case OP_SPLIT:
+	case OP_MERGE: draw_resize(g, m, op); break;
+	case OP_TRIM: draw_trim(g, m, op); break;
 	default: break;
 	}
 }

@@ -20,7 +20,7 @@ struct outcome {
 	bool sync;
 };
 
-static bool prot_valid(const struct model *m, unsigned prot)
+bool prot_valid(const struct model *m, unsigned prot)
 {
 	uint32_t abilities = m->info->abilities;
 
@@ -62,8 +62,8 @@ static unsigned levels_for(const struct model *m, uint64_t last)
 static uint64_t sizes_for(const struct model *m, uint64_t last)
 {
 	if (!(m->info->abilities & IOPT_CAN_GROW))
-		return m->sizes;
-	return m->sizes & levels_last(m, levels_for(m, last));
+		return m->map_sizes;
+	return m->map_sizes & levels_last(m, levels_for(m, last));
 }
 
 /* x86 tables that nobody may track start accessed and, where they can be written, dirty. */

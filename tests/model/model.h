@@ -6,9 +6,10 @@
  *   leaves.c    the sorted array, and which leaves a map must choose
  *   run.c       a trial: create, operations one by one, the end of it
  *   maps.c      map, map_sg                 each of these does an operation
- *   unmaps.c    unmap, merge, sync, and     on both sides and compares;
+ *   unmaps.c    unmap, gathers, sync, and   on both sides and compares;
  *               the device's callbacks      what can't be predicted is
  *   dirty.c     device writes, sweep, track checked for what must hold
+ *   reshapes.c  split, merge, protect, trim
  *   reads.c     translate, visit, statistics
  *   generate.c  the next random operation
  *   process.c   trials in processes of their own; shrinking a sequence that failed
@@ -94,12 +95,16 @@ enum kind {
 	OP_SG,
 	OP_UNMAP,
 	OP_SYNC,
-	OP_MERGE,
+	OP_GATHER,
 	OP_READ,
 	OP_VISIT,
 	OP_WRITE,
 	OP_SWEEP,
 	OP_TRACK,
+	OP_PROTECT,
+	OP_SPLIT,
+	OP_MERGE,
+	OP_TRIM,
 	NR_KINDS
 };
 
@@ -114,13 +119,16 @@ extern const char *const kind_names[NR_KINDS];
  * @kind:   which
  * @debt:   gather that it uses
  * @prot:   of a map
- * @flags:  see above; of a track: the new state; of a merge: the other gather
+ * @flags:  see above; of a track: the new state; of a gather's merge: the other one; of a merge:
+ *          IOPT_MERGE_ONE
  * @first:  range
  * @last:   range
- * @pa:     of a map; of a sweep the page_lg2 of the bitmap, 0 for a function
- * @n:      map: allocation that fails, 0 none; visit: items a call; sweep: call of the function
- *          that fails, 0 none; write: entry of the run
- * @aux:    map_sg: what the segments are made from; sweep: budget; write: through cached walks only
+ * @pa:     of a map; of a sweep the page_lg2 of the bitmap, 0 for a function; of a split, a merge
+ *          and a track the largest leaf, 0 for any
+ * @n:      map, and what may split: allocation that fails, 0 none; visit: items a call; sweep: call
+ *          of the function that fails, 0 none; write: entry of the run
+ * @aux:    map_sg: what the segments are made from; sweep, split, merge, trim: budget; write:
+ *          through cached walks only
  */
 struct op {
 	uint8_t kind;
@@ -169,6 +177,7 @@ struct gone_table {
  * @gone:    leaves that were unmapped
  * @cleaned: leaves whose dirty bit was cleared
  * @tables:  tables that were unlinked
+ * @retired: tables that a call has taken and invalidated by itself
  * @asked:   ranges that were unmapped
  *
  * The first three report dirty pages to one function, so that they can be merged; the last one has
@@ -182,6 +191,8 @@ struct debt {
 	struct iopt_range cleaned[MAX_LEAVES];
 	unsigned nr_tables;
 	struct gone_table tables[MAX_TABLES];
+	unsigned nr_retired;
+	struct gone_table retired[MAX_TABLES];
 	unsigned nr_asked;
 	struct iopt_range asked[MAX_ASKED];
 };
@@ -196,6 +207,7 @@ struct bitmap {
  * @config:    what kind of domain
  * @trial:     where a failure is described
  * @low_last, @high_after, @pa_last, @sizes: what the configuration comes to
+ * @map_sizes: sizes that are mapped: less while tracking at a granularity
  * @levels:    as the device was told
  * @raised:    a top that a map without memory left behind, not announced yet, or less
  * @op:        the operation under way
@@ -206,6 +218,7 @@ struct bitmap {
  * @undo:      the operation is a map that must fail: nothing of it may translate in its callback
  * @nr_replaced: the operation is a map that replaces so many tables: the first of @items
  * @planned:   the leaves of @plan, to look something up
+ * @before:    the @nr_before tables that there were before the operation under way
  */
 struct model {
 	const struct config *config;
@@ -217,6 +230,7 @@ struct model {
 	uint64_t high_after;
 	uint64_t pa_last;
 	uint64_t sizes;
+	uint64_t map_sizes;
 	unsigned levels;
 	unsigned raised;
 	bool trackable;
@@ -241,6 +255,8 @@ struct model {
 	struct leaves planned;
 	struct iopt_item items[MAX_ITEMS];
 	unsigned nr_items;
+	struct gone_table before[MAX_TABLES];
+	unsigned nr_before;
 };
 
 /* The trial failed: says how and ends the process. */
@@ -260,6 +276,7 @@ void fail(struct model *m, const char *format, ...) __attribute__((noreturn, for
 #define MAY_ENOENT     0x10u
 #define MAY_ENOMEM     0x20u
 #define MAY_EOPNOTSUPP 0x40u
+#define MAY_EXDEV      0x80u
 
 void check_result(struct model *m, const char *call, int result, unsigned may);
 
@@ -278,12 +295,19 @@ void run_map(struct model *m, const struct op *op);
 void run_sg(struct model *m, const struct op *op);
 void run_unmap(struct model *m, const struct op *op);
 void run_sync(struct model *m, const struct op *op);
-void run_merge(struct model *m, const struct op *op);
+void run_gather(struct model *m, const struct op *op);
 void run_read(struct model *m, const struct op *op);
 void run_visit(struct model *m, const struct op *op);
 void run_write(struct model *m, const struct op *op);
 void run_sweep(struct model *m, const struct op *op);
 void run_track(struct model *m, const struct op *op);
+void run_protect(struct model *m, const struct op *op);
+void run_split(struct model *m, const struct op *op);
+void run_merge(struct model *m, const struct op *op);
+void run_trim(struct model *m, const struct op *op);
+
+/* maps.c */
+bool prot_valid(const struct model *m, unsigned prot);
 
 /* unmaps.c */
 void device_init(struct model *m, struct iopt_callbacks *callbacks);
@@ -294,6 +318,21 @@ void sync_range(struct model *m, uint64_t first, uint64_t last);
 /* A device writes to something that was unmapped, the way to which it may have cached. */
 void write_gone(struct model *m, struct debt *debt, struct gone *gone, unsigned entry);
 void forget_cached(struct model *m);
+
+/* reshapes.c */
+/*
+ * The ends of a range cut leaves: what a split makes of those is worked out, and the hull of all
+ * that lie in the range at least partly. False if it would be too much for a trial.
+ */
+bool model_cuts(struct model *m, uint64_t first, uint64_t last, struct iopt_range *hull);
+/* Whether all of the domain's leaves can be split to a size in a trial. */
+bool model_fits(struct model *m, unsigned lg2);
+/* The model's leaves become what was worked out. */
+void model_cut(struct model *m, uint64_t first, uint64_t last);
+/* The leaves of a range, as they are now, must be alike with the model's, and are its own then. */
+void model_adopt(struct model *m, uint64_t first, uint64_t last);
+/* No table that a trim of a range takes is left. */
+void check_trimmed(struct model *m, uint64_t first, uint64_t last);
 
 /* dirty.c */
 void bitmap_clear(struct bitmap *bitmap);

@@ -31,6 +31,7 @@ static const struct {
 	{ MAY_ENOENT, -ENOENT, "-ENOENT" },
 	{ MAY_ENOMEM, -ENOMEM, "-ENOMEM" },
 	{ MAY_EOPNOTSUPP, -EOPNOTSUPP, "-EOPNOTSUPP" },
+	{ MAY_EXDEV, -EXDEV, "-EXDEV" },
 };
 
 void check_result(struct model *m, const char *call, int result, unsigned may)
@@ -89,6 +90,7 @@ static void geometry(struct model *m)
 	m->pa_last = bits(config->pa_lg2 ? config->pa_lg2 : m->info->pa_lg2);
 	m->sizes = config->page_sizes ? config->page_sizes : m->info->page_sizes;
 	m->sizes &= space & m->pa_last;
+	m->map_sizes = m->sizes;
 	m->trackable = config->flags & (IOPT_TRACKABLE | IOPT_TRACK);
 	m->tracking = config->flags & IOPT_TRACK;
 }
@@ -125,10 +127,11 @@ void model_create(struct model *m, const struct config *config, struct trial *tr
 }
 
 static void (*const runs[NR_KINDS])(struct model *m, const struct op *op) = {
-	[OP_MAP] = run_map,	[OP_SG] = run_sg,	[OP_UNMAP] = run_unmap,
-	[OP_SYNC] = run_sync,	[OP_MERGE] = run_merge, [OP_READ] = run_read,
-	[OP_VISIT] = run_visit, [OP_WRITE] = run_write, [OP_SWEEP] = run_sweep,
-	[OP_TRACK] = run_track,
+	[OP_MAP] = run_map,	[OP_SG] = run_sg,	    [OP_UNMAP] = run_unmap,
+	[OP_SYNC] = run_sync,	[OP_GATHER] = run_gather,   [OP_READ] = run_read,
+	[OP_VISIT] = run_visit, [OP_WRITE] = run_write,	    [OP_SWEEP] = run_sweep,
+	[OP_TRACK] = run_track, [OP_PROTECT] = run_protect, [OP_SPLIT] = run_split,
+	[OP_MERGE] = run_merge, [OP_TRIM] = run_trim,
 };
 
 void model_run(struct model *m, const struct op *op)
@@ -138,6 +141,7 @@ void model_run(struct model *m, const struct op *op)
 	m->owed = 0;
 	m->invalidations = 0;
 	m->nr_replaced = 0;
+	m->undo = false;
 	runs[op->kind](m, op);
 	m->op = NULL;
 }
@@ -163,13 +167,14 @@ void model_finish(struct model *m)
 
 /* ---- operations as text -------------------------------------------------------------------- */
 
-const char *const kind_names[NR_KINDS] = { "map",  "sg",    "unmap", "sync",  "merge",
-					   "read", "visit", "write", "sweep", "track" };
+const char *const kind_names[NR_KINDS] = { "map",     "sg",    "unmap", "sync",	 "gather",
+					   "read",    "visit", "write", "sweep", "track",
+					   "protect", "split", "merge", "trim" };
 
 void op_print(FILE *file, const struct op *op)
 {
 	fprintf(file,
-		"%-5s first=0x%jx last=0x%jx pa=0x%jx prot=0x%x debt=%u flags=0x%x "
+		"%-7s first=0x%jx last=0x%jx pa=0x%jx prot=0x%x debt=%u flags=0x%x "
 		"n=%u aux=0x%jx\n",
 		kind_names[op->kind], (uintmax_t)op->first, (uintmax_t)op->last, (uintmax_t)op->pa,
 		op->prot, op->debt, op->flags, op->n, (uintmax_t)op->aux);

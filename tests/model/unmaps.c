@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * unmap, merge and sync on both sides, and the device: what it must be told before a gather is
+ * unmap, gathers and sync on both sides, and the device: what it must be told before a gather is
  * paid, and what it may still write until then. See model.h.
  */
 #include "tests/model/model.h"
@@ -12,6 +12,7 @@ static void debt_clear(struct debt *debt)
 	debt->nr_gone = 0;
 	debt->nr_cleaned = 0;
 	debt->nr_tables = 0;
+	debt->nr_retired = 0;
 	debt->nr_asked = 0;
 }
 
@@ -225,16 +226,16 @@ void device_init(struct model *m, struct iopt_callbacks *callbacks)
 
 /* ---- sync and merge ------------------------------------------------------------------------ */
 
-static void check_tables_gone(struct model *m, const struct debt *debt)
+static void check_tables_gone(struct model *m, const struct gone_table *tables, unsigned nr)
 {
-	for (unsigned i = 0; i < debt->nr_tables; i++) {
+	for (unsigned i = 0; i < nr; i++) {
 		uint32_t generation;
 
 		CHECK(m,
-		      iopt_posix_table_state(debt->tables[i].pa, &generation) != IOPT_POSIX_LIVE ||
-			      generation != debt->tables[i].generation,
+		      iopt_posix_table_state(tables[i].pa, &generation) != IOPT_POSIX_LIVE ||
+			      generation != tables[i].generation,
 		      "the table at 0x%jx is still live after the sync",
-		      (uintmax_t)debt->tables[i].first);
+		      (uintmax_t)tables[i].first);
 	}
 }
 
@@ -251,7 +252,8 @@ void sync_debt(struct model *m, struct debt *debt)
 	CHECK(m, !debt->gather.owes && !debt->gather.nr_ranges && !debt->gather.nr_tables,
 	      "the gather is not empty after the sync");
 	check_reported(m, debt);
-	check_tables_gone(m, debt);
+	check_tables_gone(m, debt->tables, debt->nr_tables);
+	check_tables_gone(m, debt->retired, debt->nr_retired);
 	debt_clear(debt);
 }
 
@@ -279,10 +281,11 @@ static bool debts_fit(const struct debt *into, const struct debt *from)
 	return into->nr_gone + from->nr_gone <= MAX_LEAVES &&
 	       into->nr_cleaned + from->nr_cleaned <= MAX_LEAVES &&
 	       into->nr_tables + from->nr_tables <= MAX_TABLES &&
+	       into->nr_retired + from->nr_retired <= MAX_TABLES &&
 	       into->nr_asked + from->nr_asked <= MAX_ASKED;
 }
 
-void run_merge(struct model *m, const struct op *op)
+void run_gather(struct model *m, const struct op *op)
 {
 	struct debt *into = &m->debts[op->debt], *from = &m->debts[op->flags % NR_DEBTS];
 	bool other = into->gather.sink != from->gather.sink;
@@ -302,6 +305,8 @@ void run_merge(struct model *m, const struct op *op)
 		into->cleaned[into->nr_cleaned++] = from->cleaned[i];
 	for (unsigned i = 0; i < from->nr_tables; i++)
 		into->tables[into->nr_tables++] = from->tables[i];
+	for (unsigned i = 0; i < from->nr_retired; i++)
+		into->retired[into->nr_retired++] = from->retired[i];
 	for (unsigned i = 0; i < from->nr_asked; i++)
 		into->asked[into->nr_asked++] = from->asked[i];
 	debt_clear(from);
@@ -334,7 +339,7 @@ static unsigned unmap_may(const struct model *m, const struct op *op)
 		may |= MAY_ERANGE;
 	if ((op->flags & IOPT_UNMAP_FULL) && !leaves_full(&m->leaves, op->first, op->last))
 		may |= MAY_ENOENT;
-	if (leaves_cut(&m->leaves, op->first, op->last))
+	if (leaves_cut(&m->leaves, op->first, op->last) && !(m->config->flags & IOPT_SPLIT))
 		may |= MAY_EOPNOTSUPP;
 	return may ? may : MAY_OK;
 }
@@ -363,26 +368,39 @@ static unsigned tables_go(struct model *m, const struct op *op, struct debt *deb
 	return went;
 }
 
-/* The leaves of the range go: from the model to the debt. */
+/* The visited leaf that begins with one of the model's and is as large; NULL: that was a larger one's. */
+static const struct iopt_item *item_of(const struct model *m, const struct leaf *leaf, unsigned *k)
+{
+	for (; *k < m->nr_items && m->items[*k].first <= leaf->first; (*k)++)
+		if (!(m->items[*k].flags & IOPT_ITEM_TABLE) && m->items[*k].first == leaf->first &&
+		    m->items[*k].last == leaf->last)
+			return &m->items[*k];
+	return NULL;
+}
+
+/*
+ * The leaves of the range go: from the model to the debt. Of those that come of a split nobody knows
+ * where their entries were.
+ */
 static void leaves_go(struct model *m, const struct op *op, struct debt *debt)
 {
 	unsigned from = leaves_from(&m->leaves, op->first), i, k = 0;
+	unsigned nr = leaves_in(&m->leaves, op->first, op->last);
 
-	for (i = 0; i < m->nr_items; i++) {
-		const struct iopt_item *item = &m->items[i];
+	for (i = from; i < from + nr; i++) {
+		const struct iopt_item *item = item_of(m, &m->leaves.at[i], &k);
 		struct gone *gone = &debt->gone[debt->nr_gone];
 
-		if (item->flags & IOPT_ITEM_TABLE)
-			continue;
-		*gone = (struct gone){
-			.leaf = m->leaves.at[from + k++],
-			.entry_pa = item->entry_pa,
-			.entries = 1u << ((item->leaf_lg2 - m->info->granule_lg2) %
-					  m->info->index_lg2),
-			.cached = true,
-			.exact = m->tracking,
-		};
-		iopt_posix_table_state(item->entry_pa, &gone->generation);
+		*gone = (struct gone){ .leaf = m->leaves.at[i],
+				       .entries = 1,
+				       .exact = m->tracking };
+		if (item) {
+			gone->entry_pa = item->entry_pa;
+			gone->entries = 1u << ((item->leaf_lg2 - m->info->granule_lg2) %
+					       m->info->index_lg2);
+			gone->cached = true;
+			iopt_posix_table_state(item->entry_pa, &gone->generation);
+		}
 		if (gone->exact && gone->leaf.dirty && debt->gather.sink == &m->bitmap_sink)
 			bitmap_mark(&m->unmapped_expected, &m->bitmap_sink, gone->leaf.first,
 				    gone->leaf.last);
@@ -429,14 +447,14 @@ static void check_released(struct model *m, const struct op *op, const struct de
 	      (uintmax_t)bytes);
 }
 
-/* Whole tables went with the range, and nothing else. */
+/* Whole tables went with the range, and nothing else; unless it had to split, or was to trim. */
 static void check_tables_left(struct model *m, const struct op *op, const struct iopt_stats *before,
-			      unsigned went)
+			      unsigned went, bool cut)
 {
 	struct iopt_stats after;
 
 	iopt_stats(m->domain, &after);
-	CHECK(m, before->tables - after.tables == went,
+	CHECK(m, cut || (op->flags & IOPT_UNMAP_TRIM) || before->tables - after.tables == went,
 	      "%ju tables before, %ju after, %u lay in the range", (uintmax_t)before->tables,
 	      (uintmax_t)after.tables, went);
 	CHECK(m, after.freed[IOPT_FREED_UNMAP] - before->freed[IOPT_FREED_UNMAP] == went,
@@ -455,27 +473,61 @@ static void unmap_all_right(struct model *m, const struct op *op, struct debt *d
 {
 	struct iopt_released released;
 	struct iopt_stats before;
+	struct iopt_range hull = { op->first, op->last };
+	bool cut = leaves_cut(&m->leaves, op->first, op->last), trims = op->flags & IOPT_UNMAP_TRIM;
 	unsigned nr_gone, went;
 	int result;
 
+	if (cut && !model_cuts(m, op->first, op->last, &hull))
+		return;
 	visit_range(m, op->first, op->last, IOPT_VISIT_LEAVES | IOPT_VISIT_TABLES, 64);
 	debt_make_room(m, op, debt);
 	nr_gone = debt->nr_gone;
 	went = tables_go(m, op, debt);
+	if (cut)
+		model_cut(m, op->first, op->last);
 	leaves_go(m, op, debt);
 	debt->asked[debt->nr_asked++] = (struct iopt_range){ op->first, op->last };
 
 	iopt_stats(m->domain, &before);
 	m->invalidations = 0;
 	m->using = debt;
-	iopt_posix_fail(1, true);
+	iopt_posix_fail(cut ? 0 : 1, !cut);
 	result = iopt_unmap(m->domain, op->first, op->last, op->flags, &debt->gather, &released);
-	CHECK(m, !iopt_posix_fail(0, false), "unmap allocated");
+	CHECK(m, !iopt_posix_fail(0, false) || cut, "unmap allocated");
 	m->using = NULL;
 	check_result(m, "iopt_unmap", result, MAY_OK);
-	CHECK(m, !m->invalidations, "unmap invalidated by itself");
+	CHECK(m, !m->invalidations || cut || trims, "unmap invalidated by itself");
 	check_released(m, op, debt, nr_gone, went, &released);
-	check_tables_left(m, op, &before, went);
+	check_tables_left(m, op, &before, went, cut);
+	if (cut)
+		model_adopt(m, hull.first, hull.last);
+	if (trims && (debt->nr_gone > nr_gone || went))
+		check_trimmed(m, op->first, op->last);
+}
+
+/* Whether a leaf has to be cut at an IOVA, and within one of its entries: that takes a table. */
+static bool cut_takes_table(struct model *m, uint64_t iova)
+{
+	const struct leaf *leaf = leaves_at(&m->leaves, iova);
+	unsigned level;
+
+	if (!leaf || leaf->first == iova)
+		return false;
+	level = (leaf->lg2 - m->info->granule_lg2) / m->info->index_lg2;
+	return iova & levels_last(m, level);
+}
+
+/* No table for a split: nothing is unmapped, and all translates as before. */
+static void unmap_without_memory(struct model *m, const struct op *op, struct debt *debt)
+{
+	int result;
+
+	iopt_posix_fail(1, true);
+	result = iopt_unmap(m->domain, op->first, op->last, op->flags, &debt->gather, NULL);
+	iopt_posix_fail(0, false);
+	check_result(m, "iopt_unmap", result, MAY_ENOMEM);
+	model_adopt(m, op->first, op->last);
 }
 
 void run_unmap(struct model *m, const struct op *op)
@@ -486,6 +538,11 @@ void run_unmap(struct model *m, const struct op *op)
 	int result;
 
 	check_range(m, op->first, op->last);
+	if (may == MAY_OK && op->n &&
+	    (cut_takes_table(m, op->first) || cut_takes_table(m, op->last + 1))) {
+		unmap_without_memory(m, op, debt);
+		return;
+	}
 	if (may == MAY_OK) {
 		unmap_all_right(m, op, debt);
 		return;

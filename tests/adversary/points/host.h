@@ -15,8 +15,18 @@
 #include "hosts/posix/host.h"
 #undef iopt_host_read_lock
 
-/* Points that this thread passes before it stops at one; 0: it stops at none. */
+/*
+ * Points that this thread passes before it stops at one; 0: it stops at none. Where one access is
+ * made over and over, as in a loop over a table, only the first ones count, and then some.
+ */
 extern _Thread_local uint64_t points_left;
+
+#define POINTS_ALIKE 6u
+#define POINTS_STEP  61u
+
+/* The line of the last access, and how often it was made without another. */
+extern _Thread_local unsigned point_line;
+extern _Thread_local unsigned point_repeats;
 
 /* The thread stops here. */
 void point_reached(void);
@@ -24,27 +34,32 @@ void point_reached(void);
 /* Read sections that this thread entered. */
 extern _Thread_local uint64_t sections_entered;
 
-static inline void point(void)
+static inline void point(unsigned line)
 {
-	if (points_left && --points_left == 0)
+	if (!points_left)
+		return;
+	point_repeats = line == point_line ? point_repeats + 1 : 0;
+	point_line = line;
+	if ((point_repeats < POINTS_ALIKE || point_repeats % POINTS_STEP == 0) &&
+	    --points_left == 0)
 		point_reached();
 }
 
 static inline void iopt_host_read_lock(void)
 {
-	point();
+	point(__LINE__);
 	sections_entered++;
 	posix_read_lock();
 }
 
-#define __atomic_load_n(...)		 (point(), __atomic_load_n(__VA_ARGS__))
-#define __atomic_store_n(...)		 (point(), __atomic_store_n(__VA_ARGS__))
-#define __atomic_exchange_n(...)	 (point(), __atomic_exchange_n(__VA_ARGS__))
-#define __atomic_compare_exchange_n(...) (point(), __atomic_compare_exchange_n(__VA_ARGS__))
-#define __atomic_fetch_add(...)		 (point(), __atomic_fetch_add(__VA_ARGS__))
-#define __atomic_fetch_sub(...)		 (point(), __atomic_fetch_sub(__VA_ARGS__))
-#define __atomic_fetch_and(...)		 (point(), __atomic_fetch_and(__VA_ARGS__))
-#define __atomic_fetch_or(...)		 (point(), __atomic_fetch_or(__VA_ARGS__))
-#define __atomic_add_fetch(...)		 (point(), __atomic_add_fetch(__VA_ARGS__))
+#define __atomic_load_n(...)		 (point(__LINE__), __atomic_load_n(__VA_ARGS__))
+#define __atomic_store_n(...)		 (point(__LINE__), __atomic_store_n(__VA_ARGS__))
+#define __atomic_exchange_n(...)	 (point(__LINE__), __atomic_exchange_n(__VA_ARGS__))
+#define __atomic_compare_exchange_n(...) (point(__LINE__), __atomic_compare_exchange_n(__VA_ARGS__))
+#define __atomic_fetch_add(...)		 (point(__LINE__), __atomic_fetch_add(__VA_ARGS__))
+#define __atomic_fetch_sub(...)		 (point(__LINE__), __atomic_fetch_sub(__VA_ARGS__))
+#define __atomic_fetch_and(...)		 (point(__LINE__), __atomic_fetch_and(__VA_ARGS__))
+#define __atomic_fetch_or(...)		 (point(__LINE__), __atomic_fetch_or(__VA_ARGS__))
+#define __atomic_add_fetch(...)		 (point(__LINE__), __atomic_add_fetch(__VA_ARGS__))
 
 #endif

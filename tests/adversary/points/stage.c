@@ -7,9 +7,6 @@
 #include "tests/adversary/points/host.h"
 #include "tests/adversary/points/stage.h"
 
-/* Up to here every point is tried, from there on some. */
-#define ALL_POINTS  160u
-#define POINT_STEP  61u
 #define MOST_POINTS 4000u
 
 /* An operation with fewer was not compiled against host.h. */
@@ -18,6 +15,8 @@
 /* ---- points ------------------------------------------------------------------------------- */
 
 _Thread_local uint64_t points_left;
+_Thread_local unsigned point_line;
+_Thread_local unsigned point_repeats;
 _Thread_local uint64_t sections_entered;
 
 static const struct scene *playing;
@@ -322,11 +321,6 @@ static bool play(const struct scene *scene, struct stage *stage, uint64_t point)
 	return reached;
 }
 
-static uint64_t next_point(uint64_t point)
-{
-	return point < ALL_POINTS ? point + 1 : point + POINT_STEP;
-}
-
 static void run_scene(const struct scene *scene, const struct iopt_format_info *format,
 		      unsigned size_lg2)
 {
@@ -341,7 +335,7 @@ static void run_scene(const struct scene *scene, const struct iopt_format_info *
 		config.domain.flags = scene->flags;
 	rig_open(&rig, &config);
 	rig.may_breach = scene->breach;
-	for (uint64_t point = 1; more && point < MOST_POINTS; point = next_point(point)) {
+	for (uint64_t point = 1; more && point < MOST_POINTS; point++) {
 		struct stage stage = {
 			.rig = &rig,
 			.base = ++number * WINDOW,
@@ -359,7 +353,7 @@ static void run_alone(const struct scene *scene, const struct iopt_format_info *
 {
 	bool more = true;
 
-	for (uint64_t point = 1; more && point < MOST_POINTS; point = next_point(point)) {
+	for (uint64_t point = 1; more && point < MOST_POINTS; point++) {
 		struct rig_config config = rig_defaults(format->name);
 		struct stage stage = { 0 };
 		struct rig rig;
