@@ -16,7 +16,7 @@ faults = []
 for key in NUMBERS:
     if not isinstance(figures.get(key), int):
         faults.append(f'{key} is no number: {figures.get(key)!r}')
-for key in ('map_ns', 'unmap_ns', 'sweep_ns'):
+for key in ('map_ns', 'unmap_ns', 'sweep_ns', 'split_ns', 'merge_ns', 'trim_ns'):
     latency = figures.get(key, {})
     values = [latency.get(name) for name in ('p50', 'p99', 'p999', 'max')]
     if not all(isinstance(value, int) for value in values):
@@ -31,6 +31,9 @@ if figures['events'] != figures['map_events'] + figures['unmap_events']:
 if figures['config']['page_sizes'] == [4096] and figures['verdict'] == 'exact' and figures['config']['sweep_every_ms'] == 0 \
         and figures['written_pages'] != figures['reported_pages']:
     faults.append('other pages written than reported')
+# More was reported than written, never less.
+if figures['verdict'] == 'exact' and figures['reports_written'] > figures['reports_by_sweep'] + figures['reports_by_unmap']:
+    faults.append('more written than reported')
 for expression in sys.argv[2:]:
     if not eval(expression, {}, figures):  # pylint: disable=eval-used
         faults.append(f'does not hold: {expression}')

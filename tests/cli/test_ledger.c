@@ -441,6 +441,216 @@ static void an_unmap_that_was_refused(void **state)
 	expect_none(scene);
 }
 
+/* ---- leaves that change ---------------------------------------------------------------------- */
+
+#define LEAF (512 * PAGE)
+
+static unsigned size_of(void *ctx, uint64_t iova)
+{
+	(void)iova;
+	return *(unsigned *)ctx;
+}
+
+static void begin_change(struct scene *scene)
+{
+	ledger_change_begin(scene->ledger, IOVA, IOVA + LEAF - 1);
+}
+
+static void end_change(struct scene *scene, unsigned lg2)
+{
+	ledger_change_end(scene->ledger, IOVA, IOVA + LEAF - 1, size_of, &lg2);
+}
+
+static void split(struct scene *scene)
+{
+	begin_change(scene);
+	end_change(scene, 12);
+}
+
+static void record_leaf(struct scene *scene)
+{
+	ledger_sweep_record(scene->ledger, IOVA, IOVA + LEAF - 1, &scene->counts);
+}
+
+/* A mapping that goes in part. */
+static void unmap_page(struct scene *scene, unsigned page, bool dirty)
+{
+	uint64_t first = IOVA + page * PAGE, last = first + PAGE - 1;
+
+	ledger_unmap_begin(scene->ledger, first, last);
+	if (dirty)
+		ledger_unmap_record(scene->ledger, first, last, &scene->counts);
+	ledger_unmap_end(scene->ledger, first, last, &scene->counts);
+}
+
+static void pieces_take_the_bit_once(void **state)
+{
+	struct scene *scene = *state;
+
+	map(scene, LEAF, PA);
+	write_page(scene, 3);
+	split(scene);
+	ledger_sweep_begin(scene->ledger);
+	for (unsigned i = 0; i < 512; i++)
+		ledger_sweep_record(scene->ledger, IOVA + i * PAGE, IOVA + i * PAGE + PAGE - 1,
+				    &scene->counts);
+	ledger_sweep_end(scene->ledger);
+	expect_none(scene);
+	assert_int_equal(scene->counts.by_sweep, 512);
+	assert_int_equal(scene->counts.hit, 1);
+	assert_int_equal(scene->counts.unjudged, 0);
+	/* A sweep went over them: from now on each stands for itself. */
+	write_page(scene, 3);
+	sweep(scene, 3);
+	expect_none(scene);
+	sweep(scene, 4);
+	expect(scene, LEDGER_IN_VAIN, 1);
+	assert_int_equal(scene->iova, IOVA + 4 * PAGE);
+}
+
+static void pieces_of_what_nobody_wrote(void **state)
+{
+	struct scene *scene = *state;
+
+	map(scene, LEAF, PA);
+	split(scene);
+	sweep(scene, 3);
+	expect(scene, LEDGER_IN_VAIN, 1);
+}
+
+/* The sweep recorded the leaf, then met its pieces: they may stay dirty until the next one. */
+static void split_before_it_was_cleaned(void **state)
+{
+	struct scene *scene = *state;
+
+	map(scene, LEAF, PA);
+	write_page(scene, 3);
+	ledger_sweep_begin(scene->ledger);
+	record_leaf(scene);
+	split(scene);
+	ledger_sweep_end(scene->ledger);
+	sweep(scene, 7);
+	expect_none(scene);
+	sweep(scene, 7);
+	expect(scene, LEDGER_IN_VAIN, 1);
+}
+
+static void a_change_under_way_is_not_judged(void **state)
+{
+	struct scene *scene = *state;
+
+	map(scene, LEAF, PA);
+	begin_change(scene);
+	sweep(scene, 7);
+	ledger_sweep_begin(scene->ledger);
+	end_change(scene, 12);
+	ledger_sweep_record(scene->ledger, IOVA, IOVA + PAGE - 1, &scene->counts);
+	ledger_sweep_end(scene->ledger);
+	expect_none(scene);
+	assert_int_equal(scene->counts.unjudged, 2);
+	sweep(scene, 7);
+	expect(scene, LEDGER_IN_VAIN, 1);
+	assert_int_equal(scene->counts.unjudged, 2);
+}
+
+static void unmap_of_a_part_takes_the_bit(void **state)
+{
+	struct scene *scene = *state;
+
+	map(scene, LEAF, PA);
+	write_page(scene, 3);
+	begin_change(scene);
+	unmap_page(scene, 0, true);
+	end_change(scene, 12);
+	/* The page that was written goes; its neighbours still have its bit. */
+	unmap_page(scene, 3, true);
+	unmap_page(scene, 1, true);
+	expect_none(scene);
+	/* Until a sweep has gone over all. */
+	sweep(scene, 2);
+	expect_none(scene);
+	unmap_page(scene, 4, true);
+	expect(scene, LEDGER_IN_VAIN, 1);
+}
+
+static void unmap_of_a_part_is_always_judged(void **state)
+{
+	struct scene *scene = *state;
+
+	map(scene, LEAF, PA);
+	begin_change(scene);
+	unmap_page(scene, 0, true);
+	end_change(scene, 12);
+	expect(scene, LEDGER_IN_VAIN, 1);
+}
+
+static void a_split_loses_a_page(void **state)
+{
+	struct scene *scene = *state;
+
+	map(scene, LEAF, PA);
+	write_page(scene, 3);
+	split(scene);
+	unmap_page(scene, 2, false);
+	expect_none(scene);
+	unmap_page(scene, 3, false);
+	expect(scene, LEDGER_LOST, 1);
+	assert_int_equal(scene->iova, IOVA + 3 * PAGE);
+}
+
+static void pages_become_a_leaf(void **state)
+{
+	struct scene *scene = *state;
+
+	map(scene, LEAF, PA);
+	split(scene);
+	sweep(scene, 3);
+	expect(scene, LEDGER_IN_VAIN, 1);
+	write_page(scene, 3);
+	begin_change(scene);
+	end_change(scene, 21);
+	ledger_sweep_begin(scene->ledger);
+	record_leaf(scene);
+	ledger_sweep_end(scene->ledger);
+	expect(scene, LEDGER_IN_VAIN, 1);
+	/* One page is enough for all of it, none is not. */
+	write_page(scene, 9);
+	ledger_sweep_begin(scene->ledger);
+	record_leaf(scene);
+	ledger_sweep_end(scene->ledger);
+	expect(scene, LEDGER_IN_VAIN, 1);
+	ledger_sweep_begin(scene->ledger);
+	record_leaf(scene);
+	ledger_sweep_end(scene->ledger);
+	expect(scene, LEDGER_IN_VAIN, 2);
+}
+
+/* A bit that two sweeps in turn recorded and did not clear, since its leaf changed beside both. */
+static void a_bit_that_moves_on(void **state)
+{
+	struct scene *scene = *state;
+
+	map(scene, LEAF, PA);
+	split(scene);
+	sweep(scene, 0);
+	sweep(scene, 0);
+	expect(scene, LEDGER_IN_VAIN, 2);
+	write_page(scene, 3);
+	ledger_sweep_begin(scene->ledger);
+	ledger_sweep_record(scene->ledger, IOVA + 3 * PAGE, IOVA + 4 * PAGE - 1, &scene->counts);
+	begin_change(scene);
+	end_change(scene, 21);
+	ledger_sweep_end(scene->ledger);
+	ledger_sweep_begin(scene->ledger);
+	record_leaf(scene);
+	split(scene);
+	ledger_sweep_end(scene->ledger);
+	sweep(scene, 9);
+	expect(scene, LEDGER_IN_VAIN, 2);
+	sweep(scene, 9);
+	expect(scene, LEDGER_IN_VAIN, 3);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -468,6 +678,15 @@ int main(void)
 		TEST(access_after_unmap),
 		TEST(access_to_the_mapping_before),
 		TEST(an_unmap_that_was_refused),
+		TEST(pieces_take_the_bit_once),
+		TEST(pieces_of_what_nobody_wrote),
+		TEST(split_before_it_was_cleaned),
+		TEST(a_change_under_way_is_not_judged),
+		TEST(unmap_of_a_part_takes_the_bit),
+		TEST(unmap_of_a_part_is_always_judged),
+		TEST(a_split_loses_a_page),
+		TEST(pages_become_a_leaf),
+		TEST(a_bit_that_moves_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,6 +27,7 @@ struct ledger {
 	uint64_t page_sizes;
 	struct ledger_report *report;
 	_Atomic uint32_t epoch;
+	_Atomic bool changes; /* leaves were split or merged: not all pages of one have slots */
 	_Atomic uint64_t nr_chunks;
 	_Atomic(struct chunk *) all;
 	_Atomic(struct chunk *) buckets[1u << BUCKETS_LG2];
@@ -189,57 +190,181 @@ static unsigned leaf_at(const struct ledger *ledger, uint64_t first, uint64_t la
 	return best;
 }
 
-/* Does any page of a leaf justify a report? */
-typedef bool (*justifies_fn)(const struct ledger *ledger, const struct ledger_slot *slot);
+/* Sweeps that had ended at an epoch: the number of the last one. */
+static uint32_t ended(uint32_t epoch)
+{
+	return (epoch - 2 - (epoch & 1)) / 2;
+}
 
-static bool leaf_justified(const struct ledger *ledger, uint64_t first, uint64_t last,
-			   justifies_fn justifies)
+/* Did the page's leaf change, so that a dirty bit that is met at an epoch may be another leaf's? */
+static bool changed_since(const struct ledger_slot *slot, uint32_t epoch)
+{
+	if (atomic_load(&slot->changes) & 1)
+		return true;
+	return atomic_load(&slot->changed) >= 2 * ended(epoch) + 1;
+}
+
+static unsigned most_lg2(const struct ledger_slot *slot)
+{
+	unsigned most = atomic_load_explicit(&slot->most_lg2, memory_order_relaxed);
+	unsigned leaf = atomic_load_explicit(&slot->leaf_lg2, memory_order_relaxed);
+
+	return most > leaf ? most : leaf;
+}
+
+/* What devices and unmaps did to a block of pages, whichever mappings they are in. */
+struct block {
+	uint64_t first;
+	uint64_t last;
+	bool writers;
+	uint32_t touched;
+	uint32_t unmap_reported;
+};
+
+static void read_block(const struct ledger *ledger, uint64_t first, uint64_t last,
+		       struct block *block)
+{
+	struct walk walk = walk_range(ledger, first, last);
+	struct ledger_slot *slot;
+	uint64_t page;
+
+	*block = (struct block){ .first = first, .last = last };
+	while ((slot = walk_next(&walk, &page))) {
+		uint32_t touched, reported = atomic_load(&slot->unmap_reported);
+
+		/* Writers first: one that counts itself out has stamped before. */
+		block->writers |= atomic_load(&slot->writers) != 0;
+		touched = atomic_load(&slot->touched_iova);
+		if (touched > block->touched)
+			block->touched = touched;
+		if (reported > block->unmap_reported)
+			block->unmap_reported = reported;
+	}
+}
+
+/*
+ * Is a report of a page whose leaf changed in order? @epoch is that of the sweep, or of when the
+ * unmap began. @block is kept from one page to the next.
+ */
+static bool changed_justified(const struct ledger *ledger, const struct ledger_slot *slot,
+			      uint64_t iova, uint32_t epoch, bool sweep, struct block *block)
+{
+	uint64_t mask = (1ULL << most_lg2(slot)) - 1;
+	uint32_t since = atomic_load_explicit(&slot->origin, memory_order_relaxed);
+
+	/* A sweep may have met the mark of a change. */
+	if (sweep && (atomic_load(&slot->changes) & 1 || atomic_load(&slot->changed) >= epoch))
+		return true;
+	if (block->first != (iova & ~mask) || block->last != (iova | mask))
+		read_block(ledger, iova & ~mask, iova | mask, block);
+	return block->writers || block->touched >= since ||
+	       (sweep && block->unmap_reported >= epoch);
+}
+
+static enum ledger_phase phase_of(const struct ledger_slot *slot)
+{
+	return ledger_phase(atomic_load(&slot->state));
+}
+
+/* Written since sweep @swept began? Writers first: one that counts itself out has stamped before.
+ *  */
+static bool written_since(const struct ledger_slot *slot, uint32_t swept)
+{
+	uint32_t touched;
+
+	if (atomic_load(&slot->writers))
+		return true;
+	touched = atomic_load(&slot->touched);
+	return touched && touched >= (swept ? 2 * swept + 1 : 0);
+}
+
+/* Each page is reported once by the unmap of its mapping. */
+static bool justifies_unmap(const struct ledger_slot *slot)
+{
+	uint32_t swept = atomic_load(&slot->swept);
+	uint32_t began = atomic_load_explicit(&slot->unmap_began, memory_order_relaxed);
+
+	if (phase_of(slot) != LEDGER_UNMAPPING ||
+	    atomic_load_explicit(&slot->flags, memory_order_relaxed) & LEDGER_UNMAP_REPORTED)
+		return false;
+	if (swept && began < 2 * swept + 2)
+		swept = atomic_load(&slot->swept_before);
+	return written_since(slot, swept);
+}
+
+/* What a vacant slot still knows is of a mapping that is gone: only that one's unmap justifies it.
+ *  */
+static bool justifies_sweep(const struct ledger *ledger, const struct ledger_slot *slot)
+{
+	if (phase_of(slot) != LEDGER_VACANT && written_since(slot, atomic_load(&slot->swept)))
+		return true;
+	return atomic_load(&slot->unmap_reported) >= atomic_load(&ledger->epoch);
+}
+
+/* The epoch that a report is judged at: of the sweep, or of when the page's unmap began. */
+static uint32_t judged_at(const struct ledger *ledger, const struct ledger_slot *slot, bool sweep)
+{
+	return sweep ? atomic_load(&ledger->epoch)
+		     : atomic_load_explicit(&slot->unmap_began, memory_order_relaxed);
+}
+
+/* Does any page of a leaf justify a report? */
+static bool leaf_justified(const struct ledger *ledger, uint64_t first, uint64_t last, bool sweep)
 {
 	struct walk walk = walk_range(ledger, first, last);
 	struct ledger_slot *slot;
 	uint64_t page;
 
 	while ((slot = walk_next(&walk, &page)))
-		if (justifies(ledger, slot))
+		if (sweep ? justifies_sweep(ledger, slot) : justifies_unmap(slot))
 			return true;
 	return false;
 }
 
 /*
- * Judge a report leaf by leaf. Pages without slots belong to the leaf of the next slot, or to none
- * that a device ever went to.
+ * Judge a report leaf by leaf; where leaves changed, page by page. Pages without slots belong to
+ * the leaf of the next slot, or to none that a device ever went to; where leaves changed, they may
+ * be pieces of one that has other pages.
  */
-static void judge(struct ledger *ledger, uint64_t first, uint64_t last, justifies_fn justifies)
+static void judge(struct ledger *ledger, uint64_t first, uint64_t last, bool sweep)
 {
+	const bool changes = atomic_load(&ledger->changes);
 	struct walk walk = walk_range(ledger, first, last);
-	uint64_t at = first; /* judged up to here */
+	struct block block = { .first = 1 }; /* none */
+	uint64_t at = first;		     /* judged up to here */
 	struct ledger_slot *slot;
 	uint64_t page;
 
 	while ((slot = walk_next(&walk, &page))) {
 		uint64_t iova = page << LEDGER_PAGE_LG2, mask;
+		uint32_t epoch;
 
 		if (iova < at)
 			continue;
+		epoch = judged_at(ledger, slot, sweep);
+		if (changes && changed_since(slot, epoch)) {
+			if (!changed_justified(ledger, slot, iova, epoch, sweep, &block))
+				ledger_fault(ledger, LEDGER_IN_VAIN, iova, slot);
+			at = iova + (1u << LEDGER_PAGE_LG2);
+			if (at - 1 >= last)
+				return;
+			continue;
+		}
 		mask = (1ULL << atomic_load_explicit(&slot->leaf_lg2, memory_order_relaxed)) - 1;
 		mask |= (1u << LEDGER_PAGE_LG2) - 1;
-		if (at < (iova & ~mask))
+		if (at < (iova & ~mask) && !changes)
 			ledger_fault(ledger, LEDGER_IN_VAIN, at, NULL);
-		if (!leaf_justified(ledger, iova & ~mask, iova | mask, justifies))
+		if (!leaf_justified(ledger, iova & ~mask, iova | mask, sweep))
 			ledger_fault(ledger, LEDGER_IN_VAIN, iova, slot);
 		if ((iova | mask) >= last)
 			return;
 		at = (iova | mask) + 1;
 	}
-	ledger_fault(ledger, LEDGER_IN_VAIN, at, NULL);
+	if (!changes)
+		ledger_fault(ledger, LEDGER_IN_VAIN, at, NULL);
 }
 
 /* ---- map ------------------------------------------------------------------------------------- */
-
-static enum ledger_phase phase_of(const struct ledger_slot *slot)
-{
-	return ledger_phase(atomic_load(&slot->state));
-}
 
 static void set_phase(struct ledger_slot *slot, enum ledger_phase phase)
 {
@@ -259,7 +384,9 @@ static void begin_slot(struct ledger_slot *slot, uint64_t pa, uint64_t line, uns
 	atomic_store_explicit(&slot->swept, 0, memory_order_relaxed);
 	atomic_store_explicit(&slot->swept_before, 0, memory_order_relaxed);
 	atomic_store_explicit(&slot->line, line, memory_order_relaxed);
+	atomic_store_explicit(&slot->changed, 0, memory_order_relaxed);
 	atomic_store_explicit(&slot->leaf_lg2, (uint8_t)leaf_lg2, memory_order_relaxed);
+	atomic_store_explicit(&slot->most_lg2, (uint8_t)leaf_lg2, memory_order_relaxed);
 	atomic_store_explicit(&slot->flags, 0, memory_order_relaxed);
 	atomic_store(&slot->state, pa | (count & 0x3ff) << 2 | LEDGER_MAPPING);
 }
@@ -340,33 +467,6 @@ void ledger_unmap_cancel(struct ledger *ledger, uint64_t first, uint64_t last)
 			set_phase(slot, LEDGER_LIVE);
 }
 
-/* Written since sweep @swept began? Writers first: one that counts itself out has stamped before.
- *  */
-static bool written_since(const struct ledger_slot *slot, uint32_t swept)
-{
-	uint32_t touched;
-
-	if (atomic_load(&slot->writers))
-		return true;
-	touched = atomic_load(&slot->touched);
-	return touched && touched >= (swept ? 2 * swept + 1 : 0);
-}
-
-/* Each page is reported once by the unmap of its mapping. */
-static bool justifies_unmap(const struct ledger *ledger, const struct ledger_slot *slot)
-{
-	uint32_t swept = atomic_load(&slot->swept);
-	uint32_t began = atomic_load_explicit(&slot->unmap_began, memory_order_relaxed);
-
-	(void)ledger;
-	if (phase_of(slot) != LEDGER_UNMAPPING ||
-	    atomic_load_explicit(&slot->flags, memory_order_relaxed) & LEDGER_UNMAP_REPORTED)
-		return false;
-	if (swept && began < 2 * swept + 2)
-		swept = atomic_load(&slot->swept_before);
-	return written_since(slot, swept);
-}
-
 void ledger_unmap_record(struct ledger *ledger, uint64_t first, uint64_t last,
 			 struct ledger_counts *counts)
 {
@@ -374,11 +474,12 @@ void ledger_unmap_record(struct ledger *ledger, uint64_t first, uint64_t last,
 	struct ledger_slot *slot;
 	uint64_t page;
 
-	judge(ledger, first, last, justifies_unmap);
+	judge(ledger, first, last, false);
 	bump(&counts->by_unmap, ((last - first) >> LEDGER_PAGE_LG2) + 1);
 	while ((slot = walk_next(&walk, &page))) {
 		if (phase_of(slot) != LEDGER_UNMAPPING)
 			continue;
+		bump(&counts->hit, written_since(slot, atomic_load(&slot->swept)));
 		atomic_fetch_or(&slot->flags, LEDGER_REPORTED | LEDGER_UNMAP_REPORTED);
 		atomic_store(&slot->unmap_reported, atomic_load(&ledger->epoch));
 	}
@@ -420,37 +521,90 @@ void ledger_sweep_end(struct ledger *ledger)
 	atomic_fetch_add(&ledger->epoch, 1);
 }
 
-/* What a vacant slot still knows is of a mapping that is gone: only that one's unmap justifies it.
- *  */
-static bool justifies_sweep(const struct ledger *ledger, const struct ledger_slot *slot)
-{
-	if (phase_of(slot) != LEDGER_VACANT && written_since(slot, atomic_load(&slot->swept)))
-		return true;
-	return atomic_load(&slot->unmap_reported) >= atomic_load(&ledger->epoch);
-}
-
 void ledger_sweep_record(struct ledger *ledger, uint64_t first, uint64_t last,
 			 struct ledger_counts *counts)
 {
 	struct walk walk = walk_range(ledger, first, last);
-	uint32_t number = (atomic_load(&ledger->epoch) - 1) / 2;
+	uint32_t epoch = atomic_load(&ledger->epoch), number = (epoch - 1) / 2;
 	struct ledger_slot *slot;
 	uint64_t page;
 
-	judge(ledger, first, last, justifies_sweep);
+	judge(ledger, first, last, true);
 	bump(&counts->by_sweep, ((last - first) >> LEDGER_PAGE_LG2) + 1);
 	while ((slot = walk_next(&walk, &page))) {
+		bool hit, changed;
+
 		atomic_store(&slot->swept_iova, number);
 		if (phase_of(slot) == LEDGER_VACANT)
 			continue;
+		hit = written_since(slot, atomic_load(&slot->swept));
+		changed = changed_since(slot, epoch);
+		bump(&counts->hit, hit);
+		bump(&counts->unjudged, changed && (atomic_load(&slot->changes) & 1 ||
+						    atomic_load(&slot->changed) >= epoch));
 		/* Of a small leaf: only if this mapping itself was written, not its predecessor. */
 		if (atomic_load_explicit(&slot->leaf_lg2, memory_order_relaxed) ==
 			    LEDGER_PAGE_LG2 &&
-		    !written_since(slot, atomic_load(&slot->swept)))
+		    !hit && !changed)
 			continue;
 		atomic_store(&slot->swept_before, atomic_load(&slot->swept));
 		atomic_store(&slot->swept, number);
 		atomic_fetch_or(&slot->flags, LEDGER_REPORTED);
+	}
+}
+
+/* ---- leaves that change ---------------------------------------------------------------------- */
+
+void ledger_change_begin(struct ledger *ledger, uint64_t first, uint64_t last)
+{
+	struct walk walk = walk_range(ledger, first, last), again = walk;
+	uint32_t epoch = atomic_load(&ledger->epoch), origin = 2 * ended(epoch) + 1;
+	struct ledger_slot *slot;
+	unsigned most = 0;
+	uint64_t page;
+
+	atomic_store(&ledger->changes, true);
+	while ((slot = walk_next(&walk, &page))) {
+		const bool changed = changed_since(slot, epoch);
+		unsigned lg2 = atomic_load_explicit(&slot->leaf_lg2, memory_order_relaxed);
+		uint32_t old = atomic_load_explicit(&slot->origin, memory_order_relaxed);
+
+		if (changed)
+			lg2 = most_lg2(slot);
+		if (lg2 > most)
+			most = lg2;
+		if (changed && old < origin)
+			origin = old;
+	}
+	while ((slot = walk_next(&again, &page))) {
+		atomic_store_explicit(&slot->most_lg2, (uint8_t)most, memory_order_relaxed);
+		atomic_store_explicit(&slot->origin, origin, memory_order_relaxed);
+		atomic_fetch_add(&slot->changes, 1);
+	}
+}
+
+void ledger_change_end(struct ledger *ledger, uint64_t first, uint64_t last, ledger_leaf_fn leaf,
+		       void *ctx)
+{
+	struct walk walk = walk_range(ledger, first, last);
+	uint32_t epoch = atomic_load(&ledger->epoch);
+	uint64_t page, until = 0;
+	struct ledger_slot *slot;
+	unsigned lg2 = 0;
+
+	while ((slot = walk_next(&walk, &page))) {
+		uint64_t iova = page << LEDGER_PAGE_LG2;
+
+		if (!lg2 || iova > until) {
+			lg2 = leaf(ctx, iova);
+			until = iova | ((1ULL << lg2) - 1);
+		}
+		if (lg2 > most_lg2(slot))
+			atomic_store_explicit(&slot->most_lg2, (uint8_t)lg2, memory_order_relaxed);
+		if (lg2)
+			atomic_store_explicit(&slot->leaf_lg2, (uint8_t)lg2, memory_order_relaxed);
+		atomic_store(&slot->changed, epoch);
+		atomic_fetch_add(&slot->changes, 1);
 	}
 }
 
@@ -475,6 +629,10 @@ void ledger_touch(struct ledger *ledger, struct ledger_slot *slot, uint64_t iova
 	epoch = atomic_load(&ledger->epoch);
 	touched = atomic_load(&slot->touched);
 	while (touched < epoch && !atomic_compare_exchange_weak(&slot->touched, &touched, epoch))
+		;
+	touched = atomic_load(&slot->touched_iova);
+	while (touched < epoch &&
+	       !atomic_compare_exchange_weak(&slot->touched_iova, &touched, epoch))
 		;
 }
 

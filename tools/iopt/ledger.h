@@ -46,6 +46,26 @@
  *   records before it clears), which reported it before the slot became vacant. So a report by
  *   sweep k is in order as well if an unmap reported the page since sweep k began.
  *
+ *
+ * Leaves that change
+ *   While leaves are split and merged (ledger_change_begin() until ledger_change_end(), by whoever
+ *   owns all of the leaf), a page's dirty bit is that of the leaf it was in: a split hands it to
+ *   every piece, a merge takes it from every piece. What may be demanded is relative to the largest
+ *   leaf that the page was in since a sweep last went over it.
+ *   All sweeps go over everything. So a dirty bit that is met after sweep j ended was set by a
+ *   write since sweep j began, to some page of the leaf that the page was in then. If its last
+ *   change had ended when sweep j began, that leaf is the page's own, now. Else it may be the
+ *   largest since. And a sweep that runs beside a change may record a bit and not be the one that
+ *   clears it: it has moved to the pieces, or the larger leaf, and waits for the next sweep. So
+ *   as long as changes follow each other, what counts are writes since the last sweep began that
+ *   had ended before the first of them: the page's origin. Leaves that are merged share the oldest
+ *   origin and the largest leaf. A write counts for the IOVA, whichever mapping was there: a
+ *   neighbour in the leaf may be unmapped since.
+ *   While a change is under way the engine reports its leaves as dirty where it can't know yet. So
+ *   a sweep's reports of pages whose leaf changes, or changed since the sweep began, are not judged
+ *   but counted. Whoever unmaps owns the leaf: its reports are always judged.
+ *   Nothing of this touches what must not be lost: that is of pages, not of leaves.
+ *
  * Nothing stale
  *   A slot goes to mapping before iopt_map() is called and to vacant after the unmap's gather was
  *   synced. An access in flight is waited for by that sync, so a touch that finds the slot vacant,
@@ -83,7 +103,12 @@ enum ledger_phase {
  * @swept_iova:     number of the last sweep that reported this IOVA, in whichever mapping
  * @unmap_began:    epoch when the unmap of this mapping began
  * @unmap_reported: epoch when an unmap last reported it, in whichever mapping
+ * @touched_iova:   epoch of the last touch by a write in any mapping
+ * @changed:        epoch when the last change of its leaf in this mapping ended; 0: none
+ * @changes:        counts beginnings and ends of changes: odd while one is under way
+ * @origin:         epoch since which writes may be behind its dirty bit, after a change
  * @leaf_lg2:       size of the leaf that it should lie in
+ * @most_lg2:       largest leaf that it was in, since it was in no change for a whole sweep
  * @flags:          LEDGER_REPORTED and so on, of this mapping
  */
 struct ledger_slot {
@@ -96,7 +121,12 @@ struct ledger_slot {
 	_Atomic uint32_t swept_iova;
 	_Atomic uint32_t unmap_began;
 	_Atomic uint32_t unmap_reported;
+	_Atomic uint32_t touched_iova;
+	_Atomic uint32_t changed;
+	_Atomic uint32_t changes;
+	_Atomic uint32_t origin;
 	_Atomic uint8_t leaf_lg2;
+	_Atomic uint8_t most_lg2;
 	_Atomic uint8_t flags;
 };
 
@@ -133,12 +163,16 @@ struct ledger_report {
  * @reported: pages that were reported, once a mapping
  * @by_unmap: pages in reports by unmap
  * @by_sweep: pages in reports by sweeps
+ * @hit:      pages in reports that were written since their last one
+ * @unjudged: pages in reports of sweeps whose leaf changed at the same time
  */
 struct ledger_counts {
 	_Atomic uint64_t written;
 	_Atomic uint64_t reported;
 	_Atomic uint64_t by_unmap;
 	_Atomic uint64_t by_sweep;
+	_Atomic uint64_t hit;
+	_Atomic uint64_t unjudged;
 };
 
 /** bump() - count; one writer */
@@ -195,6 +229,19 @@ void ledger_sweep_begin(struct ledger *ledger);
 void ledger_sweep_record(struct ledger *ledger, uint64_t first, uint64_t last,
 			 struct ledger_counts *counts);
 void ledger_sweep_end(struct ledger *ledger);
+
+/*
+ * Around a change of leaves, on the thread that owns all of each leaf in the range.
+ */
+
+/** typedef ledger_leaf_fn - size of the leaf that translates an IOVA, lg2; 0: there is none */
+typedef unsigned (*ledger_leaf_fn)(void *ctx, uint64_t iova);
+
+/** ledger_change_begin() - leaves in the range become larger or smaller from now on */
+void ledger_change_begin(struct ledger *ledger, uint64_t first, uint64_t last);
+/** ledger_change_end() - they have the size that @leaf says */
+void ledger_change_end(struct ledger *ledger, uint64_t first, uint64_t last, ledger_leaf_fn leaf,
+		       void *ctx);
 
 /*
  * Devices.

@@ -137,7 +137,9 @@ static void do_map(struct mapper *mapper, const struct call *call)
 {
 	struct replay_domain *domain = atomic_load(&mapper->replay->domains[call->domain]);
 	_Atomic uint32_t *sweeping = &mapper->replay->watchers.sweeping;
+	const bool claims = background_claims(&mapper->replay->options);
 	const unsigned prot = IOPT_READ | IOPT_WRITE;
+	struct iopt_range owned;
 	uint64_t start, end;
 	uint32_t beside;
 	int error;
@@ -151,6 +153,8 @@ static void do_map(struct mapper *mapper, const struct call *call)
 		refuse(mapper, call, error);
 		return;
 	}
+	if (claims)
+		owned = background_own(domain, call->first, call->last, &mapper->claim_waits);
 	beside = atomic_load_explicit(sweeping, memory_order_relaxed);
 	start = now_ns();
 	if (call->nr_segments == 1)
@@ -162,6 +166,8 @@ static void do_map(struct mapper *mapper, const struct call *call)
 	end = now_ns();
 	beside |= atomic_load_explicit(sweeping, memory_order_relaxed);
 	ledger_map_end(domain->ledger, call->first, call->last, !error);
+	if (claims)
+		background_disown(domain, call->first, call->last, owned);
 	if (error == -ERANGE) {
 		tally(&mapper->beyond, call->line);
 	} else if (error) {
@@ -179,6 +185,9 @@ static void do_unmap(struct mapper *mapper, const struct call *call)
 {
 	struct mapper_domain *own = own_domain(mapper, call->domain);
 	_Atomic uint32_t *sweeping = &mapper->replay->watchers.sweeping;
+	const struct replay_options *options = &mapper->replay->options;
+	const unsigned flags = options->trim ? IOPT_UNMAP_TRIM : 0;
+	struct iopt_range owned;
 	uint64_t start, end;
 	uint32_t beside;
 	int error;
@@ -186,12 +195,16 @@ static void do_unmap(struct mapper *mapper, const struct call *call)
 	if (!own)
 		return;
 	own->ns = call->ns;
+	if (background_claims(options))
+		owned = background_own(own->domain, call->first, call->last, &mapper->claim_waits);
 	ledger_unmap_begin(own->domain->ledger, call->first, call->last);
 	beside = atomic_load_explicit(sweeping, memory_order_relaxed);
 	start = now_ns();
-	error = iopt_unmap(own->domain->engine, call->first, call->last, 0, &own->gather, NULL);
+	error = iopt_unmap(own->domain->engine, call->first, call->last, flags, &own->gather, NULL);
 	end = now_ns();
 	beside |= atomic_load_explicit(sweeping, memory_order_relaxed);
+	if (background_claims(options))
+		background_disown(own->domain, call->first, call->last, owned);
 	if (error) {
 		ledger_unmap_cancel(own->domain->ledger, call->first, call->last);
 		if (error == -ERANGE)

@@ -26,6 +26,9 @@ enum {
 	OPTION_DEVICES,
 	OPTION_SWEEP,
 	OPTION_DUMP,
+	OPTION_SPLIT,
+	OPTION_MERGE,
+	OPTION_TRIM,
 	OPTION_LOOP,
 	OPTION_THREADS,
 	OPTION_SEED,
@@ -48,6 +51,12 @@ static const struct argp_option option_list[] = {
 	  "milliseconds between two sweeps for dirty pages, 0: none (10)", 2 },
 	{ "dump-every", OPTION_DUMP, "MS", 0,
 	  "milliseconds between two walks of the live tables, 0: none (50)", 2 },
+	{ "split-on-sweep", OPTION_SPLIT, NULL, 0,
+	  "split leaves to the smallest before each sweep, so that it reports single pages", 3 },
+	{ "merge-idle", OPTION_MERGE, NULL, 0,
+	  "merge what no sweep reported dirty lately; with --split-on-sweep, split the rest only",
+	  3 },
+	{ "trim", OPTION_TRIM, NULL, 0, "give empty tables back, by unmaps and beside them", 3 },
 	{ "loop", OPTION_LOOP, "N", 0, "replay the recording N times (1)", 3 },
 	{ "threads", OPTION_THREADS, "N", 0,
 	  "threads that map and unmap, 1 to 8; the recording's CPUs are spread over them, or its "
@@ -112,6 +121,9 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_SWEEP: options->sweep_ns = parse_interval(NAME, "sweep-every", arg); return 0;
 	case OPTION_DUMP: options->dump_ns = parse_interval(NAME, "dump-every", arg); return 0;
+	case OPTION_SPLIT: options->split = true; return 0;
+	case OPTION_MERGE: options->merge = true; return 0;
+	case OPTION_TRIM: options->trim = true; return 0;
 	case OPTION_LOOP: options->loops = parse_count(NAME, "loop", arg, 1, 1000000); return 0;
 	case OPTION_THREADS:
 		options->threads = (unsigned)parse_count(NAME, "threads", arg, 1, ORDER_THREADS);
@@ -177,6 +189,9 @@ static void parse_options(struct replay_options *options, int argc, char **argv)
 			    options->json);
 	check_output(NAME, "json", options->json);
 	check_output(NAME, "report", options->report);
+	if (!options->sweep_ns && background_claims(options))
+		usage_error(NAME, "--%s: nothing is swept with --sweep-every 0, expected sweeps",
+			    options->split ? "split-on-sweep" : "merge-idle");
 	if (options->sweep_ns && !(info->abilities & IOPT_CAN_TRACK_DIRTY))
 		usage_error(NAME, "--sweep-every: %s has no dirty bits, expected 0", info->name);
 }
@@ -242,8 +257,18 @@ static struct iopt_config engine_config(const struct replay_options *options)
 		.levels = (uint8_t)options->levels,
 		.page_sizes = options->page_sizes,
 		.flags = IOPT_TRACKABLE | IOPT_TRACK,
-		.callbacks = { invalidate, NULL },
+		.callbacks.invalidate = invalidate,
 	};
+
+	if (options->format->abilities & IOPT_CAN_ACCESSED_TABLES)
+		config.flags |= IOPT_ACCESSED_TABLES;
+	/* A mapping may have become part of a larger leaf. */
+	if (options->merge)
+		config.flags |= IOPT_SPLIT;
+	if (background_claims(options)) {
+		config.callbacks.try_claim = background_try_claim;
+		config.callbacks.release = background_release;
+	}
 
 	if (options->format->abilities & IOPT_CAN_GROW)
 		config.callbacks.top_changed = top_changed;
@@ -294,6 +319,7 @@ static void free_domain(struct replay_domain *domain)
 	soft_iommu_domain_destroy(domain->soft);
 	iopt_destroy(domain->engine);
 	ledger_destroy(domain->ledger);
+	claims_destroy(&domain->claims);
 	pthread_mutex_destroy(&domain->root_lock);
 	free(domain);
 }
@@ -335,6 +361,7 @@ static bool make_domains(struct replay *replay, uint32_t index)
 			domain->index = i;
 			domain->last_iova = last_iova(&replay->options);
 			pthread_mutex_init(&domain->root_lock, NULL);
+			claims_init(&domain->claims);
 			error = fill_domain(replay, domain);
 		}
 		if (error) {
@@ -462,7 +489,7 @@ static bool start(struct replay *replay)
 		}
 	}
 	replay->start_ns = now_ns();
-	if (!devices_start(replay) || !watchers_start(replay)) {
+	if (!devices_start(replay) || !watchers_start(replay) || !background_start(replay)) {
 		replay_fail(replay, "a thread can't be started");
 		return false;
 	}
@@ -487,6 +514,8 @@ static void add_stats(struct iopt_stats *sum, const struct iopt_stats *stats)
 	sum->table_bytes += stats->table_bytes;
 	sum->table_bytes_peak += stats->table_bytes_peak;
 	sum->grown += stats->grown;
+	sum->split += stats->split;
+	sum->merged += stats->merged;
 }
 
 /* Devices have stopped and nothing is mapped: what is left of the domains? */
@@ -530,6 +559,7 @@ static void finish(struct replay *replay)
 	drain(replay);
 	devices_stop(replay);
 	watchers_stop(replay);
+	background_stop(replay);
 	if (!atomic_load(&replay->failed)) {
 		if (replay->options.sweep_ns)
 			watchers_sweep(replay);

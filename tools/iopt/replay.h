@@ -6,6 +6,7 @@
  *   devices.c   threads that read and write through the tables, by the soft-iommu
  *   watchers.c  a thread that sweeps, one that walks the live tables, one that samples and shows
  *               progress
+ *   background.c what is split, merged and trimmed beside, and who owns which range
  *   results.c   the figures: as a table, as JSON; report.c: as HTML
  * What is right and wrong is judged by ledger.c.
  */
@@ -21,6 +22,7 @@
 
 #include "soft-iommu/soft_iommu.h"
 #include "tools/iopt/calls.h"
+#include "tools/iopt/claims.h"
 #include "tools/iopt/heat.h"
 #include "tools/iopt/latency.h"
 #include "tools/iopt/ledger.h"
@@ -29,6 +31,7 @@
 #define REPLAY_DEVICES	     16u
 #define REPLAY_HINTS	     256u
 #define REPLAY_SAMPLES	     512u
+#define REPLAY_BUSY	     8192u
 #define REPLAY_FAULTS	     8u
 #define REPLAY_MESSAGE_BYTES 640
 
@@ -44,6 +47,9 @@ struct replay;
  * @devices:    number of device threads
  * @sweep_ns:   between two sweeps; 0: no sweeps
  * @dump_ns:    between two walks of the live tables; 0: none
+ * @split:      leaves are split to the smallest before each sweep
+ * @merge:      what sweeps found idle is merged
+ * @trim:       empty tables are given back, by unmaps and beside them
  * @loops:      how often the recording is replayed
  * @threads:    number of threads that map and unmap
  * @seed:       of all that is random
@@ -59,6 +65,9 @@ struct replay_options {
 	unsigned devices;
 	uint64_t sweep_ns;
 	uint64_t dump_ns;
+	bool split;
+	bool merge;
+	bool trim;
 	uint64_t loops;
 	unsigned threads;
 	uint64_t seed;
@@ -75,6 +84,10 @@ struct replay_options {
  * @ledger:    what happened to its pages
  * @root_lock: the newest root wins
  * @last_iova: highest IOVA that it can translate
+ * @claims:    who owns which range, where leaves are split or merged
+ * @sweep:     counts sweeps of this domain
+ * @busy:      regions that were reported dirty lately
+ * @merge_next, @trim_next: where these go on
  * @recent:    mappings that devices may go to: first page << 12 | pages; also some that are gone
  * @lasting:   the same, of mappings that stay
  */
@@ -87,6 +100,11 @@ struct replay_domain {
 	struct ledger *ledger;
 	pthread_mutex_t root_lock;
 	uint64_t last_iova;
+	struct claims claims;
+	_Atomic uint32_t sweep;
+	_Atomic uint64_t busy[REPLAY_BUSY];
+	uint64_t merge_next;
+	uint64_t trim_next;
 	_Atomic uint32_t next_recent;
 	_Atomic uint64_t recent[REPLAY_HINTS];
 	_Atomic uint64_t lasting[REPLAY_HINTS];
@@ -100,6 +118,7 @@ struct replay_domain {
  * @partial:         unmaps that would have cut a larger leaf, left out
  * @blocked:         maps over what such an unmap left, left out
  * @waits:           calls that had to wait for another thread's
+ * @claim_waits:     calls that had to wait for a split or merge
  * @map, @unmap:     latency of iopt_map() or iopt_map_sg(), and iopt_unmap(): [1] while a sweep ran
  * @sync:            latency of iopt_sync(), with the soft-iommu's part of it
  */
@@ -121,6 +140,7 @@ struct mapper {
 	struct calls_tally partial;
 	struct calls_tally blocked;
 	uint64_t waits;
+	uint64_t claim_waits;
 	uint64_t random;
 	struct latency map[2];
 	struct latency unmap[2];
@@ -177,6 +197,21 @@ struct watchers {
 	bool shown; /* a progress line is on the terminal */
 };
 
+/**
+ * struct background - what is done to leaves and tables beside the mappers
+ * @refused: claims that failed since somebody had part of the range
+ * @split:   steps of splits, with their sync; the sweeping thread's
+ * @merge, @trim: steps of these
+ */
+struct background {
+	pthread_t thread;
+	bool started;
+	_Atomic uint64_t refused;
+	struct latency split;
+	struct latency merge;
+	struct latency trim;
+};
+
 /** struct replay_fault - one of the first faults, for people */
 struct replay_fault {
 	enum ledger_fault fault;
@@ -196,6 +231,7 @@ struct replay {
 	struct mapper *mappers[ORDER_THREADS];
 	struct device_thread devices[REPLAY_DEVICES];
 	struct watchers watchers;
+	struct background background;
 	struct heat *heat;
 	_Atomic uint64_t trace_ns; /* where the recording is */
 	_Atomic uint64_t events;   /* dealt out */
@@ -263,6 +299,37 @@ void watchers_finish(struct replay *replay);
 /** watchers_sweep() - sweep all domains once; nobody else does */
 void watchers_sweep(struct replay *replay);
 
+/* ---- background.c ---------------------------------------------------------------------------- */
+
+/** background_claims() - whether ranges are owned at all: leaves are split or merged */
+static inline bool background_claims(const struct replay_options *options)
+{
+	return options->split || options->merge;
+}
+
+bool background_start(struct replay *replay);
+void background_stop(struct replay *replay);
+/** background_split() - split all leaves of a domain that may be; on the sweeping thread */
+void background_split(struct replay_domain *domain);
+/** background_reported() - a sweep reported this dirty */
+void background_reported(struct replay_domain *domain, uint64_t first, uint64_t last);
+
+/** background_try_claim(), background_release() - the engine's callbacks; @ctx: the domain */
+bool background_try_claim(void *ctx, uint64_t first, uint64_t last);
+void background_release(void *ctx, uint64_t first, uint64_t last);
+
+/**
+ * background_own() - before a mapper writes a range: own it, with all of each leaf in it
+ * @waits: counts that it had to wait
+ *
+ * Return: the range that is owned now.
+ */
+struct iopt_range background_own(struct replay_domain *domain, uint64_t first, uint64_t last,
+				 uint64_t *waits);
+/** background_disown() - and after it; @range: from background_own() */
+void background_disown(struct replay_domain *domain, uint64_t first, uint64_t last,
+		       struct iopt_range range);
+
 /* ---- results.c and report.c ------------------------------------------------------------------ */
 
 /** replay_exact() - the verdict */
@@ -277,12 +344,15 @@ const char *fault_text(const struct replay_fault *fault, char *text, size_t byte
 
 /** struct replay_sums - what the threads counted, together */
 struct replay_sums {
-	uint64_t maps, unmaps, waits;
-	uint64_t written, reported, by_unmap, by_sweep;
+	uint64_t maps, unmaps, waits, claim_waits;
+	uint64_t written, reported, by_unmap, by_sweep, hit, unjudged;
 	uint64_t accesses, writes, refused;
 	uint64_t bytes_mapped, bytes_unmapped;
 	struct calls_tally beyond, partial, blocked;
 };
+
+/** replay_granularity() - pages in reports for each one that was written; 0: there were none */
+double replay_granularity(const struct replay_sums *sums);
 
 void replay_sum(const struct replay *replay, struct replay_sums *sums);
 

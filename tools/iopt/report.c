@@ -519,6 +519,9 @@ static void put_latencies(FILE *out, const struct replay *replay,
 		{ "sync of unmaps", "c", &all->sync },
 		{ "sweep", "c", &watchers->sweep },
 		{ "dump", "c", &watchers->dump },
+		{ "split", "a", &replay->background.split },
+		{ "merge", "b", &replay->background.merge },
+		{ "trim", "c", &replay->background.trim },
 	};
 	struct latency_line shown[sizeof(lines) / sizeof(lines[0])];
 	unsigned nr = 0;
@@ -636,6 +639,11 @@ static void put_figures(FILE *out, const struct replay *replay, const struct rep
 	html_figure(out, "pages written", sums->written, "once each mapping");
 	html_figure(out, "pages reported dirty", sums->reported,
 		    "once each mapping; a larger leaf counts with all its pages");
+	if (sums->hit) {
+		snprintf(note, sizeof(note), "pages; %.2f were reported for each",
+			 replay_granularity(sums));
+		html_figure(out, "reports that were written", sums->hit, note);
+	}
 	html_figure(out, "sweeps", atomic_load(&replay->watchers.sweeps), "");
 	html_figure(out, "walks of live tables", atomic_load(&replay->watchers.dumps), "");
 	html_figure(out, "invalidations", replay->invalidations, "");
@@ -647,6 +655,12 @@ static void put_figures(FILE *out, const struct replay *replay, const struct rep
 	html_figure(out, "tables freed under a block", stats->freed[IOPT_FREED_BLOCK],
 		    "while live");
 	html_figure(out, "tables freed after a lost race", stats->freed[IOPT_FREED_RACE], "");
+	html_figure(out, "tables freed by trim", stats->freed[IOPT_FREED_TRIM], "");
+	if (background_claims(&replay->options)) {
+		html_figure(out, "tables freed by merge", stats->freed[IOPT_FREED_MERGE], "");
+		html_figure(out, "leaves split", stats->split, "");
+		html_figure(out, "leaves merged", stats->merged, "");
+	}
 	put_tally(out, "events without domain", &counts->without_domain);
 	put_tally(out, "maps whose domain was inferred", &counts->inferred_maps);
 	put_tally(out, "unmaps whose domain was inferred", &counts->inferred_unmaps);

@@ -56,16 +56,22 @@ static void add_tally(struct calls_tally *sum, const struct calls_tally *tally)
 
 void replay_sum(const struct replay *replay, struct replay_sums *sums)
 {
-	*sums = (struct replay_sums){ .by_sweep = get(&replay->watchers.sweep_counts.by_sweep) };
+	const struct ledger_counts *sweep = &replay->watchers.sweep_counts;
+
+	*sums = (struct replay_sums){ .by_sweep = get(&sweep->by_sweep),
+				      .hit = get(&sweep->hit),
+				      .unjudged = get(&sweep->unjudged) };
 	for (unsigned i = 0; i < replay->options.threads; i++) {
 		const struct mapper *mapper = replay->mappers[i];
 
 		sums->maps += get(&mapper->maps);
 		sums->unmaps += get(&mapper->unmaps);
 		sums->waits += mapper->waits;
+		sums->claim_waits += mapper->claim_waits;
 		sums->written += get(&mapper->counts.written);
 		sums->reported += get(&mapper->counts.reported);
 		sums->by_unmap += get(&mapper->counts.by_unmap);
+		sums->hit += get(&mapper->counts.hit);
 		sums->bytes_mapped += get(&mapper->bytes_mapped);
 		sums->bytes_unmapped += get(&mapper->bytes_unmapped);
 		add_tally(&sums->beyond, &mapper->beyond);
@@ -77,6 +83,11 @@ void replay_sum(const struct replay *replay, struct replay_sums *sums)
 		sums->writes += get(&replay->devices[i].writes);
 		sums->refused += get(&replay->devices[i].refused);
 	}
+}
+
+double replay_granularity(const struct replay_sums *sums)
+{
+	return sums->hit ? (double)(sums->by_sweep + sums->by_unmap) / (double)sums->hit : 0;
 }
 
 void replay_latencies(const struct replay *replay, struct replay_latencies *all)
@@ -243,6 +254,9 @@ static void print_latencies(const struct replay *replay, const struct replay_lat
 	latency_row("sweep", &watchers->sweep);
 	latency_row("sync of sweeps", &watchers->sweep_sync);
 	latency_row("dump", &watchers->dump);
+	latency_row("step of splits", &replay->background.split);
+	latency_row("step of merges", &replay->background.merge);
+	latency_row("step of trims", &replay->background.trim);
 	printf("  (reading the clock is in each: %" PRIu64
 	       "; a sync waits for devices' accesses)\n",
 	       clock_cost());
@@ -252,18 +266,24 @@ static void print_tables(const struct replay *replay)
 {
 	const struct iopt_stats *stats = &replay->stats;
 	char text[2][SIZE_TEXT_BYTES];
+	uint64_t freed = 0;
 
 	printf("\ntables\n");
 	row("live at the end", stats->tables, "%s", size_text(stats->table_bytes, text[0]));
 	row("peak", stats->tables_peak, "%s, beside %s mapped",
 	    size_text(stats->table_bytes_peak, text[0]),
 	    size_text(replay_mapped_peak(replay), text[1]));
-	row("freed while live",
-	    stats->freed[IOPT_FREED_UNMAP] + stats->freed[IOPT_FREED_BLOCK] +
-		    stats->freed[IOPT_FREED_RACE],
-	    "%" PRIu64 " by unmap, %" PRIu64 " under a block, %" PRIu64 " after a lost race",
+	for (unsigned i = 0; i < IOPT_NR_FREED; i++)
+		freed += stats->freed[i];
+	row("freed while live", freed,
+	    "%" PRIu64 " by unmap, %" PRIu64 " under a block, %" PRIu64 " after a lost race, "
+	    "%" PRIu64 " trimmed, %" PRIu64 " merged",
 	    stats->freed[IOPT_FREED_UNMAP], stats->freed[IOPT_FREED_BLOCK],
-	    stats->freed[IOPT_FREED_RACE]);
+	    stats->freed[IOPT_FREED_RACE], stats->freed[IOPT_FREED_TRIM],
+	    stats->freed[IOPT_FREED_MERGE]);
+	if (background_claims(&replay->options))
+		row("leaves split", stats->split, "%" PRIu64 " merged; %" PRIu64 " claims refused",
+		    stats->merged, get(&replay->background.refused));
 	if (stats->grown)
 		row("levels added", stats->grown, "while in use");
 	row("invalidations", replay->invalidations, "%s", "");
@@ -285,6 +305,12 @@ static void print_dirty(const struct replay *replay, const struct replay_sums *s
 	row("reports by sweep", sums->by_sweep, "pages, in %" PRIu64 " sweeps",
 	    get(&replay->watchers.sweeps));
 	row("reports by unmap", sums->by_unmap, "pages");
+	if (sums->hit)
+		row("of them written", sums->hit, "pages: %.2f were reported for each",
+		    replay_granularity(sums));
+	if (sums->unjudged)
+		row("beside a split or merge", sums->unjudged,
+		    "pages that sweeps reported, not judged");
 }
 
 static void print_verdict(const struct replay *replay)
@@ -339,6 +365,11 @@ static void add_text(struct json_object *object, const char *key, const char *va
 	json_object_object_add(object, key, json_object_new_string(value));
 }
 
+static void add_truth(struct json_object *object, const char *key, bool value)
+{
+	json_object_object_add(object, key, json_object_new_boolean(value));
+}
+
 static void add_count(struct json_object *object, const char *key, const struct calls_tally *tally)
 {
 	struct json_object *inner = json_object_new_object();
@@ -380,6 +411,9 @@ static struct json_object *config_json(const struct replay_options *options)
 			       json_object_new_double((double)options->sweep_ns * 1e-6));
 	json_object_object_add(config, "dump_every_ms",
 			       json_object_new_double((double)options->dump_ns * 1e-6));
+	add_truth(config, "split_on_sweep", options->split);
+	add_truth(config, "merge_idle", options->merge);
+	add_truth(config, "trim", options->trim);
 	add(config, "loop", options->loops);
 	add(config, "threads", options->threads);
 	add(config, "seed", options->seed);
@@ -446,8 +480,13 @@ static void add_tables(struct json_object *root, const struct replay *replay)
 	add(freed, "unmap", stats->freed[IOPT_FREED_UNMAP]);
 	add(freed, "block", stats->freed[IOPT_FREED_BLOCK]);
 	add(freed, "race", stats->freed[IOPT_FREED_RACE]);
+	add(freed, "trim", stats->freed[IOPT_FREED_TRIM]);
+	add(freed, "merge", stats->freed[IOPT_FREED_MERGE]);
 	json_object_object_add(root, "tables_freed", freed);
 	add(root, "levels_added", stats->grown);
+	add(root, "leaves_split", stats->split);
+	add(root, "leaves_merged", stats->merged);
+	add(root, "claims_refused", get(&replay->background.refused));
 	add(root, "invalidations", replay->invalidations);
 	for (unsigned i = 0; i < 64; i++)
 		if (replay->watchers.leaves[i])
@@ -471,6 +510,9 @@ static void add_latencies(struct json_object *root, const struct replay *replay)
 	add_latency(root, "sweep_ns", &watchers->sweep);
 	add_latency(root, "sweep_sync_ns", &watchers->sweep_sync);
 	add_latency(root, "dump_ns", &watchers->dump);
+	add_latency(root, "split_ns", &replay->background.split);
+	add_latency(root, "merge_ns", &replay->background.merge);
+	add_latency(root, "trim_ns", &replay->background.trim);
 	add(root, "clock_ns", clock_cost());
 }
 
@@ -496,6 +538,10 @@ static struct json_object *results(const struct replay *replay)
 	add(root, "reported_pages", sums.reported);
 	add(root, "reports_by_sweep", sums.by_sweep);
 	add(root, "reports_by_unmap", sums.by_unmap);
+	add(root, "reports_written", sums.hit);
+	add(root, "reports_beside_changes", sums.unjudged);
+	json_object_object_add(root, "dirty_granularity",
+			       json_object_new_double(replay_granularity(&sums)));
 	add_verdict(root, replay);
 	add_tables(root, replay);
 	add(root, "accesses", sums.accesses);
@@ -504,6 +550,7 @@ static struct json_object *results(const struct replay *replay)
 	add(root, "sweeps", get(&replay->watchers.sweeps));
 	add(root, "dumps", get(&replay->watchers.dumps));
 	add(root, "waits", sums.waits);
+	add(root, "claim_waits", sums.claim_waits);
 	add_latencies(root, replay);
 	return root;
 }

@@ -38,6 +38,7 @@ static int record(void *ctx, uint64_t first, uint64_t last)
 	uint64_t ns = atomic_load_explicit(&replay->trace_ns, memory_order_relaxed);
 
 	ledger_sweep_record(sweep->domain->ledger, first, last, &replay->watchers.sweep_counts);
+	background_reported(sweep->domain, first, last);
 	if (ns) {
 		struct heat_dirt dirt = { ns, first, last, sweep->domain->index };
 
@@ -55,7 +56,10 @@ static void sweep_domain(struct replay *replay, struct replay_domain *domain)
 	uint64_t start, middle;
 	int error;
 
+	if (replay->options.split)
+		background_split(domain);
 	iopt_gather_init(&gather, domain->engine, NULL);
+	atomic_fetch_add_explicit(&domain->sweep, 1, memory_order_relaxed);
 	ledger_sweep_begin(domain->ledger);
 	atomic_store_explicit(&watchers->sweeping, 1, memory_order_relaxed);
 	start = now_ns();
@@ -94,27 +98,35 @@ static void *run_sweeper(void *ctx)
 
 /* ---- dump ------------------------------------------------------------------------------------ */
 
+static bool differs(const struct ledger_slot *slot, uint64_t state, uint64_t pa, unsigned leaf_lg2)
+{
+	return ledger_pa(state) != pa || atomic_load(&slot->leaf_lg2) != leaf_lg2;
+}
+
 /*
  * A leaf was there at one moment of the visit, the ledger speaks of now: only where the two differ
- * is it looked up again, between two looks at a slot that doesn't change.
+ * is it looked up again, between two looks at a slot that doesn't change, and whose leaf isn't
+ * being split or merged.
  */
 static void check_leaf(struct replay_domain *domain, const struct iopt_item *item)
 {
 	struct ledger_slot *slot = ledger_find(domain->ledger, item->first);
 	struct iopt_translation now;
+	uint32_t changes;
 	uint64_t state;
 	int error;
 
 	if (!slot)
 		return;
 	state = atomic_load(&slot->state);
-	if (ledger_phase(state) != LEDGER_LIVE ||
-	    (ledger_pa(state) == item->pa && atomic_load(&slot->leaf_lg2) == item->leaf_lg2))
+	changes = atomic_load(&slot->changes);
+	if (ledger_phase(state) != LEDGER_LIVE || changes & 1 ||
+	    !differs(slot, state, item->pa, item->leaf_lg2))
 		return;
 	error = iopt_translate(domain->engine, item->first, &now);
-	if (!error && ledger_pa(state) == now.pa && atomic_load(&slot->leaf_lg2) == now.leaf_lg2)
+	if (!error && !differs(slot, state, now.pa, now.leaf_lg2))
 		return;
-	if (atomic_load(&slot->state) == state)
+	if (atomic_load(&slot->state) == state && atomic_load(&slot->changes) == changes)
 		ledger_fault(domain->ledger, LEDGER_BAD_DUMP, item->first, slot);
 }
 
