@@ -406,9 +406,10 @@ static int merge_one_check(struct iopt_domain *domain, uint64_t first, uint64_t 
 /* The whole range becomes one leaf, or nothing changes. */
 static int merge_one(struct merging *m)
 {
-	struct iopt_domain *domain = m->scan.domain;
+	const struct iopt_callbacks *callbacks = &m->scan.domain->callbacks;
 	uint64_t first = m->first, last = m->scan.last;
 	unsigned lg2 = last - first ? bits_high(last - first) + 1 : 0;
+	bool claim = m->claim;
 	int result;
 
 	if (lg2 > 63 || last - first != leaf_mask(lg2) || (first & leaf_mask(lg2)) ||
@@ -416,17 +417,15 @@ static int merge_one(struct merging *m)
 		return -IOPT_EINVAL;
 	if (!merge_claims(m, first, last))
 		return -IOPT_EBUSY;
-	result = merge_one_check(domain, first, last, lg2);
-	if (!result) {
-		struct merging all = *m;
-
-		all.claim = false;
-		all.sizes &= leaf_mask(lg2) << 1 | 1;
-		all.budget = 0;
-		result = merge_run_all(&all);
-		m->scan = all.scan;
-	}
-	merge_releases(m, first, last);
+	/* All of it is claimed. */
+	m->claim = false;
+	m->sizes &= leaf_mask(lg2) << 1 | 1;
+	m->budget = 0;
+	result = merge_one_check(m->scan.domain, first, last, lg2);
+	if (!result)
+		result = merge_run_all(m);
+	if (claim)
+		callbacks->release(m->scan.domain->ctx, first, last);
 	return result;
 }
 
@@ -435,16 +434,15 @@ static int merge(struct iopt_domain *domain, uint64_t first, uint64_t last, unsi
 {
 	int result = resize_check(domain, first, last, leaf_lg2, flags, IOPT_CLAIM | IOPT_MERGE_ONE,
 				  gather);
-	struct merging m = {
-		.first = first,
-		.sizes = domain->page_sizes,
-		.claim = flags & IOPT_CLAIM,
-		.gather = gather,
-		.budget = budget,
-	};
+	struct merging m;
 
 	if (result)
 		return result;
+	m.first = first;
+	m.sizes = domain->page_sizes;
+	m.claim = flags & IOPT_CLAIM;
+	m.gather = gather;
+	m.budget = budget;
 	if (leaf_lg2 != ~0u)
 		m.sizes &= leaf_mask(leaf_lg2) << 1 | 1;
 	scan_start(&m.scan, domain, first, last);

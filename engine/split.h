@@ -36,6 +36,19 @@ struct filling {
 	unsigned nr[IOPT_MAX_LEVELS];
 };
 
+static void filling_init(struct filling *f, struct iopt_domain *domain, const struct shape *shape,
+			 const struct leaf *leaf, uint64_t attr)
+{
+	f->domain = domain;
+	f->shape = shape;
+	f->attr = attr;
+	f->offset = leaf->pa - leaf->first;
+	f->most = leaf->size_lg2;
+	f->tables = NULL;
+	for (unsigned i = 0; i < IOPT_MAX_LEVELS; i++)
+		f->nr[i] = 0;
+}
+
 /*
  * How many leaves of the size chosen for an IOVA follow each other from there, as far as its table
  * goes: up to an end of the shape's range where no larger one may come, else this one.
@@ -221,13 +234,7 @@ static int split_entry(struct splitting *s, const struct leaf *leaf, uint64_t en
 {
 	struct iopt_domain *domain = s->scan.domain;
 	struct shape shape = s->shape;
-	struct filling f = {
-		.domain = domain,
-		.shape = &shape,
-		.attr = F->leaf_attrs(entry, level),
-		.offset = leaf->pa - leaf->first,
-		.most = leaf->size_lg2,
-	};
+	struct filling f;
 	unsigned below = entry_span_lg2(level - 1);
 	uint64_t table;
 	bool linked;
@@ -238,6 +245,7 @@ static int split_entry(struct splitting *s, const struct leaf *leaf, uint64_t en
 	    s->scan.tables + split_tables(level, shape.leaf_lg2) > s->budget)
 		shape.leaf_lg2 = below;
 
+	filling_init(&f, domain, &shape, leaf, F->leaf_attrs(entry, level));
 	result = fill_table(&f, level - 1, leaf->first, &table);
 	if (result) {
 		iopt_host_table_free(f.tables);

@@ -214,12 +214,14 @@ static void trim_run(struct trimming *t)
 static int trim(struct iopt_domain *domain, uint64_t first, uint64_t last,
 		struct iopt_gather *gather, uint64_t budget, uint64_t *next)
 {
-	struct trimming t = { .gather = gather, .budget = budget };
+	struct trimming t;
 
 	if (first > last || gather->domain != domain)
 		return -IOPT_EINVAL;
 	if (!domain_has(domain, first, last))
 		return -IOPT_ERANGE;
+	t.gather = gather;
+	t.budget = budget;
 	scan_start(&t.scan, domain, first, last);
 	trim_run(&t);
 	if (next)
