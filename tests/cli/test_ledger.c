@@ -582,6 +582,13 @@ static void unmap_of_a_part_is_always_judged(void **state)
 	unmap_page(scene, 0, true);
 	end_change(scene, 12);
 	expect(scene, LEDGER_IN_VAIN, 1);
+	/* And may report a page once only. */
+	write_page(scene, 3);
+	ledger_unmap_begin(scene->ledger, IOVA + PAGE, IOVA + 2 * PAGE - 1);
+	for (unsigned i = 0; i < 2; i++)
+		ledger_unmap_record(scene->ledger, IOVA + PAGE, IOVA + 2 * PAGE - 1,
+				    &scene->counts);
+	expect(scene, LEDGER_IN_VAIN, 2);
 }
 
 static void a_split_loses_a_page(void **state)

@@ -190,6 +190,11 @@ static unsigned leaf_at(const struct ledger *ledger, uint64_t first, uint64_t la
 	return best;
 }
 
+static enum ledger_phase phase_of(const struct ledger_slot *slot)
+{
+	return ledger_phase(atomic_load(&slot->state));
+}
+
 /* Sweeps that had ended at an epoch: the number of the last one. */
 static uint32_t ended(uint32_t epoch)
 {
@@ -210,6 +215,13 @@ static unsigned most_lg2(const struct ledger_slot *slot)
 	unsigned leaf = atomic_load_explicit(&slot->leaf_lg2, memory_order_relaxed);
 
 	return most > leaf ? most : leaf;
+}
+
+/* Each page is reported once by the unmap of its mapping. */
+static bool awaits_unmap(const struct ledger_slot *slot)
+{
+	return phase_of(slot) == LEDGER_UNMAPPING &&
+	       !(atomic_load_explicit(&slot->flags, memory_order_relaxed) & LEDGER_UNMAP_REPORTED);
 }
 
 /* What devices and unmaps did to a block of pages, whichever mappings they are in. */
@@ -255,15 +267,12 @@ static bool changed_justified(const struct ledger *ledger, const struct ledger_s
 	/* A sweep may have met the mark of a change. */
 	if (sweep && (atomic_load(&slot->changes) & 1 || atomic_load(&slot->changed) >= epoch))
 		return true;
+	if (!sweep && !awaits_unmap(slot))
+		return false;
 	if (block->first != (iova & ~mask) || block->last != (iova | mask))
 		read_block(ledger, iova & ~mask, iova | mask, block);
 	return block->writers || block->touched >= since ||
 	       (sweep && block->unmap_reported >= epoch);
-}
-
-static enum ledger_phase phase_of(const struct ledger_slot *slot)
-{
-	return ledger_phase(atomic_load(&slot->state));
 }
 
 /* Written since sweep @swept began? Writers first: one that counts itself out has stamped before.
@@ -278,14 +287,12 @@ static bool written_since(const struct ledger_slot *slot, uint32_t swept)
 	return touched && touched >= (swept ? 2 * swept + 1 : 0);
 }
 
-/* Each page is reported once by the unmap of its mapping. */
 static bool justifies_unmap(const struct ledger_slot *slot)
 {
 	uint32_t swept = atomic_load(&slot->swept);
 	uint32_t began = atomic_load_explicit(&slot->unmap_began, memory_order_relaxed);
 
-	if (phase_of(slot) != LEDGER_UNMAPPING ||
-	    atomic_load_explicit(&slot->flags, memory_order_relaxed) & LEDGER_UNMAP_REPORTED)
+	if (!awaits_unmap(slot))
 		return false;
 	if (swept && began < 2 * swept + 2)
 		swept = atomic_load(&slot->swept_before);

@@ -137,9 +137,7 @@ static void do_map(struct mapper *mapper, const struct call *call)
 {
 	struct replay_domain *domain = atomic_load(&mapper->replay->domains[call->domain]);
 	_Atomic uint32_t *sweeping = &mapper->replay->watchers.sweeping;
-	const bool claims = background_claims(&mapper->replay->options);
 	const unsigned prot = IOPT_READ | IOPT_WRITE;
-	struct iopt_range owned;
 	uint64_t start, end;
 	uint32_t beside;
 	int error;
@@ -153,8 +151,6 @@ static void do_map(struct mapper *mapper, const struct call *call)
 		refuse(mapper, call, error);
 		return;
 	}
-	if (claims)
-		owned = background_own(domain, call->first, call->last, &mapper->claim_waits);
 	beside = atomic_load_explicit(sweeping, memory_order_relaxed);
 	start = now_ns();
 	if (call->nr_segments == 1)
@@ -166,8 +162,6 @@ static void do_map(struct mapper *mapper, const struct call *call)
 	end = now_ns();
 	beside |= atomic_load_explicit(sweeping, memory_order_relaxed);
 	ledger_map_end(domain->ledger, call->first, call->last, !error);
-	if (claims)
-		background_disown(domain, call->first, call->last, owned);
 	if (error == -ERANGE) {
 		tally(&mapper->beyond, call->line);
 	} else if (error) {
@@ -185,9 +179,7 @@ static void do_unmap(struct mapper *mapper, const struct call *call)
 {
 	struct mapper_domain *own = own_domain(mapper, call->domain);
 	_Atomic uint32_t *sweeping = &mapper->replay->watchers.sweeping;
-	const struct replay_options *options = &mapper->replay->options;
-	const unsigned flags = options->trim ? IOPT_UNMAP_TRIM : 0;
-	struct iopt_range owned;
+	const unsigned flags = mapper->replay->options.trim ? IOPT_UNMAP_TRIM : 0;
 	uint64_t start, end;
 	uint32_t beside;
 	int error;
@@ -195,16 +187,12 @@ static void do_unmap(struct mapper *mapper, const struct call *call)
 	if (!own)
 		return;
 	own->ns = call->ns;
-	if (background_claims(options))
-		owned = background_own(own->domain, call->first, call->last, &mapper->claim_waits);
 	ledger_unmap_begin(own->domain->ledger, call->first, call->last);
 	beside = atomic_load_explicit(sweeping, memory_order_relaxed);
 	start = now_ns();
 	error = iopt_unmap(own->domain->engine, call->first, call->last, flags, &own->gather, NULL);
 	end = now_ns();
 	beside |= atomic_load_explicit(sweeping, memory_order_relaxed);
-	if (background_claims(options))
-		background_disown(own->domain, call->first, call->last, owned);
 	if (error) {
 		ledger_unmap_cancel(own->domain->ledger, call->first, call->last);
 		if (error == -ERANGE)
@@ -252,6 +240,25 @@ static void wait_for(struct mapper *mapper, const struct order_needs *needs)
 	mapper->waits += waited;
 }
 
+static void do_call(struct mapper *mapper, const struct call *call)
+{
+	if (call->map)
+		do_map(mapper, call);
+	else
+		do_unmap(mapper, call);
+}
+
+/* The same, where leaves may be split or merged beside: the call's range is owned meanwhile. */
+static void do_call_owned(struct mapper *mapper, const struct call *call)
+{
+	struct replay_domain *domain = atomic_load(&mapper->replay->domains[call->domain]);
+	struct iopt_range owned;
+
+	owned = background_own(domain, call->first, call->last, &mapper->claim_waits);
+	do_call(mapper, call);
+	background_disown(domain, call->first, call->last, owned);
+}
+
 static void do_job(struct mapper *mapper, struct job *job)
 {
 	struct order_progress *progress = &mapper->replay->progress[mapper->index];
@@ -260,10 +267,10 @@ static void do_job(struct mapper *mapper, struct job *job)
 	if (!atomic_load_explicit(&mapper->replay->failed, memory_order_relaxed)) {
 		if (mapper->replay->order)
 			wait_for(mapper, &job->needs);
-		if (job->call.map)
-			do_map(mapper, &job->call);
+		if (background_claims(&mapper->replay->options))
+			do_call_owned(mapper, &job->call);
 		else
-			do_unmap(mapper, &job->call);
+			do_call(mapper, &job->call);
 		if (job->call.ns)
 			atomic_store_explicit(&mapper->replay->trace_ns, job->call.ns,
 					      memory_order_relaxed);

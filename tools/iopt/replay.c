@@ -95,6 +95,13 @@ static uint64_t parse_page_sizes(char *list, const struct iopt_format_info *info
 	return sizes;
 }
 
+static bool parse_batch(const char *text)
+{
+	if (strcmp(text, "batch") && strcmp(text, "strict"))
+		usage_error(NAME, "--invalidate: '%s', expected strict or batch", text);
+	return !strcmp(text, "batch");
+}
+
 struct arguments {
 	struct replay_options *options;
 	const char *format;
@@ -111,11 +118,7 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 	case OPTION_FORMAT: arguments->format = arg; return 0;
 	case OPTION_LEVELS: arguments->levels = arg; return 0;
 	case OPTION_PAGE_SIZES: arguments->page_sizes = arg; return 0;
-	case OPTION_INVALIDATE:
-		options->batch = !strcmp(arg, "batch");
-		if (!options->batch && strcmp(arg, "strict"))
-			usage_error(NAME, "--invalidate: '%s', expected strict or batch", arg);
-		return 0;
+	case OPTION_INVALIDATE: options->batch = parse_batch(arg); return 0;
 	case OPTION_DEVICES:
 		options->devices = (unsigned)parse_count(NAME, "devices", arg, 0, REPLAY_DEVICES);
 		return 0;

@@ -562,12 +562,14 @@ static void put_head(FILE *out, const struct replay *replay, const struct replay
 	fprintf(out, "<h1>iopt replay <span class=\"verdict %s\">%s</span></h1>\n<p><code>",
 		exact ? "good" : "bad", exact ? "\342\234\223 exact" : "\342\234\227 not exact");
 	html_text(out, strcmp(options->trace, "-") ? options->trace : "standard input");
-	fprintf(out,
-		"</code><br>%s, %u levels, %s invalidation, %u device%s, %" PRIu64 " pass%s</p>\n",
+	fprintf(out, "</code><br>%s, %u levels, %s invalidation, %u device%s, %" PRIu64 " pass%s",
 		options->format->title,
 		options->levels ? options->levels : options->format->default_levels,
 		options->batch ? "batched" : "strict", options->devices,
 		options->devices == 1 ? "" : "s", options->loops, options->loops == 1 ? "" : "es");
+	fprintf(out, "%s%s%s</p>\n", options->split ? "; leaves are split before sweeps" : "",
+		options->merge ? "; idle leaves are merged" : "",
+		options->trim ? "; empty tables are given back" : "");
 	for (unsigned i = 0; i < replay->nr_faults; i++)
 		fprintf(out, "<p class=\"bad\">%s</p>\n",
 			fault_text(&replay->faults[i], fault, sizeof(fault)));
@@ -582,6 +584,8 @@ static void put_head(FILE *out, const struct replay *replay, const struct replay
 		  "unmap, median");
 	html_tile(out, short_number((double)sums->written, text), "pages written by devices");
 	html_tile(out, short_number((double)sums->reported, text), "pages reported dirty");
+	snprintf(text, sizeof(text), "%.2f", replay_granularity(sums));
+	html_tile(out, sums->hit ? text : "none", "reported for each page written");
 	html_tile(out, short_bytes((double)replay->stats.table_bytes_peak, text),
 		  "table memory, peak");
 	fputs("</div>\n", out);
@@ -622,6 +626,23 @@ static void put_tally(FILE *out, const char *name, const struct calls_tally *tal
 	html_figure(out, name, tally->nr, note);
 }
 
+/* What became of tables and leaves while all ran. */
+static void put_freed(FILE *out, const struct replay *replay)
+{
+	const struct iopt_stats *stats = &replay->stats;
+
+	html_figure(out, "tables freed by unmap", stats->freed[IOPT_FREED_UNMAP], "while live");
+	html_figure(out, "tables freed under a block", stats->freed[IOPT_FREED_BLOCK],
+		    "while live");
+	html_figure(out, "tables freed after a lost race", stats->freed[IOPT_FREED_RACE], "");
+	html_figure(out, "tables freed by trim", stats->freed[IOPT_FREED_TRIM], "");
+	if (background_claims(&replay->options)) {
+		html_figure(out, "tables freed by merge", stats->freed[IOPT_FREED_MERGE], "");
+		html_figure(out, "leaves split", stats->split, "");
+		html_figure(out, "leaves merged", stats->merged, "");
+	}
+}
+
 static void put_figures(FILE *out, const struct replay *replay, const struct replay_sums *sums)
 {
 	const struct calls_counts *counts = calls_counts(replay->calls);
@@ -651,16 +672,7 @@ static void put_figures(FILE *out, const struct replay *replay, const struct rep
 		 short_bytes((double)stats->table_bytes_peak, text[0]),
 		 short_bytes((double)replay_mapped_peak(replay), text[1]));
 	html_figure(out, "tables, peak", stats->tables_peak, note);
-	html_figure(out, "tables freed by unmap", stats->freed[IOPT_FREED_UNMAP], "while live");
-	html_figure(out, "tables freed under a block", stats->freed[IOPT_FREED_BLOCK],
-		    "while live");
-	html_figure(out, "tables freed after a lost race", stats->freed[IOPT_FREED_RACE], "");
-	html_figure(out, "tables freed by trim", stats->freed[IOPT_FREED_TRIM], "");
-	if (background_claims(&replay->options)) {
-		html_figure(out, "tables freed by merge", stats->freed[IOPT_FREED_MERGE], "");
-		html_figure(out, "leaves split", stats->split, "");
-		html_figure(out, "leaves merged", stats->merged, "");
-	}
+	put_freed(out, replay);
 	put_tally(out, "events without domain", &counts->without_domain);
 	put_tally(out, "maps whose domain was inferred", &counts->inferred_maps);
 	put_tally(out, "unmaps whose domain was inferred", &counts->inferred_unmaps);

@@ -179,7 +179,10 @@ static void print_config(const struct replay *replay)
 	} else {
 		printf("all sizes");
 	}
-	printf(", %s invalidation\n", options->batch ? "batched" : "strict");
+	printf(", %s invalidation%s%s%s\n", options->batch ? "batched" : "strict",
+	       options->split ? ", split before sweeps" : "",
+	       options->merge ? ", idle leaves merged" : "",
+	       options->trim ? ", empty tables trimmed" : "");
 }
 
 static void print_events(const struct replay *replay, const struct replay_sums *sums,
