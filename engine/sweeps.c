@@ -53,19 +53,23 @@ static struct sweep_turn *turn_take(struct sweeps *sweeps, uint64_t first, uint6
 {
 	for (;;) {
 		struct sweep_turn *turn;
+		bool busy;
 
 		iopt_host_lock(&sweeps->lock);
 		turn = turn_find(sweeps, first, last);
-		if (!turn->busy) {
+		busy = turn->busy;
+		if (!busy) {
 			turn->busy = true;
 			turn->range = (struct iopt_range){ first, last };
-			/* Whoever waited here last lets it go at once. */
-			iopt_host_lock(&turn->lock);
-			iopt_host_unlock(&sweeps->lock);
-			return turn;
 		}
 		iopt_host_unlock(&sweeps->lock);
+		/*
+		 * Whoever waits here lets it go at once. One that comes before the turn's new owner
+		 * looks again, and again until that one has it.
+		 */
 		iopt_host_lock(&turn->lock);
+		if (!busy)
+			return turn;
 		iopt_host_unlock(&turn->lock);
 	}
 }

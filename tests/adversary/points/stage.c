@@ -111,6 +111,15 @@ void point_reached(void)
 	start_second();
 }
 
+/* Where the engine calls back, before and after the hardware does what it is asked for. */
+static void point_at_invalidation(struct rig *rig, const struct iopt_gather *gather)
+{
+	(void)rig;
+	(void)gather;
+	point_line = 0;
+	point(__LINE__);
+}
+
 /* ---- what operations and checks are made of ----------------------------------------------- */
 
 uint64_t pa_for(unsigned leaf_lg2)
@@ -249,8 +258,7 @@ static void aside_set(int state)
 /* The hook, on whatever thread invalidates. */
 static void wait_aside(struct rig *rig, const struct iopt_gather *gather)
 {
-	(void)rig;
-	(void)gather;
+	point_at_invalidation(rig, gather);
 	pthread_mutex_lock(&aside.lock);
 	if (aside.state == ASIDE_RUNS && pthread_equal(pthread_self(), aside.thread)) {
 		aside_set(ASIDE_WAITS);
@@ -334,6 +342,8 @@ static void run_scene(const struct scene *scene, const struct iopt_format_info *
 	if (scene->flags)
 		config.domain.flags = scene->flags;
 	rig_open(&rig, &config);
+	rig.before_invalidate = point_at_invalidation;
+	rig.after_invalidate = point_at_invalidation;
 	rig.may_breach = scene->breach;
 	for (uint64_t point = 1; more && point < MOST_POINTS; point++) {
 		struct stage stage = {
