@@ -18,7 +18,7 @@ check: all ## the developer's loop: the tests on the normal build (at most 2 min
 	@meson test -C $(BUILD) --no-rebuild --quiet --print-errorlogs
 
 explore: all ## the engine in all orders of its accesses: the whole (half an hour)
-	@$(BUILD)/tests/explore/explore --states 5000000
+	@$(BUILD)/tests/explore/explore --states 2000000
 
 bench: all ## measure against the floor, one table
 	@meson compile -C $(BUILD) iopt-bench >/dev/null

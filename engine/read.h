@@ -249,8 +249,8 @@ static void visit_table(struct visiting *v, const struct place *place, uint64_t 
 }
 
 /*
- * For the engine, beside IOPT_ITEM_*: a leaf that is pending, which counts as dirty; one of which an
- * entry is not of that leaf any more.
+ * For the engine, beside IOPT_ITEM_*: a leaf that is pending, which counts as dirty; one of which
+ * an entry is not of that leaf any more.
  */
 #define ITEM_PENDING 0x80u
 #define ITEM_CHANGED 0x40u

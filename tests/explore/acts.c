@@ -13,7 +13,7 @@
  * @gather:   what it owes
  * @reported: pages that sweeps reported and that were not copied yet, a bit each
  * @ignored:  pages that were only read to be dirty
- * @takes:    pages that its sink takes before it refuses one
+ * @takes:    reports that its sink takes before it refuses one
  */
 struct role {
 	struct iopt_gather gather;
@@ -212,7 +212,7 @@ void act_sync(const struct act *act)
 	sync_and_copy(&roles[sched_self()]);
 }
 
-/* A sink that takes some pages and refuses the next. */
+/* A sink that takes some reports and refuses the next. */
 static int record(void *ctx, uint64_t first, uint64_t last)
 {
 	struct role *role = ctx;
@@ -231,7 +231,7 @@ void act_sweep(const struct act *act)
 	struct iopt_sink sink = sink_for(&role->reported);
 	int result;
 
-	if (act->frame == 2) {
+	if (act->frame == SWEEP_REFUSES) {
 		sink.record = record;
 		sink.ctx = role;
 		role->takes = (unsigned)act->want;
@@ -241,9 +241,9 @@ void act_sweep(const struct act *act)
 	result = iopt_sweep(domain, iova_of(act->first), last_of(act), act->flags, &sink,
 			    &role->gather, 0, NULL);
 	note("sweep returns %d, reports pages %#jx", result, (uintmax_t)role->reported);
-	if (result && act->frame != 2)
+	if (result && act->frame != SWEEP_REFUSES)
 		fail("sweep returns %d", result);
-	if (act->frame != 1)
+	if (act->frame != SWEEP_OWES)
 		sync_and_copy(role);
 }
 

@@ -32,6 +32,9 @@ struct act {
 #define ANY_RESULT 1000
 #define VISIT_ALL  (IOPT_VISIT_LEAVES | IOPT_VISIT_TABLES)
 
+/* How a sweep goes on, in struct act::frame. */
+enum sweep_end { SWEEP_SYNCS, SWEEP_OWES, SWEEP_REFUSES };
+
 void act_map(const struct act *act);
 void act_unmap(const struct act *act);
 void act_sweep(const struct act *act);
@@ -73,12 +76,12 @@ void act_fail_allocation(const struct act *act);
 #define CLAIM(from, to)              { act_claim, from, to, 0, 0, 0 }
 #define RELEASE(from, to)            { act_release, from, to, 0, 0, 0 }
 /* Reads dirty bits, or clears them; then syncs, and copies what was reported; or does so later. */
-#define READ_DIRTY(from, to)         { act_sweep, from, to, 0, 0, 0 }
-#define SWEEP(from, to)              { act_sweep, from, to, 0, 0, IOPT_SWEEP_CLEAR }
-#define SWEEP_ONLY(from, to)         { act_sweep, from, to, 1, 0, IOPT_SWEEP_CLEAR }
+#define READ_DIRTY(from, to)         { act_sweep, from, to, SWEEP_SYNCS, 0, 0 }
+#define SWEEP(from, to)              { act_sweep, from, to, SWEEP_SYNCS, 0, IOPT_SWEEP_CLEAR }
+#define SWEEP_ONLY(from, to)         { act_sweep, from, to, SWEEP_OWES, 0, IOPT_SWEEP_CLEAR }
 #define SYNC                         { act_sync, 0, 0, 0, 0, 0 }
-/* The n-th page that is reported is refused. */
-#define SWEEP_REFUSED(from, to, n)   { act_sweep, from, to, 2, n, IOPT_SWEEP_CLEAR }
+/* The sink takes n reports, and refuses the next. */
+#define SWEEP_REFUSED(from, to, n)   { act_sweep, from, to, SWEEP_REFUSES, n, IOPT_SWEEP_CLEAR }
 #define TRANSLATE(page)              { act_translate, page, page, 0, 0, 0 }
 #define VISIT(from, to)              { act_visit, from, to, 0, 0, VISIT_ALL }
 #define READ(page)                   { act_access, page, page, 0, 0, 0 }

@@ -143,6 +143,26 @@ const struct scenario scenarios[] = {
 			   { "D", { READ(0), READ(2), WAIT_FOR(1), READ(0), READ(2) } } },
 	},
 
+	{
+		.name = "map, map, device: a walker that does not snoop",
+		.format = AND,
+		.levels = 3,
+		.flags = IOPT_NONCOHERENT,
+		.parts = { { "A", { MAP(0, 8) } },
+			   { "B", { MAP(1, 9), RAISE(1) } },
+			   { "D", { READ(0), WAIT_FOR(1), READ(1) } } },
+	},
+	{
+		.name = "map, unlink, device: a walker that does not snoop",
+		.format = AND,
+		.levels = 3,
+		.flags = IOPT_NONCOHERENT,
+		.setup = { MAP(0, 8), READ(0) },
+		.parts = { { "A", { UNMAP_RANGE(0, 1), MAP(1, 9) } },
+			   { "B", { MAP(2, 12), UNMAP(2) } },
+			   { "D", { READ(0), READ(1), READ(2) } } },
+	},
+
 	/* ---- unmap ---- */
 	{
 		.name = "unmap, map: neighbours in a table",
@@ -683,6 +703,14 @@ const struct scenario scenarios[] = {
 			   { "D", { WRITE(0), WRITE(0) } } },
 	},
 	{
+		.name = "skipping sweeps, device: synced late",
+		.format = AND,
+		.flags = IOPT_TRACK | IOPT_ACCESSED_TABLES,
+		.setup = { MAP(0, 4), READ(0) },
+		.parts = { { "S", { SWEEP_ONLY(0, 1), SWEEP_ONLY(0, 1), SYNC, SWEEP(0, 1) } },
+			   { "D", { WRITE(0), WRITE(0) } } },
+	},
+	{
 		.name = "skipping sweeps, device: parts of a table",
 		.format = AND,
 		.flags = IOPT_TRACK | IOPT_ACCESSED_TABLES,
@@ -870,6 +898,45 @@ const struct scenario scenarios[] = {
 			   { "D", { WRITE(1), WRITE(0) } } },
 	},
 
+	{
+		.name = "split, read dirty, visit",
+		.format = AND,
+		.flags = IOPT_TRACK,
+		.setup = { MAP_RANGE(0, 1, 8), WRITE(0) },
+		.parts = { { "P", { SPLIT(0, 1, 0) } },
+			   { "T", { READ_DIRTY(0, 3) } },
+			   { "V", { VISIT(0, 3) } } },
+	},
+	{
+		.name = "split, map, device: a walker that does not snoop",
+		.format = AND,
+		.flags = IOPT_NONCOHERENT,
+		.setup = { MAP_RANGE(0, 1, 8), READ(0) },
+		.parts = { { "P", { SPLIT(0, 1, 0), UNMAP(1) } },
+			   { "A", { MAP(2, 12) } },
+			   { "D", { READ(1), READ(2) } } },
+	},
+	{
+		.name = "split, growth, device",
+		.format = RUN,
+		.levels = 1,
+		.max_levels = 2,
+		.flags = IOPT_TRACK,
+		.setup = { MAP_RANGE(0, 1, 8), READ(0) },
+		.parts = { { "P", { SPLIT(0, 3, 0) } },
+			   { "A", { MAP(4, 16) } },
+			   { "D", { WRITE(1) } } },
+	},
+	{
+		.name = "split, track, device",
+		.format = AND,
+		.flags = IOPT_TRACKABLE,
+		.setup = { MAP_RANGE(0, 1, 8), WRITE(0) },
+		.parts = { { "P", { SPLIT(0, 1, 0) } },
+			   { "T", { TRACK, RAISE(1) } },
+			   { "D", { WAIT_FOR(1), WRITE(0) } } },
+	},
+
 	/* ---- merge ---- */
 	{
 		.name = "merge, device: a block",
@@ -999,6 +1066,54 @@ const struct scenario scenarios[] = {
 			   { "R", { TRANSLATE(1) } } },
 	},
 
+	{
+		.name = "merge into one, device",
+		.format = AND,
+		.levels = 3,
+		.flags = IOPT_TRACK,
+		.setup = { MAP(0, 8), MAP(1, 9), MAP_RANGE(2, 3, 10), MAP(4, 4), MAP(5, 6) },
+		.parts = { { "M", { MERGE_ONE(0, 3, 0), MERGE_ONE(4, 5, -IOPT_EXDEV) } },
+			   { "D", { WRITE(0), WRITE(2), WRITE(5) } } },
+	},
+	{
+		.name = "merge, read dirty, visit",
+		.format = AND,
+		.flags = IOPT_TRACK,
+		.setup = { MAP(0, 8), MAP(1, 9), WRITE(0) },
+		.parts = { { "M", { MERGE(0, 1) } },
+			   { "T", { READ_DIRTY(0, 3) } },
+			   { "V", { VISIT(0, 3) } } },
+	},
+	{
+		.name = "merge, map, device: a walker that does not snoop",
+		.format = RUN,
+		.flags = IOPT_NONCOHERENT,
+		.setup = { MAP(0, 8), MAP(1, 9), MAP(2, 10), MAP(3, 11), READ(0) },
+		.parts = { { "M", { MERGE(0, 3) } },
+			   { "A", { MAP(4, 16) } },
+			   { "D", { READ(1), READ(3), READ(4) } } },
+	},
+	{
+		.name = "merge, growth, device",
+		.format = RUN,
+		.levels = 1,
+		.max_levels = 2,
+		.flags = IOPT_TRACK,
+		.setup = { MAP(0, 8), MAP(1, 9), READ(0) },
+		.parts = { { "M", { MERGE(0, 3) } },
+			   { "A", { MAP(4, 16) } },
+			   { "D", { WRITE(1) } } },
+	},
+	{
+		.name = "merge, track, device",
+		.format = AND,
+		.flags = IOPT_TRACKABLE,
+		.setup = { MAP(0, 8), MAP(1, 9), WRITE(0) },
+		.parts = { { "M", { MERGE(0, 1) } },
+			   { "T", { TRACK, RAISE(1) } },
+			   { "D", { WAIT_FOR(1), WRITE(0) } } },
+	},
+
 	/* ---- protect ---- */
 	{
 		.name = "protect, sweep, device",
@@ -1042,6 +1157,25 @@ const struct scenario scenarios[] = {
 		.parts = { { "A", { READ_ONLY(0, 0) } },
 			   { "B", { MAP(1, 16), UNMAP(1) } },
 			   { "D", { READ(0), READ(1) } } },
+	},
+
+	{
+		.name = "protect, merge, visit: neighbours",
+		.format = RUN,
+		.setup = { MAP(0, 8), MAP(1, 9), MAP(2, 4) },
+		.parts = { { "A", { READ_ONLY(2, 2) } },
+			   { "M", { MERGE(0, 1) } },
+			   { "V", { VISIT(0, 3) } } },
+	},
+	{
+		.name = "protect, trim, growth",
+		.format = RUN,
+		.levels = 1,
+		.max_levels = 2,
+		.setup = { MAP(0, 8) },
+		.parts = { { "A", { READ_ONLY(0, 0), UNMAP(0) } },
+			   { "B", { MAP(4, 16) } },
+			   { "T", { TRIM(0, 3), TRIM(0, 3) } } },
 	},
 
 	/* ---- the contract broken ---- */
