@@ -20,6 +20,10 @@ check: all ## the developer's loop: the tests on the normal build (at most 2 min
 explore: all ## the engine in all orders of its accesses: the whole (half an hour)
 	@$(BUILD)/tests/explore/explore --states 2000000
 
+prove: ## set up, then the protocol under weak memory models, and bounded model checking (some minutes)
+	@scripts/setup prove
+	@scripts/prove $(BUILD)
+
 bench: all ## measure against the floor, one table
 	@meson compile -C $(BUILD) iopt-bench >/dev/null
 	@$(BUILD)/bench/iopt-bench
@@ -41,4 +45,4 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | \
 		while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
 
-.PHONY: all run test check explore bench lint format install clean help
+.PHONY: all run test check prove explore bench lint format install clean help

@@ -19,11 +19,15 @@ static inline bool sink_covers(const struct iopt_sink *sink, uint64_t first, uin
 	       (last - sink->first) >> sink->page_lg2 < sink->pages;
 }
 
-/* Set bits of one word of the bitmap; one that has them already is only read. */
+/*
+ * Set bits of one word of the bitmap, after the loads that found them in entries. Also where they are
+ * set already: whoever takes them out at this moment copies pages that may not hold yet what the
+ * sweep is about to clear dirty for, and must find the bits again.
+ */
 static inline void bitmap_or(uint64_t *word, uint64_t bits)
 {
-	if ((__atomic_load_n(word, __ATOMIC_RELAXED) & bits) != bits)
-		__atomic_fetch_or(word, bits, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	__atomic_fetch_or(word, bits, __ATOMIC_RELEASE);
 }
 
 static inline void bitmap_set(const struct iopt_sink *sink, uint64_t first, uint64_t last)

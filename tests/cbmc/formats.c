@@ -212,10 +212,11 @@ void prove_marks_are_free_in_present_entries(void)
 {
 	struct made m = any_leaf();
 	uint64_t table = F->table(any_table_pa(), any_table_level());
+	uint64_t tag = F->soft_dead | F->frozen(0) | F->retiring(0);
 
-	claim(!(m.entry & F->soft_dead) && !(table & F->soft_dead), "tag");
-	claim(F->leaf_pending && !(F->leaf_pending & (F->leaf_hw | F->soft_dead)), "pending");
-	claim(!(F->table_touched & F->soft_dead), "touched");
+	claim(!(m.entry & tag) && !(table & tag), "tag");
+	claim(F->leaf_pending && !(F->leaf_pending & (F->leaf_hw | tag)), "pending");
+	claim(!(F->table_touched & tag), "touched");
 	reached();
 }
 
