@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Compare-and-exchange in the memory orders that the protocol needs: the builtin, with two things in
- * mind that gcc 12 for RISC-V gets wrong where the order of the failure is relaxed. It leaves the
- * fence of a release out, and puts an acquire on the store-conditional alone, where it orders
+ * Compare-and-exchange in the memory orders that the protocol needs: the builtin, with two things
+ * in mind that gcc 12 for RISC-V gets wrong where the order of the failure is relaxed. It leaves
+ * the fence of a release out, and puts an acquire on the store-conditional alone, where it orders
  * nothing (as in herd7 7.58, riscv.cat). So a release has its fence here, and an acquire is one of
  * the failure, too, which costs nothing elsewhere. What compilers make of these is shown by
  * tests/litmus; which order is needed where is said where they are used.

@@ -20,9 +20,9 @@ static inline bool sink_covers(const struct iopt_sink *sink, uint64_t first, uin
 }
 
 /*
- * Set bits of one word of the bitmap, after the loads that found them in entries. Also where they are
- * set already: whoever takes them out at this moment copies pages that may not hold yet what the
- * sweep is about to clear dirty for, and must find the bits again.
+ * Set bits of one word of the bitmap, after the loads that found them in entries. Also where they
+ * are set already: whoever takes them out at this moment copies pages that may not hold yet what
+ * the sweep is about to clear dirty for, and must find the bits again.
  */
 static inline void bitmap_or(uint64_t *word, uint64_t bits)
 {

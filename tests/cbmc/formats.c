@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Every entry that a format makes, for all sizes, addresses, permissions and configurations: what it
- * says is what it was made of, and the engine's own values are none of what hardware sees. Compiled
- * once for each format of formats/list.h; the bit patterns themselves are in tests/unit.
+ * Every entry that a format makes, for all sizes, addresses, permissions and configurations: what
+ * it says is what it was made of, and the engine's own values are none of what hardware sees.
+ * Compiled once for each format of formats/list.h; the bit patterns themselves are in tests/unit.
  */
 #define PROVE_PASTE_(a, b) a##b
 #define PROVE_PASTE(a, b)  PROVE_PASTE_(a, b)
@@ -159,7 +159,8 @@ void prove_attributes_follow_abilities(void)
 	bool good = !(prot & ~takes) &&
 		    (prot & (can & IOPT_CAN_WRITE_ONLY ? IOPT_READ | IOPT_WRITE : IOPT_READ));
 
-	claim(F->leaf_attr(prot, nondet_u32(), &attr) == (good ? 0 : -IOPT_EINVAL), "what is taken");
+	claim(F->leaf_attr(prot, nondet_u32(), &attr) == (good ? 0 : -IOPT_EINVAL),
+	      "what is taken");
 	reached();
 }
 
@@ -180,11 +181,11 @@ void prove_table_says_where_it_leads(void)
 	reached();
 }
 
-/* A value of the engine's own, whichever, is not present to hardware and is known for what it is. */
+/* A value of the engine's own is not present to hardware, and is known for what it is. */
 void prove_software_values_are_nothing_else(void)
 {
-	uint64_t pa = any_table_pa(), values[] = { F->soft_dead, F->frozen(any_generation()),
-						   F->retiring(pa) };
+	uint64_t pa = any_table_pa(),
+		 values[] = { F->soft_dead, F->frozen(any_generation()), F->retiring(pa) };
 	enum iopt_soft soft = any_below(3);
 	unsigned level = any_below(F->info.max_levels);
 	uint64_t value = values[soft];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * What is owed to the hardware covers what went, and what is dirty sets the bits of its pages and no
- * others: the arithmetic of gathers, bitmaps and the lowest and highest bit. No format is in it.
+ * What is owed to the hardware covers what went, and what is dirty sets the bits of its pages and
+ * no others: the arithmetic of gathers, bitmaps and the lowest and highest bit. No format is in
+ * it.
  */
 #include "engine/bits.h"
 #include "engine/gather.h"
@@ -66,8 +67,9 @@ void prove_gather_covers_all_that_was_added(void)
 	was = gather.ranges[old];
 	gather_owe(&gather, first, last, IOPT_OWES_LEAVES, any_below(64));
 	claim(gather_sound(), "sound");
-	claim(gather.nr_ranges && (gather.nr_ranges == 1 || (gather.ranges[old].first <= was.first &&
-							     gather.ranges[old].last >= was.last)),
+	claim(gather.nr_ranges &&
+		      (gather.nr_ranges == 1 || (gather.ranges[old].first <= was.first &&
+						 gather.ranges[old].last >= was.last)),
 	      "no range shrinks");
 	newest = &gather.ranges[gather.nr_ranges - 1];
 	claim((newest->first <= first && newest->last >= last) || (gather.owes & IOPT_OWES_ALL),
@@ -186,6 +188,7 @@ void prove_covers_does_not_wrap(void)
 
 	assume(first <= last && sink_covers(&sink, first, last));
 	assume(at >= first && at <= last);
-	claim(at >= sink.first && (at - sink.first) >> sink.page_lg2 < sink.pages, "each has a bit");
+	claim(at >= sink.first && (at - sink.first) >> sink.page_lg2 < sink.pages,
+	      "each has a bit");
 	reached();
 }

@@ -143,7 +143,8 @@ void prove_leaves_stay_inside_the_range(void)
 
 	claim(c.piece.entries && !(c.piece.entries & (c.piece.run - 1)), "whole leaves");
 	claim(leaves - 1 <= (c.last - c.iova) >> c.piece.size_lg2, "not past the end");
-	claim(((leaves - 1) << c.piece.size_lg2 | ((1ull << c.piece.size_lg2) - 1)) <= c.last - c.iova,
+	claim(((leaves - 1) << c.piece.size_lg2 | ((1ull << c.piece.size_lg2) - 1)) <=
+		      c.last - c.iova,
 	      "nor the last one");
 	claim(c.piece.pa == c.pa && !c.piece.done, "from its start");
 	reached();
