@@ -30,48 +30,56 @@ static bool overlap(const struct iopt_range *range, uint64_t first, uint64_t las
 	return range->first <= last && range->last >= first;
 }
 
-/*
- * A free turn, or one that has to be waited for: whose range overlaps, or, if all are taken, any.
- * Context: the lock of sweeps.
- */
-static struct sweep_turn *turn_find(struct sweeps *sweeps, uint64_t first, uint64_t last)
+/* A turn that is under way and has to be waited for. Context: the lock of sweeps. */
+static struct sweep_turn *turn_overlap(struct sweeps *sweeps, uint64_t first, uint64_t last)
 {
-	struct sweep_turn *found = NULL;
-
 	for (unsigned i = 0; i < SWEEP_TURNS; i++) {
 		struct sweep_turn *turn = &sweeps->turns[i];
 
 		if (turn->busy && overlap(&turn->range, first, last))
 			return turn;
-		if (!found || !turn->busy)
-			found = turn;
 	}
-	return found;
+	return NULL;
 }
 
+/* One that nobody uses; if there is none, any. Context: the lock of sweeps. */
+static struct sweep_turn *turn_free(struct sweeps *sweeps)
+{
+	unsigned i;
+
+	for (i = 0; i + 1 < SWEEP_TURNS && sweeps->turns[i].users; i++)
+		;
+	return &sweeps->turns[i];
+}
+
+/*
+ * A turn is busy only while its lock is held: whoever finds an overlapping one sleeps until that
+ * sweep has ended, and never looks again and again. The lock of a turn comes before that of all.
+ */
 static struct sweep_turn *turn_take(struct sweeps *sweeps, uint64_t first, uint64_t last)
 {
-	for (;;) {
-		struct sweep_turn *turn;
-		bool busy;
+	struct sweep_turn *turn, *other;
 
-		iopt_host_lock(&sweeps->lock);
-		turn = turn_find(sweeps, first, last);
-		busy = turn->busy;
-		if (!busy) {
-			turn->busy = true;
-			turn->range = (struct iopt_range){ first, last };
-		}
+	iopt_host_lock(&sweeps->lock);
+	turn = turn_overlap(sweeps, first, last);
+	if (!turn)
+		turn = turn_free(sweeps);
+	for (;;) {
+		turn->users++;
 		iopt_host_unlock(&sweeps->lock);
-		/*
-		 * Whoever waits here lets it go at once. One that comes before the turn's new owner
-		 * looks again, and again until that one has it.
-		 */
 		iopt_host_lock(&turn->lock);
-		if (!busy)
-			return turn;
+		iopt_host_lock(&sweeps->lock);
+		other = turn_overlap(sweeps, first, last);
+		if (!other)
+			break;
+		turn->users--;
 		iopt_host_unlock(&turn->lock);
+		turn = other;
 	}
+	turn->busy = true;
+	turn->range = (struct iopt_range){ first, last };
+	iopt_host_unlock(&sweeps->lock);
+	return turn;
 }
 
 /* The next place whose range overlaps and is owed, from a place on; SWEEP_DEBTS: none is left. */
@@ -157,6 +165,7 @@ void sweeps_leave(struct iopt_domain *domain, struct sweep_turn *turn, struct io
 			       IOPT_OWES_LEAVES | IOPT_OWES_TABLES);
 	iopt_host_lock(&sweeps->lock);
 	turn->busy = false;
+	turn->users--;
 	iopt_host_unlock(&turn->lock);
 	iopt_host_unlock(&sweeps->lock);
 }

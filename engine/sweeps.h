@@ -23,11 +23,13 @@
  * @lock:  held by it for as long as it is; others wait for it here
  * @range: what it sweeps
  * @busy:  the two above are in use
+ * @users: sweeps that have the lock or wait for it
  */
 struct sweep_turn {
 	struct iopt_host_lock lock;
 	struct iopt_range range;
 	bool busy;
+	unsigned users;
 };
 
 /**
