@@ -4,10 +4,10 @@
  * background thread that claims, sweeps in two shards, a trim, a dump and devices, each on a thread
  * of its own, over one range whose tables they share.
  *
- * The range is cut into slots of 2 MiB, no leaf is larger. Even ones stay mapped and writable all the
- * time, whatever becomes of their leaves: every access there gets through, every look-up finds them,
- * and what was written is reported. Odd ones come and go; there an access leads to the right page or
- * nowhere.
+ * The range is cut into slots of 2 MiB, no leaf is larger. Even ones stay mapped and writable all
+ * the time, whatever becomes of their leaves: every access there gets through, every look-up finds
+ * them, and what was written is reported. Odd ones come and go; there an access leads to the right
+ * page or nowhere.
  */
 #include <errno.h>
 #include <string.h>
