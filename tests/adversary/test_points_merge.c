@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Merge and protect at every point of everything that may race with them, beside a device that keeps
- * all: scenes, played as points/stage.h says. The leaf size of a scene is that of the leaf to be.
+ * Merge and protect at every point of everything that may race with them, beside a device that
+ * keeps all: scenes, played as points/stage.h says. The leaf size of a scene is that of the leaf to
+ * be.
  */
 #include <errno.h>
 #include <string.h>

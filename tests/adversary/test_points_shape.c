@@ -69,6 +69,14 @@ static void map_b_and_unmap_it(struct stage *stage)
 		complain("what was unmapped while tables go is reached");
 }
 
+/* One table that held a block: the device's pointer leads there until it is retired. */
+static void prepare_empty_of_blocks(struct stage *stage)
+{
+	must_map(stage, GIB, 2 * MIB, pa_for(21));
+	must_write(stage, GIB);
+	must_unmap(stage, GIB, 2 * MIB, &stage->second);
+}
+
 /*
  * Over nothing: a piece of what an entry above translates, whose table is going. What is mapped
  * beside it, before the sync, is reached at once.
@@ -677,7 +685,7 @@ static const struct scene scenes[] = {
 	  .second = map_b_and_unmap_it,
 	  .check = check_nothing_left },
 	{ .name = "trim beside unmap of nothing",
-	  .prepare = prepare_empty,
+	  .prepare = prepare_empty_of_blocks,
 	  .first = trim_window,
 	  .second = unmap_nothing_and_map,
 	  .check = check_far_b },

@@ -237,7 +237,9 @@ static void do_trim(struct world *w, unsigned first, unsigned nr)
 
 /* ---- sweeps -------------------------------------------------------------------------------- */
 
-/* Of everything, or of a part; in steps, of which the last may be left out; or refused somewhere. */
+/*
+ * Of everything, or of a part; in steps, of which the last may be left out; or refused somewhere.
+ */
 static void do_sweep(struct world *w, unsigned first, unsigned nr)
 {
 	uint64_t last = iova_of(first + nr - 1) + PAGE - 1,

@@ -4,10 +4,10 @@
  * background thread that claims, sweeps in two shards, a trim, a dump and devices, each on a thread
  * of its own, over one range whose tables they share.
  *
- * The range is cut into slots of 2 MiB, no leaf is larger. Even ones stay mapped and writable all the
- * time, whatever becomes of their leaves: every access there gets through, every look-up finds them,
- * and what was written is reported. Odd ones come and go; there an access leads to the right page or
- * nowhere.
+ * The range is cut into slots of 2 MiB, no leaf is larger. Even ones stay mapped and writable all
+ * the time, whatever becomes of their leaves: every access there gets through, every look-up finds
+ * them, and what was written is reported. Odd ones come and go; there an access leads to the right
+ * page or nowhere.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,13 +15,14 @@
 
 #include "rig.h"
 
-#define SLOTS	   12u
-#define SLOT	   (2 * MIB)
-#define SLOT_PAGES (SLOT / PAGE)
-#define AT	   (GIB - SLOTS / 2 * SLOT) /* half of it below the border of two tables */
-#define LAST	   (AT + SLOTS * SLOT - 1)
-#define PA	   (1ull << 40)
-#define SECONDS	   0.5
+#define SLOTS	     12u
+#define SLOT	     (2 * MIB)
+#define SLOT_PAGES   (SLOT / PAGE)
+#define AT	     (GIB - SLOTS / 2 * SLOT) /* half of it below the border of two tables */
+#define LAST	     (AT + SLOTS * SLOT - 1)
+#define PA	     (1ull << 40)
+#define SECONDS	     0.5
+#define MOST_SECONDS 60
 
 /**
  * struct slot - 2 MiB
@@ -37,6 +38,7 @@ struct slot {
  * struct storm - what all threads share
  * @rig:    the domain
  * @stop:   they end; atomic
+ * @refused: claims of what its owner had; atomic
  * @slots:  the range
  * @wrote:  by page: when the last write began; atomic
  * @copied: by page: until when writes are covered, by a report whose gather was synced; atomic
@@ -44,6 +46,7 @@ struct slot {
 struct storm {
 	struct rig rig;
 	bool stop;
+	uint64_t refused;
 	struct slot slots[SLOTS];
 	uint64_t wrote[SLOTS * SLOT_PAGES];
 	uint64_t copied[SLOTS * SLOT_PAGES];
@@ -55,7 +58,7 @@ struct storm {
  * @thread: itself
  * @number: which of its kind
  * @random: state
- * @turns:  what it did
+ * @turns:  what it did; atomic
  */
 struct member {
 	struct storm *storm;
@@ -102,7 +105,10 @@ static bool try_claim(void *ctx, uint64_t first, uint64_t last)
 			 (unsigned long long)last);
 		return false;
 	}
-	return !pthread_mutex_trylock(&slot_of(ctx, first)->lock);
+	if (!pthread_mutex_trylock(&slot_of(ctx, first)->lock))
+		return true;
+	__atomic_fetch_add(&((struct storm *)ctx)->refused, 1, __ATOMIC_RELAXED);
+	return false;
 }
 
 static void release(void *ctx, uint64_t first, uint64_t last)
@@ -191,6 +197,22 @@ static void change(struct member *self, unsigned slot)
 	iopt_sync(&gather);
 }
 
+/* All of a slot, but not as one table: that is left, empty. */
+static void empty(struct member *self, unsigned slot)
+{
+	struct iopt_domain *domain = self->storm->rig.domain;
+	uint64_t first = slot_iova(slot), last = first + SLOT - 1;
+	struct iopt_gather gather;
+
+	iopt_gather_init(&gather, domain, NULL);
+	must(iopt_unmap(domain, first, last - PAGE, 0, &gather, NULL), "unmap");
+	must(iopt_unmap(domain, last - PAGE + 1, last, below(self, 2) ? IOPT_UNMAP_TRIM : 0,
+			&gather, NULL),
+	     "unmap");
+	iopt_sync(&gather);
+	memset(self->storm->slots[slot].mapped, false, SLOT_PAGES);
+}
+
 static void *be_owner(void *ctx)
 {
 	struct member *self = ctx;
@@ -199,12 +221,14 @@ static void *be_owner(void *ctx)
 		unsigned slot = below(self, SLOTS / 2) * 2 + self->number;
 
 		pthread_mutex_lock(&self->storm->slots[slot].lock);
-		if (slot % 2 && below(self, 3))
+		if (slot % 2 && below(self, 16) == 0)
+			empty(self, slot);
+		else if (slot % 2 && below(self, 3))
 			change(self, slot);
 		else
 			resize(self, slot);
 		pthread_mutex_unlock(&self->storm->slots[slot].lock);
-		self->turns++;
+		__atomic_fetch_add(&self->turns, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
@@ -233,7 +257,7 @@ static void *be_background(void *ctx)
 		} while (result == 1 && !over(self->storm));
 		if (result < 0)
 			complain("background work returns %d", result);
-		self->turns++;
+		__atomic_fetch_add(&self->turns, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
@@ -249,7 +273,7 @@ static void *be_trim(void *ctx)
 		iopt_gather_init(&gather, domain, NULL);
 		must(iopt_trim(domain, 0, LAST, &gather, 0, NULL), "trim");
 		iopt_sync(&gather);
-		self->turns++;
+		__atomic_fetch_add(&self->turns, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
@@ -290,7 +314,7 @@ static void *be_sweep(void *ctx)
 
 		sweep(self, first, first + SLOTS / 2 * SLOT - 1,
 		      below(self, 2) ? 0 : 1 + below(self, 3));
-		self->turns++;
+		__atomic_fetch_add(&self->turns, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
@@ -319,7 +343,7 @@ static void *be_dump(void *ctx)
 		}
 		if (next != slot_iova(slot) + SLOT)
 			complain("a dump misses 0x%llx", (unsigned long long)next);
-		self->turns++;
+		__atomic_fetch_add(&self->turns, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
@@ -356,7 +380,7 @@ static void *be_device(void *ctx)
 
 		for (unsigned i = 0; i < 16 && page < SLOTS * SLOT_PAGES; i++, page++)
 			go_to(self, page, page % RIG_DEVICES == self->number && below(self, 3));
-		self->turns++;
+		__atomic_fetch_add(&self->turns, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
@@ -427,24 +451,45 @@ static void open_storm(struct storm *storm, const struct iopt_format_info *forma
 	}
 }
 
+/* A storm in which something never happened has not tested it. */
+static bool all_met(struct storm *storm, const struct member *members, unsigned nr)
+{
+	struct iopt_stats stats;
+
+	for (unsigned i = 0; i < nr; i++)
+		if (!__atomic_load_n(&members[i].turns, __ATOMIC_RELAXED))
+			return false;
+	iopt_stats(storm->rig.domain, &stats);
+	return stats.split && stats.merged && stats.freed[IOPT_FREED_TRIM] &&
+	       stats.freed[IOPT_FREED_MERGE] && __atomic_load_n(&storm->refused, __ATOMIC_RELAXED);
+}
+
+/* For its time and, on a slow machine, until everything has happened once. */
+static void wait(struct storm *storm, const struct member *members, unsigned nr)
+{
+	double now = seconds_now(), until = now + SECONDS * test_scale(), most = now + MOST_SECONDS;
+
+	while (!complained() && (now < until || !all_met(storm, members, nr)) && now < most) {
+		usleep(10000);
+		now = seconds_now();
+	}
+}
+
 static void run(const struct iopt_format_info *format, uint32_t flags)
 {
 	static struct storm storm;
 	struct member members[MEMBERS];
 	struct iopt_gather gather;
-	double until;
 	unsigned nr;
 
 	open_storm(&storm, format, flags);
 	nr = start(&storm, members);
-	until = seconds_now() + SECONDS * test_scale();
-	while (seconds_now() < until && !complained())
-		usleep(10000);
+	wait(&storm, members, nr);
 	__atomic_store_n(&storm.stop, true, __ATOMIC_RELAXED);
-	for (unsigned i = 0; i < nr; i++) {
+	for (unsigned i = 0; i < nr; i++)
 		pthread_join(members[i].thread, NULL);
-		assert_true(members[i].turns > 0 || complained());
-	}
+	assert_no_complaint();
+	assert_true(all_met(&storm, members, nr));
 	check_reported(&storm);
 	rig_unmap(&storm.rig, AT, SLOTS * SLOT);
 	iopt_gather_init(&gather, storm.rig.domain, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * A recording over and over, each mapping at a random place of 47 bits: whatever the format, a domain
- * ends with the tables that its live mappings need and no other, be it that each unmap gives back
- * what it empties or that a trim passes from time to time.
+ * A recording over and over, each mapping at a random place of 47 bits: whatever the format, a
+ * domain ends with the tables that its live mappings need and no other, be it that each unmap gives
+ * back what it empties or that a trim passes from time to time.
  *
  *     test-spread LOOPS RECORDING
  *

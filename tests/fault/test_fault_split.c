@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Every allocation of what splits leaves fails in turn, once alone and once with all that come after
- * it: the error is -ENOMEM, everything translates as before, dirty or not, no table is lost, and the
- * same operation succeeds afterwards. A split says where it stopped, and is done up to there.
+ * Every allocation of what splits leaves fails in turn, once alone and once with all that come
+ * after it: the error is -ENOMEM, everything translates as before, dirty or not, no table is lost,
+ * and the same operation succeeds afterwards. A split says where it stopped, and is done up to
+ * there.
  */
 #include <errno.h>
 #include <setjmp.h>

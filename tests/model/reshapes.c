@@ -2,8 +2,8 @@
 /*
  * split, merge, protect and trim on both sides: see model.h.
  *
- * What any of them leaves is read back (adopt()) and must say the same as before, byte by byte. Where
- * the rule says which leaves there are, those it is compared with: the largest that fit.
+ * What any of them leaves is read back (adopt()) and must say the same as before, byte by byte.
+ * Where the rule says which leaves there are, those it is compared with: the largest that fit.
  */
 #include "tests/model/model.h"
 
@@ -39,8 +39,8 @@ static bool expect_part(const struct model *m, const struct leaf *leaf, uint64_t
 }
 
 /*
- * What a split makes of the leaves that lie in a range at least partly, in `expected`. False if that
- * is too much for a trial.
+ * What a split makes of the leaves that lie in a range at least partly, in `expected`. False if
+ * that is too much for a trial.
  */
 static bool expect_split(const struct model *m, uint64_t first, uint64_t last, unsigned lg2)
 {
@@ -66,7 +66,9 @@ static bool expect_split(const struct model *m, uint64_t first, uint64_t last, u
 	return m->leaves.nr - nr + expected.nr <= MAX_LEAVES && expected.nr - nr <= MAX_GROWTH;
 }
 
-/* Leaves of a level below are made larger ones of a level one by one: each must be a leaf's size. */
+/*
+ * Leaves of a level below are made larger ones of a level one by one: each must be a leaf's size.
+ */
 static bool level_reached(const struct model *m, unsigned from, unsigned to)
 {
 	unsigned granule = m->info->granule_lg2, index = m->info->index_lg2;
@@ -79,8 +81,8 @@ static bool level_reached(const struct model *m, unsigned from, unsigned to)
 }
 
 /*
- * How many leaves from one on make up one of 2^lg2 bytes; 0: they do not. Sets *smallest to the size
- * of the smallest of them.
+ * How many leaves from one on make up one of 2^lg2 bytes; 0: they do not. Sets *smallest to the
+ * size of the smallest of them.
  */
 static unsigned joins(const struct model *m, unsigned i, uint64_t last, unsigned lg2,
 		      unsigned *smallest)
@@ -127,7 +129,9 @@ static void expect_merge(const struct model *m, uint64_t first, uint64_t last, u
 	}
 }
 
-/* One visited leaf: alike with all that the model has there. Returns how many of those there are. */
+/*
+ * One visited leaf: alike with all that the model has there. Returns how many of those there are.
+ */
 static unsigned check_alike(struct model *m, const struct iopt_item *item, struct leaf *leaf)
 {
 	unsigned i = leaves_from(&m->leaves, item->first), nr;
@@ -277,7 +281,9 @@ static void tables_after(struct model *m, struct debt *debt)
 
 /* ---- split --------------------------------------------------------------------------------- */
 
-/* In as many calls as the budget makes of it. Returns the last result; *next is where it stopped. */
+/*
+ * In as many calls as the budget makes of it. Returns the last result; *next is where it stopped.
+ */
 static int split_calls(struct model *m, const struct op *op, unsigned lg2, uint64_t *next)
 {
 	struct iopt_gather *gather = &m->debts[op->debt].gather;

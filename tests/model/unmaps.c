@@ -368,7 +368,10 @@ static unsigned tables_go(struct model *m, const struct op *op, struct debt *deb
 	return went;
 }
 
-/* The visited leaf that begins with one of the model's and is as large; NULL: that was a larger one's. */
+/*
+ * The visited leaf that begins with one of the model's and is as large; NULL: that was a larger
+ * one's.
+ */
 static const struct iopt_item *item_of(const struct model *m, const struct leaf *leaf, unsigned *k)
 {
 	for (; *k < m->nr_items && m->items[*k].first <= leaf->first; (*k)++)
@@ -379,8 +382,8 @@ static const struct iopt_item *item_of(const struct model *m, const struct leaf 
 }
 
 /*
- * The leaves of the range go: from the model to the debt. Of those that come of a split nobody knows
- * where their entries were.
+ * The leaves of the range go: from the model to the debt. Of those that come of a split nobody
+ * knows where their entries were.
  */
 static void leaves_go(struct model *m, const struct op *op, struct debt *debt)
 {

@@ -295,7 +295,10 @@ static void stopped_early(void **state)
 				sweep_clear(0, TOP);
 			for (uint64_t k = 0; k < 8; k++)
 				walk_and_write(5 * GIB + k * 2 * MIB);
-			/* Begun three times and given up, then all; what is found early is skipped then. */
+			/*
+			 * Begun three times and given up, then all; what is found early is skipped
+			 * then.
+			 */
 			forget_reports();
 			for (unsigned k = 0; k < 3; k++) {
 				assert_in_range(iopt_sweep(device.domain, 0, TOP, IOPT_SWEEP_CLEAR,

@@ -507,7 +507,10 @@ static void budgets(void **state)
 			} while (result);
 			assert_int_equal(report.nr, 9);
 			assert_true(calls >= 8 / budget);
-			/* Behind the eighth table there is only a block, in a table that is looked into. */
+			/*
+			 * Behind the eighth table there is only a block, in a table that is looked
+			 * into.
+			 */
 			assert_true(budget >= 8 || calls > 1);
 			assert_int_equal(clear(0, 8 * GIB - 1), 0);
 			assert_int_equal(report.nr, 0);

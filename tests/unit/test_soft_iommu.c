@@ -1164,7 +1164,9 @@ static void test_run_replicas_differ(void **unused)
 	assert_int_equal(read_at(0x10000), SOFT_IOMMU_DONE);
 }
 
-/* Permissions and sizes under change: entries that lead where the run does, and those that don't. */
+/*
+ * Permissions and sizes under change: entries that lead where the run does, and those that don't.
+ */
 static void test_run_changing(void **unused)
 {
 	const uint64_t leaf = 0x12340007000 | AMD_T | AMD_NL(7);
