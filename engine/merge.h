@@ -279,11 +279,16 @@ static void merge_runs(struct merging *m, void *table, unsigned level, uint64_t 
 		return;
 	first = first > m->first ? first : m->first;
 	last = last < m->scan.last ? last : m->scan.last;
+	/* An entry that begins before the range is no part of a leaf that lies in it. */
+	if ((first | entry_mask(level)) >= last)
+		return;
+	if (first & entry_mask(level))
+		first = (first | entry_mask(level)) + 1;
 	end = table_index(last, level);
 	for (place.index = table_index(first, level); place.index <= end;) {
-		unsigned n = merge_at(m, &place, first & ~entry_mask(level), last);
+		unsigned n = merge_at(m, &place, first, last);
 
-		first = (first & ~entry_mask(level)) + ((uint64_t)n << entry_span_lg2(level));
+		first += (uint64_t)n << entry_span_lg2(level);
 		place.index += n;
 	}
 }
