@@ -39,6 +39,21 @@ static bool expect_part(const struct model *m, const struct leaf *leaf, uint64_t
 }
 
 /*
+ * Whether a leaf is a run whose entries are to become smaller leaves than an entry is, and an entry
+ * is no leaf of the domain's: the engine does not take such a run apart within its sizes.
+ */
+static bool splits_entries(const struct model *m, const struct leaf *leaf, uint64_t first,
+			   uint64_t last, unsigned lg2)
+{
+	unsigned granule = m->info->granule_lg2, index = m->info->index_lg2;
+	unsigned span = granule + (leaf->lg2 - granule) / index * index;
+
+	return leaf->lg2 > span && !(m->sizes >> span & 1) &&
+	       (lg2 < span || (leaf->first < first && (first & below(span))) ||
+		(leaf->last > last && ((last + 1) & below(span))));
+}
+
+/*
  * What a split makes of the leaves that lie in a range at least partly, in `expected`. False if
  * that is too much for a trial.
  */
@@ -51,7 +66,7 @@ static bool expect_split(const struct model *m, uint64_t first, uint64_t last, u
 		uint64_t from = leaf->first > first ? leaf->first : first;
 		uint64_t to = leaf->last < last ? leaf->last : last;
 
-		if (expected.nr + 1 >= MAX_LEAVES)
+		if (expected.nr + 1 >= MAX_LEAVES || splits_entries(m, leaf, first, last, lg2))
 			return false;
 		if (!splits(leaf, first, last, lg2)) {
 			expected.at[expected.nr++] = *leaf;
@@ -297,8 +312,6 @@ static int split_calls(struct model *m, const struct op *op, unsigned lg2, uint6
 		result = iopt_split(m->domain, first, op->last, lg2, op->flags, gather, op->aux,
 				    next);
 		CHECK(m, result != 1 || op->aux, "a split without a budget stopped early");
-		CHECK(m, result || *next > op->last || *next == 0, "a split ended at 0x%jx",
-		      (uintmax_t)*next);
 		CHECK(m, *next >= first || !*next, "a split went back to 0x%jx", (uintmax_t)*next);
 		CHECK(m, ++calls < 100000, "the split does not end");
 	} while (result == 1);

@@ -175,6 +175,24 @@ static void within_the_range(void **state)
 	}
 }
 
+/* A range that begins in the middle of an entry: the leaf that this is of stays as it is. */
+static void from_within_a_leaf(void **state)
+{
+	(void)state;
+	open_domain("amd-v1", 4, IOPT_TRACKABLE);
+	map_to(AT, 128 * MIB, PA, RW);
+	assert_int_equal(iopt_split(device.domain, AT, AT + 128 * MIB - 1, 25, 0, &gather, 0, NULL),
+			 0);
+	assert_int_equal(merge(AT + PAGE, AT + 128 * MIB - 1, ANY), 0);
+	check_leaves(AT, 32 * MIB, PA, 25);
+	check_leaves(AT + 32 * MIB, 32 * MIB, PA + 32 * MIB, 25);
+	check_leaves(AT + 64 * MIB, 64 * MIB, PA + 64 * MIB, 26);
+	assert_int_equal(merge(AT, AT + 128 * MIB - PAGE - 1, ANY), 0);
+	check_leaves(AT, 64 * MIB, PA, 26);
+	check_leaves(AT + 64 * MIB, 64 * MIB, PA + 64 * MIB, 26);
+	close_domain();
+}
+
 /* One page missing, elsewhere, or with other permissions, wherever it is: no merge across it. */
 static void across_a_stranger(void **state)
 {
@@ -641,6 +659,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(every_size_comes_back),
 		cmocka_unit_test(pages_become_the_largest),
 		cmocka_unit_test(within_the_range),
+		cmocka_unit_test(from_within_a_leaf),
 		cmocka_unit_test(across_a_stranger),
 		cmocka_unit_test(misaligned),
 		cmocka_unit_test(sizes_left_out),

@@ -411,6 +411,7 @@ static void unmap_gives_back_above(void **state)
 			open_domain(formats[i], 4, IOPT_TRACK);
 			map(512 * GIB, sizes[k]);
 			assert_int_equal(unmap_trim(512 * GIB, sizes[k], 0, NULL), 0);
+			iopt_sync(&gather);
 			assert_int_equal(tables(), 1);
 			map(512 * GIB, 2 * MIB + PAGE); /* a block and a table beside it */
 			assert_int_equal(unmap_trim(512 * GIB, 4 * MIB, 0, NULL), 0);
