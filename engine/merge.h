@@ -374,37 +374,57 @@ static int merge_run_all(struct merging *m)
 	return !m->scan.done;
 }
 
-/* Whether all of a range could be one leaf of 2^lg2 bytes: 0, or why not. */
-static int merge_one_check(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned lg2)
+/*
+ * Whether a leaf that an IOVA of a joint leads to is part of it, a leaf of 2^lg2 bytes: 0, or why
+ * not. The joint begins at first.
+ */
+static int merge_one_entry(const struct place *place, uint64_t entry, uint64_t iova, uint64_t first,
+			   struct joint *joint, unsigned lg2)
 {
+	uint64_t attr, pa;
+
+	if (F->kind(entry, place->level) != IOPT_LEAF)
+		return -IOPT_ENOENT;
+	attr = F->leaf_attrs(entry, place->level);
+	pa = entry_pa(entry, place->level, place->index) | (iova & entry_mask(place->level));
+	if (iova == first)
+		*joint = (struct joint){ pa, attr };
+	if ((joint->pa & leaf_mask(lg2)) || pa - joint->pa != iova - first ||
+	    ((attr ^ joint->attr) & ~F->leaf_hw))
+		return -IOPT_EXDEV;
+	return 0;
+}
+
+/*
+ * Whether all of a range could be one leaf of 2^lg2 bytes: 0, or why not. Leaves grow level by level,
+ * so that the domain must have the sizes in between.
+ */
+static int merge_one_check(const struct merging *m, unsigned lg2)
+{
+	struct iopt_domain *domain = m->scan.domain;
 	struct joint joint = { .attr = 0 };
+	unsigned lowest = IOPT_MAX_LEVELS;
 	struct scan scan;
 	int error = 0;
 
-	scan_start(&scan, domain, first, last);
+	scan_start(&scan, domain, m->first, m->scan.last);
 	iopt_host_read_lock();
 	while (!error && !scan.done) {
 		struct place place;
-		uint64_t entry, pa;
+		uint64_t entry;
 
 		if (!scan_table(&scan, &place, &entry)) {
 			error = -IOPT_ENOENT;
 			break;
 		}
-		if (F->kind(entry, place.level) != IOPT_LEAF) {
-			error = -IOPT_ENOENT;
-			break;
-		}
-		pa = entry_pa(entry, place.level, place.index) |
-		     (scan.next & entry_mask(place.level));
-		if (scan.next == first)
-			joint = (struct joint){ pa, F->leaf_attrs(entry, place.level) };
-		if ((joint.pa & leaf_mask(lg2)) || pa - joint.pa != scan.next - first ||
-		    ((F->leaf_attrs(entry, place.level) ^ joint.attr) & ~F->leaf_hw))
-			error = -IOPT_EXDEV;
+		error = merge_one_entry(&place, entry, scan.next, m->first, &joint, lg2);
+		lowest = place.level < lowest ? place.level : lowest;
 		scan_pass(&scan, scan.next | entry_mask(place.level));
 	}
 	iopt_host_read_unlock();
+	while (!error && ++lowest <= leaf_level(lg2))
+		if (!(m->sizes >> entry_span_lg2(lowest) & 1))
+			error = -IOPT_EOPNOTSUPP;
 	return error;
 }
 
@@ -426,7 +446,7 @@ static int merge_one(struct merging *m)
 	m->claim = false;
 	m->sizes &= leaf_mask(lg2) << 1 | 1;
 	m->budget = 0;
-	result = merge_one_check(m->scan.domain, first, last, lg2);
+	result = merge_one_check(m, lg2);
 	if (!result)
 		result = merge_run_all(m);
 	if (claim)

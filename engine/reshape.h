@@ -135,6 +135,24 @@ static unsigned reshape_leaves(const struct reshape *r, const struct shape *shap
 	return leaves;
 }
 
+/*
+ * Whether that can be done: what has to be smaller than an entry needs leaves of an entry's size for
+ * a moment, which not every domain has.
+ */
+static bool reshape_possible(const struct reshape *r, const struct shape *shape, unsigned most)
+{
+	const unsigned span_lg2 = entry_span_lg2(r->place.level);
+
+	for (unsigned i = 0; !(shape->sizes >> span_lg2 & 1) && i < r->nr;) {
+		unsigned lg2 = shape_lg2(shape, r->iova + ((uint64_t)i << span_lg2), most);
+
+		if (lg2 < span_lg2)
+			return false;
+		i += run_length(lg2, r->place.level);
+	}
+	return true;
+}
+
 /* Until here hardware may have marked any of the entries for any of the pages. */
 static void reshape_collect(const struct reshape *r)
 {

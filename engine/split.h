@@ -267,7 +267,7 @@ static int split_entry(struct splitting *s, const struct leaf *leaf, uint64_t en
 
 /*
  * The leaf at an IOVA is made of smaller ones if the shape does not allow it. Returns 0: all of it is
- * as it is to be; 1: look again; -ENOMEM.
+ * as it is to be; 1: look again; -ENOMEM; -EOPNOTSUPP.
  * Context: outside read sections; the caller owns the leaf.
  */
 static int split_leaf(struct splitting *s, uint64_t iova)
@@ -298,6 +298,9 @@ static int split_leaf(struct splitting *s, uint64_t iova)
 	r.nr = leaf.run;
 	r.iova = leaf.first;
 	r.pa = leaf.pa;
+	result = -IOPT_EOPNOTSUPP;
+	if (!reshape_possible(&r, &s->shape, leaf.size_lg2))
+		goto out;
 	reshape(&r, &s->shape, leaf.size_lg2);
 	split_owes(s, &leaf, false);
 	result = 1;

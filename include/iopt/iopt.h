@@ -477,7 +477,7 @@ struct iopt_released {
  * Return: 0, also if nothing was mapped; -EINVAL: misaligned, empty or backward range, a gather of
  * another domain, unknown flags; -ERANGE: beyond the domain's width, or beyond the sink's bitmap
  * while tracking; -ENOENT: a hole, with IOPT_UNMAP_FULL; -EOPNOTSUPP: an end of the range lies in
- * the middle of a larger leaf, and the domain has no IOPT_SPLIT; -ENOMEM: no table for a split. On
+ * the middle of a larger leaf, and the domain has no IOPT_SPLIT, or iopt_split() can't do it; -ENOMEM: no table for a split. On
  * an error nothing changed, but that leaves may have been split.
  * Context: see the head of this file. Sleeps only to split.
  */
@@ -533,7 +533,8 @@ int iopt_protect(struct iopt_domain *domain, uint64_t first, uint64_t last, unsi
  * Return: 0: done; 1: the budget was spent, go on at @next; -EINVAL: misaligned, empty or backward
  * range, a size that the domain hasn't (below the smallest leaf, for one), unknown flags, IOPT_CLAIM
  * without the callbacks, a gather of another domain; -ERANGE: beyond the domain's width;
- * -EOPNOTSUPP: the hardware forbids a live change of sizes (IOPT_CAN_RESIZE); -ENOMEM: no table:
+ * -EOPNOTSUPP: the hardware forbids a live change of sizes (IOPT_CAN_RESIZE), or a run would first
+ * have to become leaves of its entries' size, which the domain hasn't; -ENOMEM: no table:
  * what lies before @next is split, and the rest translates as before.
  * Context: see the head of this file. May sleep, calls back.
  */
@@ -556,14 +557,17 @@ int iopt_split(struct iopt_domain *domain, uint64_t first, uint64_t last, unsign
  * and together the alignment of a larger one, they become that leaf or run, the largest that fits
  * into the range. No access faults meanwhile. The larger leaf is dirty if one of its pieces was,
  * or if hardware wrote through a stale cached walk until the call's own invalidation. What does not
- * fit together stays as it is.
+ * fit together stays as it is. Leaves grow level by level: a size for which the domain hasn't those of
+ * the levels in between is not made. With a budget, what lies in two steps is found by a later round
+ * from the start.
  *
  * Return: 0: done; 1: the budget was spent, go on at @next; -EINVAL: misaligned, empty or backward
  * range, a size that the domain hasn't, unknown flags, IOPT_CLAIM without the callbacks, a gather of
  * another domain; -ERANGE: beyond the domain's width; -EOPNOTSUPP: the hardware forbids a live
  * change of sizes. With IOPT_MERGE_ONE, having changed nothing: -EINVAL: the range is not a leaf of
  * one of the domain's sizes; -ENOENT: it has a hole; -EXDEV: attributes differ, or addresses do not
- * continue each other; -EBUSY: somebody else has claimed it.
+ * continue each other; -EOPNOTSUPP: a size in between is missing; -EBUSY: somebody else has claimed
+ * it.
  * Context: see the head of this file. Calls back, never sleeps itself, never allocates.
  */
 int iopt_merge(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned leaf_lg2,

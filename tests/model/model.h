@@ -325,6 +325,8 @@ void forget_cached(struct model *m);
  * that lie in the range at least partly. False if it would be too much for a trial.
  */
 bool model_cuts(struct model *m, uint64_t first, uint64_t last, struct iopt_range *hull);
+/* Whether one of these leaves can't be split there: -EOPNOTSUPP. */
+bool model_forbids(const struct model *m, uint64_t first, uint64_t last);
 /* Whether all of the domain's leaves can be split to a size in a trial. */
 bool model_fits(struct model *m, unsigned lg2);
 /* The model's leaves become what was worked out. */

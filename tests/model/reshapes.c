@@ -40,7 +40,7 @@ static bool expect_part(const struct model *m, const struct leaf *leaf, uint64_t
 
 /*
  * Whether a leaf is a run whose entries are to become smaller leaves than an entry is, and an entry
- * is no leaf of the domain's: the engine does not take such a run apart within its sizes.
+ * is no leaf of the domain's: such a run can't be taken apart.
  */
 static bool splits_entries(const struct model *m, const struct leaf *leaf, uint64_t first,
 			   uint64_t last, unsigned lg2)
@@ -362,6 +362,16 @@ void run_split(struct model *m, const struct op *op)
 	check_statistics(m);
 }
 
+bool model_forbids(const struct model *m, uint64_t first, uint64_t last)
+{
+	unsigned i = leaves_from(&m->leaves, first), nr = leaves_in(&m->leaves, first, last);
+
+	for (; nr; nr--, i++)
+		if (splits_entries(m, &m->leaves.at[i], first, last, ~0u))
+			return true;
+	return false;
+}
+
 bool model_cuts(struct model *m, uint64_t first, uint64_t last, struct iopt_range *hull)
 {
 	unsigned i = leaves_from(&m->leaves, first), nr = leaves_in(&m->leaves, first, last);
@@ -413,7 +423,7 @@ static unsigned merge_one_may(const struct model *m, const struct op *op, unsign
 		return MAY_OK | MAY_EXDEV; /* a part of a larger one: wherever that lies */
 	if (i < m->leaves.nr && m->leaves.at[i].first == op->first &&
 	    joins(m, i, op->last, lg2, &smallest))
-		return level_reached(m, smallest, lg2) ? MAY_OK : MAY_OK | MAY_EXDEV;
+		return level_reached(m, smallest, lg2) ? MAY_OK : MAY_EOPNOTSUPP;
 	return may | MAY_EXDEV;
 }
 
@@ -550,6 +560,12 @@ void run_protect(struct model *m, const struct op *op)
 		result = iopt_protect(m->domain, op->first, op->last, op->prot, gather);
 		check_result(m, "iopt_protect", result, may);
 		check_range(m, op->first, op->last);
+		return;
+	}
+	if (cut && model_forbids(m, op->first, op->last)) {
+		result = iopt_protect(m->domain, op->first, op->last, op->prot, gather);
+		check_result(m, "iopt_protect", result, MAY_EOPNOTSUPP);
+		adopt(m, op->first, op->last);
 		return;
 	}
 	if (cut && !model_cuts(m, op->first, op->last, &hull))

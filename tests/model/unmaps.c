@@ -542,6 +542,13 @@ void run_unmap(struct model *m, const struct op *op)
 	int result;
 
 	check_range(m, op->first, op->last);
+	if (may == MAY_OK && leaves_cut(&m->leaves, op->first, op->last) &&
+	    model_forbids(m, op->first, op->last)) {
+		result = iopt_unmap(m->domain, op->first, op->last, op->flags, &debt->gather, NULL);
+		check_result(m, "iopt_unmap", result, MAY_EOPNOTSUPP);
+		model_adopt(m, op->first, op->last);
+		return;
+	}
 	if (may == MAY_OK && op->n &&
 	    (cut_takes_table(m, op->first) || cut_takes_table(m, op->last + 1))) {
 		unmap_without_memory(m, op, debt);
