@@ -38,7 +38,7 @@ static struct iopt_domain *domain_of(const char *format)
 {
 	const struct iopt_config config = {
 		.format = format,
-		.callbacks = { invalidate, top_changed },
+		.callbacks = { .invalidate = invalidate, .top_changed = top_changed },
 	};
 	struct iopt_domain *domain;
 
