@@ -90,7 +90,7 @@ static inline bool entry_is(uint64_t entry, unsigned level, enum iopt_soft soft)
 /* What a writer that holds an anchor in the table may store over: empty, or frozen in vain. */
 static inline bool entry_free(uint64_t entry, unsigned level)
 {
-	return !entry || entry_is(entry, level, IOPT_FROZEN);
+	return __builtin_expect(!entry, 1) || entry_is(entry, level, IOPT_FROZEN);
 }
 
 /* Whether a leaf counts as dirty: its mark is set while stale caches may have written it. */
