@@ -74,6 +74,11 @@ static inline void *slot_at(void *table, unsigned index)
 	return (char *)table + ((size_t)index << F->info.entry_lg2);
 }
 
+static inline const void *slot_after(const void *slot, unsigned nr)
+{
+	return (const char *)slot + ((size_t)nr << F->info.entry_lg2);
+}
+
 /* The table that an entry lies in: tables are aligned to their size. */
 static inline void *slot_table(void *slot)
 {
