@@ -187,8 +187,8 @@ static inline void write_next(void *slot, unsigned level, uint64_t entry, uint64
 
 /*
  * Leaves of an entry each, from the second one on: stores over what was just seen to be empty, two
- * at a time as long as they are. Returns the slot of one that was not, or end. Not inline: among the
- * caller's variables the loop runs out of registers (gcc 12).
+ * at a time as long as they are. Returns the slot of one that was not, or end. Not inline: among
+ * the caller's variables the loop runs out of registers (gcc 12).
  */
 static __attribute__((noinline)) void *write_others(void *slot, void *end, uint64_t attr,
 						    uint64_t pa, unsigned level, unsigned size_lg2,

@@ -111,7 +111,7 @@ static bool sweep_enters(struct sweeping *s, const struct place *place, uint64_t
 #define LINE_ENTRIES 8u
 #define WORD_ENTRIES 64u
 
-/* What any of the entries of a cache line has set; in two chains, since loads are faster than one. */
+/* What any of the entries of a cache line has set; two chains, as loads are faster than one. */
 static inline uint64_t line_any(const void *slot)
 {
 	uint64_t even, odd;
