@@ -21,10 +21,12 @@
 #define MAX_SCENARIOS  32u
 #define DEFAULT_ROUNDS 31u
 #define MAX_ROUNDS     100000u
+/* What the rows of 256 GiB and 1 TiB take, tables and memory to read beside them. */
+#define SCAN_BYTES     GIB(5)
 /* The tables of all scenarios' floors together take less than this. */
 #define POOL_BYTES     MIB(96)
 /* And those of all domains than this, also while freed ones wait for RCU. */
-#define ARENA_BYTES    GIB(1)
+#define ARENA_BYTES    GIB(4)
 
 struct bench bench;
 
@@ -127,21 +129,45 @@ static void progress(const char *what, unsigned done, unsigned of)
 		fputs("\r\033[K", stderr);
 }
 
-static void measure(struct report *report)
+/* Scenarios that are measured together, all set up before the first round. */
+static void measure(struct scenario **scenarios, unsigned nr, struct sizes_result *sizes)
 {
-	for (unsigned i = 0; i < report->nr_scenarios; i++) {
-		progress("setting up", i, report->nr_scenarios);
-		report->scenarios[i]->setup(report->scenarios[i]);
+	for (unsigned i = 0; i < nr; i++) {
+		progress("setting up", i, nr);
+		scenarios[i]->setup(scenarios[i]);
 	}
 	for (unsigned round = 0; round < bench.rounds; round++) {
 		progress("round", round, bench.rounds);
-		one_round(report->scenarios, report->nr_scenarios);
-		if (report->sizes)
-			sizes_round(report->sizes);
+		one_round(scenarios, nr);
+		if (sizes)
+			sizes_round(sizes);
 	}
-	for (unsigned i = 0; i < report->nr_scenarios; i++)
-		report->scenarios[i]->teardown(report->scenarios[i]);
+	for (unsigned i = 0; i < nr; i++)
+		scenarios[i]->teardown(scenarios[i]);
 	progress("round", bench.rounds, bench.rounds);
+}
+
+/*
+ * The large scenarios come last, by themselves: those before have the engine's tables in as little
+ * memory as the floor's, so that looking up addresses of table memory costs both the same.
+ */
+static void measure_all(struct report *report, unsigned nr_small)
+{
+	measure(report->scenarios, nr_small, report->sizes);
+	if (report->nr_scenarios > nr_small)
+		measure(report->scenarios + nr_small, report->nr_scenarios - nr_small, NULL);
+}
+
+/* Scenarios of large sweeps, where there is memory for them. Returns how many. */
+static unsigned select_large(struct scenario **chosen)
+{
+	unsigned nr = select_from(scan_scenarios, chosen);
+
+	if (!nr || memory_available() >= SCAN_BYTES)
+		return nr;
+	fputs("iopt-bench: less than 5 GiB of memory: the rows of large sweeps are left out\n",
+	      stderr);
+	return 0;
 }
 
 /* Tables of the engine in random order, as those of the floor are. */
@@ -160,18 +186,22 @@ int main(int argc, char **argv)
 	struct sizes_result sizes[NR_SIZES];
 	struct memory_result memory;
 	struct report report = { .scenarios = scenarios };
+	unsigned nr_small;
 
 	argp_err_exit_status = 2;
 	bench.rounds = DEFAULT_ROUNDS;
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 
 	report.nr_scenarios = select_from(map_scenarios, scenarios);
+	report.nr_scenarios += select_from(resize_scenarios, scenarios + report.nr_scenarios);
 	report.nr_scenarios += select_from(sweep_scenarios, scenarios + report.nr_scenarios);
 	if (cpus() > 1)
 		report.nr_scenarios +=
 			select_from(thread_scenarios, scenarios + report.nr_scenarios);
 	else
 		fputs("iopt-bench: one processor: the rows of two threads are left out\n", stderr);
+	nr_small = report.nr_scenarios;
+	report.nr_scenarios += select_large(scenarios + nr_small);
 	if (row_wanted("memory"))
 		report.memory = &memory;
 	if (row_wanted("amd-v1 sizes"))
@@ -190,7 +220,7 @@ int main(int argc, char **argv)
 		memory_measure(&memory);
 	if (report.sizes)
 		sizes_setup(sizes);
-	measure(&report);
+	measure_all(&report, nr_small);
 
 	report_print(&report);
 	if (options.json && report_json(&report, options.json)) {

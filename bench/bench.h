@@ -50,6 +50,8 @@ void *bench_alloc(size_t bytes);
 void *bench_alloc_aligned(size_t bytes);
 /* Memory in huge pages where the system gives them, touched; munmap() it. */
 void *bench_map(size_t bytes);
+/* Bytes that can be had without pushing others out; 0: not known. */
+uint64_t memory_available(void);
 void pin_to_cpu(unsigned cpu);
 unsigned cpus(void);
 /* Pushes whatever is cached out, by reading other memory. */
@@ -122,6 +124,7 @@ bool row_wanted(const char *name);
 #define KIB(n) ((uint64_t)(n) << 10)
 #define MIB(n) ((uint64_t)(n) << 20)
 #define GIB(n) ((uint64_t)(n) << 30)
+#define TIB(n) ((uint64_t)(n) << 40)
 
 #define PROT (IOPT_READ | IOPT_WRITE)
 
@@ -157,6 +160,8 @@ void space_tables(struct space *space, uint64_t first, uint64_t last, unsigned l
 
 /* The engine's tables as the floor sees them. For 4 levels of vtd-ss only. */
 struct floor engine_view(struct iopt_domain *domain);
+/* The level-0 table of an IOVA. */
+const uint64_t *view_table(const struct floor *f, uint64_t iova);
 
 /* Calls of the engine that must not fail. */
 void engine_map(struct space *space, uint64_t first, uint64_t bytes, uint64_t pa);
@@ -187,9 +192,11 @@ struct limits {
 
 void limits_measure(struct limits *limits);
 
-/* map.c, sweep.c, threads.c: scenarios, ended by one without rows. */
+/* map.c, resize.c, sweep.c, scan.c, threads.c: scenarios, ended by one without rows. */
 extern struct scenario map_scenarios[];
+extern struct scenario resize_scenarios[];
 extern struct scenario sweep_scenarios[];
+extern struct scenario scan_scenarios[];
 extern struct scenario thread_scenarios[];
 
 /*

@@ -157,3 +157,57 @@ unsigned long floor_sweep(const struct floor *f, uint64_t iova, unsigned long ta
 	}
 	return dirty;
 }
+
+bool floor_continues(const struct floor *f, uint64_t iova)
+{
+	const uint64_t *t = slot_4k(f, iova);
+	uint64_t first = load(&t[0]), other = 0;
+
+	for (unsigned int i = 1; i < FLOOR_ENTRIES; i++)
+		other |= load(&t[i]) ^ (first + ((uint64_t)i << 12));
+	return (first & FLOOR_RW) && !other;
+}
+
+bool floor_in_use(const struct floor *f, uint64_t iova)
+{
+	const uint64_t *t = slot_4k(f, iova);
+	unsigned int i = 0;
+
+	while (i < FLOOR_ENTRIES && !load(&t[i]))
+		i++;
+	return i < FLOOR_ENTRIES;
+}
+
+/* Words of a cache line. */
+#define LINE 8
+
+uint64_t floor_read(const uint64_t *memory, unsigned long bytes)
+{
+	uint64_t any = 0;
+
+	for (unsigned long i = 0; i < bytes / sizeof(*memory); i += LINE)
+		any |= load(&memory[i]);
+	return any;
+}
+
+/* Eight lines at a time: fetches that are not mixed with loads finish sooner. */
+static inline uint64_t read_word(const uint64_t *page, const uint64_t *ahead, unsigned int i)
+{
+	uint64_t any = 0;
+
+	for (unsigned int j = i; j < i + 8 * LINE; j += LINE)
+		__builtin_prefetch(&ahead[j]);
+	for (unsigned int j = i; j < i + 8 * LINE; j += LINE)
+		any |= load(&page[j]);
+	return any;
+}
+
+uint64_t floor_read_pages(const void *const *pages, unsigned long nr)
+{
+	uint64_t any = 0;
+
+	for (; nr; nr--, pages++)
+		for (unsigned int i = 0; i < FLOOR_ENTRIES; i += 8 * LINE)
+			any |= read_word(pages[0], pages[FLOOR_AHEAD], i);
+	return any;
+}

@@ -77,4 +77,20 @@ uint64_t floor_translate(const struct floor *f, uint64_t iova);
 unsigned long floor_sweep(const struct floor *f, uint64_t iova, unsigned long tables,
 			  uint64_t *bitmap);
 
+/* Whether the level-0 table of iova holds 512 leaves that continue each other. */
+bool floor_continues(const struct floor *f, uint64_t iova);
+/* Whether it holds anything: looks at its entries up to the first that is in use. */
+bool floor_in_use(const struct floor *f, uint64_t iova);
+
+/* Pages that floor_read_pages() is ahead of what it reads. */
+#define FLOOR_AHEAD 4u
+
+/*
+ * What one core reads of memory, one load a cache line: in sequence; or page by page in the order
+ * of a list, which holds FLOOR_AHEAD pages more than are read, since each is fetched that long
+ * before. Both return something that depends on all of it.
+ */
+uint64_t floor_read(const uint64_t *memory, unsigned long bytes);
+uint64_t floor_read_pages(const void *const *pages, unsigned long nr);
+
 #endif

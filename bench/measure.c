@@ -215,6 +215,20 @@ void pin_to_cpu(unsigned cpu)
 	sched_setaffinity(0, sizeof(one), &one);
 }
 
+uint64_t memory_available(void)
+{
+	FILE *file = fopen("/proc/meminfo", "r");
+	unsigned long long kib = 0;
+	char line[128];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return KIB(kib);
+}
+
 #define EVICT_BYTES MIB(64)
 
 void evict_caches(void)

@@ -87,6 +87,12 @@ static void print_value(double value)
 	printf(" %9.*f", value < 10 ? 3 : value < 100 ? 2 : value < 1000 ? 1 : 0, value);
 }
 
+/* Two figures behind the point, or as many as a small one needs. */
+static void print_ratio(double value)
+{
+	printf(" %6.*f", value < 0.1 ? 4 : 2, value);
+}
+
 static void print_row(const struct row *row)
 {
 	if (!row_wanted(row->name))
@@ -96,7 +102,9 @@ static void print_row(const struct row *row)
 		print_value(row_median(row, side));
 		print_value(row_best(row, side));
 	}
-	printf("  %6.2f %6.2f", ratio(row, row_median), ratio(row, row_best));
+	putchar(' ');
+	print_ratio(ratio(row, row_median));
+	print_ratio(ratio(row, row_best));
 	if (row->target > 0)
 		printf("  %s%-5g %-8s", row->higher ? ">=" : "<=", row->target,
 		       verdict_text(row_verdict(row)));

@@ -146,6 +146,13 @@ static uint64_t *walk(const struct floor *f, uint64_t iova, uint64_t *entries[LE
 	return table;
 }
 
+const uint64_t *view_table(const struct floor *f, uint64_t iova)
+{
+	uint64_t *entries[LEVELS];
+
+	return walk(f, iova, entries);
+}
+
 static void access_tables(uint64_t *entries[LEVELS])
 {
 	for (unsigned l = 1; l < LEVELS; l++)

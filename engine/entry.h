@@ -74,6 +74,11 @@ static inline void *slot_at(void *table, unsigned index)
 	return (char *)table + ((size_t)index << F->info.entry_lg2);
 }
 
+static inline const void *slot_after(const void *slot, unsigned nr)
+{
+	return (const char *)slot + ((size_t)nr << F->info.entry_lg2);
+}
+
 /* The table that an entry lies in: tables are aligned to their size. */
 static inline void *slot_table(void *slot)
 {
@@ -90,7 +95,7 @@ static inline bool entry_is(uint64_t entry, unsigned level, enum iopt_soft soft)
 /* What a writer that holds an anchor in the table may store over: empty, or frozen in vain. */
 static inline bool entry_free(uint64_t entry, unsigned level)
 {
-	return !entry || entry_is(entry, level, IOPT_FROZEN);
+	return __builtin_expect(!entry, 1) || entry_is(entry, level, IOPT_FROZEN);
 }
 
 /* Whether a leaf counts as dirty: its mark is set while stale caches may have written it. */

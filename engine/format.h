@@ -62,6 +62,8 @@ enum iopt_soft { IOPT_DEAD, IOPT_FROZEN, IOPT_RETIRING };
  * that are reserved in present entries, and off the dirty and accessed bits.
  *
  * @kind:        what an entry is. @level matters where a bit's meaning depends on it (page size).
+ *               Where @table_a is not 0, a leaf is one by bits that are set: ORed with any other
+ *               entries of its level it still is (sweeps look at many at once).
  * @soft:        which software value an entry of kind IOPT_SOFT is.
  * @frozen:      the software value with a generation, of IOPT_GENERATION_BITS bits.
  * @frozen_generation: which one.

@@ -170,7 +170,7 @@ static inline unsigned writing_index(const struct writing *w, const void *slot)
  * An entry after the first, which was just seen to be free. The roll-back of a trim may empty it
  * meanwhile.
  */
-static inline void write_next(const struct writing *w, void *slot, uint64_t entry)
+static inline void write_next(void *slot, unsigned level, uint64_t entry, uint64_t iova)
 {
 	uint64_t found;
 
@@ -179,30 +179,49 @@ static inline void write_next(const struct writing *w, void *slot, uint64_t entr
 		return;
 	}
 	found = entry_load(slot);
-	while (entry_free(found, w->level) && !entry_cas(slot, &found, entry))
+	while (entry_free(found, level) && !entry_cas(slot, &found, entry))
 		;
-	if (!entry_free(found, w->level))
-		iopt_host_breach("two operations write one range: map found its entry taken",
-				 w->iova + ((uint64_t)writing_index(w, slot)
-					    << entry_span_lg2(w->level)));
+	if (!entry_free(found, level))
+		iopt_host_breach("two operations write one range: map found its entry taken", iova);
 }
 
-/* Leaves of an entry each: stores over what was just seen to be empty. Returns how many. */
+/*
+ * Leaves of an entry each, from the second one on: stores over what was just seen to be empty, two
+ * at a time as long as they are. Returns the slot of one that was not, or end. Not inline: among
+ * the caller's variables the loop runs out of registers (gcc 12).
+ */
+static __attribute__((noinline)) void *write_others(void *slot, void *end, uint64_t attr,
+						    uint64_t pa, unsigned level, unsigned size_lg2,
+						    uint64_t iova)
+{
+	const uint64_t size = 1ull << size_lg2;
+
+	while (slot != end && slot_at(slot, 1) != end &&
+	       !(entry_load(slot) | entry_load(slot_at(slot, 1)))) {
+		write_next(slot, level, F->leaf(attr, pa, level, size_lg2, 0), iova);
+		write_next(slot_at(slot, 1), level, F->leaf(attr, pa + size, level, size_lg2, 0),
+			   iova + size);
+		slot = slot_at(slot, 2);
+		pa += 2 * size;
+		iova += 2 * size;
+	}
+	for (; slot != end && entry_free(entry_load(slot), level); slot = slot_at(slot, 1)) {
+		write_next(slot, level, F->leaf(attr, pa, level, size_lg2, 0), iova);
+		pa += size;
+		iova += size;
+	}
+	return slot;
+}
+
+/* Leaves of an entry each. Returns how many. */
 static inline unsigned write_singles(struct writing *w)
 {
-	const unsigned level = w->level, size_lg2 = w->size_lg2;
-	const uint64_t attr = w->attr, size = 1ull << size_lg2;
-	void *slot = w->slot, *end = slot_at(slot, w->nr);
-	uint64_t pa = w->pa;
+	const uint64_t size = 1ull << w->size_lg2;
+	void *slot = w->slot;
 
-	if (write_first(w, F->leaf(attr, pa, level, size_lg2, 0))) {
-		for (slot = slot_at(slot, 1); slot != end; slot = slot_at(slot, 1)) {
-			pa += size;
-			if (!entry_free(entry_load(slot), level))
-				break;
-			write_next(w, slot, F->leaf(attr, pa, level, size_lg2, 0));
-		}
-	}
+	if (write_first(w, F->leaf(w->attr, w->pa, w->level, w->size_lg2, 0)))
+		slot = write_others(slot_at(slot, 1), slot_at(slot, w->nr), w->attr, w->pa + size,
+				    w->level, w->size_lg2, w->iova + size);
 	w->conflict = writing_index(w, slot);
 	return w->conflict;
 }
@@ -230,16 +249,17 @@ static inline unsigned entries_empty(void *start, unsigned nr, unsigned level)
 static inline bool write_run(struct writing *w, unsigned i, unsigned run, uint64_t pa)
 {
 	const unsigned level = w->level, size_lg2 = w->size_lg2;
-	const uint64_t attr = w->attr;
+	const uint64_t attr = w->attr, iova = w->iova + ((uint64_t)i << entry_span_lg2(level));
 	void *slot = slot_at(w->slot, i);
 
 	if (i)
-		write_next(w, slot, F->leaf(attr, pa, level, size_lg2, 0));
+		write_next(slot, level, F->leaf(attr, pa, level, size_lg2, 0), iova);
 	else if (!write_first(w, F->leaf(attr, pa, level, size_lg2, 0)))
 		return false;
 	for (unsigned k = 1; k < run; k++) {
 		slot = slot_at(slot, 1);
-		write_next(w, slot, F->leaf(attr, pa, level, size_lg2, k));
+		write_next(slot, level, F->leaf(attr, pa, level, size_lg2, k),
+			   iova + ((uint64_t)k << entry_span_lg2(level)));
 	}
 	return true;
 }

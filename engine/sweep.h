@@ -106,24 +106,156 @@ static bool sweep_enters(struct sweeping *s, const struct place *place, uint64_t
 	return true;
 }
 
+/* ---- which tables, and fetching them ahead -------------------------------------------------- */
+
+#define LINE_ENTRIES 8u
+#define WORD_ENTRIES 64u
+
+/* What any of the entries of a cache line has set; two chains, as loads are faster than one. */
+static inline uint64_t line_any(const void *slot)
+{
+	uint64_t even, odd;
+
+	even = entry_load(slot) | entry_load(slot_after(slot, 2)) |
+	       entry_load(slot_after(slot, 4)) | entry_load(slot_after(slot, 6));
+	odd = entry_load(slot_after(slot, 1)) | entry_load(slot_after(slot, 3)) |
+	      entry_load(slot_after(slot, 5)) | entry_load(slot_after(slot, 7));
+	return even | odd;
+}
+
+/*
+ * Whether a sweep that skips has nothing to do at an entry: no leaf, and no table that a device
+ * touched. Of entries that are ORed: at none of them (iopt_format::kind).
+ */
+static inline bool untouched(uint64_t entry, unsigned level)
+{
+	return F->kind(entry, level) != IOPT_LEAF && !(entry & (F->table_a | F->table_touched));
+}
+
+/* The first entry from index on, before end, at which it has. */
+static inline unsigned entry_touched(const void *table, unsigned level, unsigned index,
+				     unsigned end)
+{
+	while (index < end) {
+		const void *slot = slot_after(table, index);
+
+		if (index % LINE_ENTRIES == 0 && end - index >= LINE_ENTRIES &&
+		    untouched(line_any(slot), level)) {
+			index += LINE_ENTRIES;
+			continue;
+		}
+		if (!untouched(entry_load(slot), level))
+			break;
+		index++;
+	}
+	return index;
+}
+
+/* Behind the last entry of a table that the sweep gets to; the place is of scan.next. */
+static inline unsigned sweep_end(const struct sweeping *s, const struct place *place)
+{
+	uint64_t left_1 = (s->scan.last - s->scan.next) >> entry_span_lg2(place->level);
+	unsigned room = table_entries() - place->index;
+
+	return place->index + (left_1 < room ? (unsigned)left_1 + 1 : room);
+}
+
+/*
+ * Tables lie anywhere, and hardware that fetches memory ahead stops at the end of each: a scan that
+ * leaves it at that waits for the first lines of every table. So it asks for the lines of the table
+ * that is its fourth next while it looks at one, eight lines with every 64 entries.
+ */
+#define TABLES_AHEAD 4u
+
+/* Of a table, what lies where in another one 64 entries from a number on do. */
+static inline void word_fetch(const void *table, unsigned index)
+{
+	const void *slot = slot_after(table, index & ~(WORD_ENTRIES - 1));
+
+	for (unsigned i = 0; i < WORD_ENTRIES; i += LINE_ENTRIES)
+		__builtin_prefetch(slot_after(slot, i));
+}
+
+static inline void table_fetch(const void *table)
+{
+	for (unsigned i = 0; i < table_entries(); i += WORD_ENTRIES)
+		word_fetch(table, i);
+}
+
+/**
+ * struct ahead - which tables below one are asked for already
+ * @index: entries before this one were looked at
+ * @end:   behind the last one that the sweep gets to
+ */
+struct ahead {
+	unsigned index;
+	unsigned end;
+};
+
+/* The next table that will be looked into, as it seems now; NULL: none. */
+static const void *ahead_next(const struct sweeping *s, const struct place *place,
+			      struct ahead *ahead)
+{
+	while (ahead->index < ahead->end) {
+		uint64_t entry;
+
+		if (s->skips) {
+			ahead->index =
+				entry_touched(place->table, place->level, ahead->index, ahead->end);
+			if (ahead->index == ahead->end)
+				break;
+		}
+		entry = entry_load_table(slot_after(place->table, ahead->index++));
+		if (F->kind(entry, place->level) == IOPT_TABLE)
+			return iopt_host_va(F->table_pa(entry));
+	}
+	return NULL;
+}
+
+/* From the entry that comes next on. The first tables are asked for at once. */
+static void ahead_start(const struct sweeping *s, const struct place *place, struct ahead *ahead)
+{
+	/* Tables of less than a few lines are not worth it. */
+	bool worth = place->level > 0 && table_entries() >= WORD_ENTRIES;
+	const void *tables[TABLES_AHEAD];
+	unsigned nr;
+
+	ahead->index = place->index;
+	ahead->end = worth ? sweep_end(s, place) : place->index;
+	/* One line of each first: then their addresses are translated at the same time. */
+	for (nr = 0; nr < TABLES_AHEAD; nr++) {
+		tables[nr] = ahead_next(s, place, ahead);
+		if (!tables[nr])
+			break;
+		__builtin_prefetch(tables[nr]);
+	}
+	for (unsigned i = 0; i < nr; i++)
+		table_fetch(tables[i]);
+}
+
 /* ---- leaves -------------------------------------------------------------------------------- */
 
-/* Dirty bits of up to 64 entries of level 0, from a slot on. */
-static inline uint64_t dirty_mask(const void *slot, unsigned n)
+/* Dirty bits of a few entries of level 0. */
+static inline uint64_t dirty_bits(const void *slot, unsigned n)
 {
 	const unsigned shift = bits_low(F->dirty_and);
-	uint64_t any = 0, mask = 0;
+	uint64_t bits = 0;
 
 	for (unsigned i = 0; i < n; i++)
-		any |= entry_load((const char *)slot + ((size_t)i << F->info.entry_lg2));
-	if (!(any & F->dirty_and))
-		return 0;
-	for (unsigned i = 0; i < n; i++)
-		mask |= (entry_load((const char *)slot + ((size_t)i << F->info.entry_lg2)) >>
-				 shift &
-			 1)
-			<< i;
-	return mask;
+		bits |= (entry_load(slot_after(slot, i)) >> shift & 1) << i;
+	return bits;
+}
+
+/* Dirty bits of up to 64 entries of level 0, from a slot on: most cache lines hold none. */
+static inline uint64_t dirty_mask(const void *slot, unsigned n)
+{
+	uint64_t mask = 0;
+	unsigned i;
+
+	for (i = 0; i + LINE_ENTRIES <= n; i += LINE_ENTRIES)
+		if (line_any(slot_after(slot, i)) & F->dirty_and)
+			mask |= dirty_bits(slot_after(slot, i), LINE_ENTRIES) << i;
+	return i < n ? mask | dirty_bits(slot_after(slot, i), n - i) << i : mask;
 }
 
 static inline void clear_mask(struct sweeping *s, void *slot, uint64_t mask, uint64_t iova)
@@ -142,7 +274,7 @@ static inline void clear_mask(struct sweeping *s, void *slot, uint64_t mask, uin
  * partly in the range are left to sweep_leaf(); none of these is ever pending, since nothing smaller
  * is made of it.
  */
-static void sweep_words(struct sweeping *s, struct place *place)
+static void sweep_words(struct sweeping *s, struct place *place, const void *ahead)
 {
 	while (!s->scan.done && place->index < table_entries()) {
 		uint64_t left_1 = (s->scan.last - s->scan.next) >> F->info.granule_lg2;
@@ -153,6 +285,8 @@ static void sweep_words(struct sweeping *s, struct place *place)
 			n = 64;
 		if (left_1 < n - 1)
 			n = (unsigned)left_1 + 1;
+		if (ahead)
+			word_fetch(ahead, place->index);
 		mask = dirty_mask(place_slot(place), n);
 		if (mask) {
 			mask = sink_mask(s->sink, s->scan.next, F->info.granule_lg2, mask,
@@ -250,38 +384,71 @@ static void sweep_entry(struct sweeping *s, struct place *place, uint64_t entry)
 	scan_pass(&s->scan, last);
 }
 
-static void sweep_table(struct sweeping *s, struct place place);
+static void sweep_table(struct sweeping *s, struct place place, const void *ahead);
 
-/* The table that an entry leads to. It counts when all of it was looked at. */
-static void sweep_below(struct sweeping *s, struct place place, uint64_t entry)
+/*
+ * The table that an entry leads to, asking for another one meanwhile. It counts when all of it was
+ * looked at.
+ */
+static void sweep_below(struct sweeping *s, struct place place, uint64_t entry, const void *ahead)
 {
 	if (!sweep_goes_on(s))
 		return;
 	place_down(&place, entry, s->scan.next);
-	sweep_table(s, place);
+	sweep_table(s, place, ahead);
 	if (s->stop || s->error)
 		return;
 	s->section -= s->section > 0;
 	s->scan.tables++;
 }
 
-/* From scan.next on, what a table translates; with s->stop or s->error not to its end. */
-static void sweep_table(struct sweeping *s, struct place place)
+/*
+ * Whether the sweep goes on in a table, at place then. What no device touched is passed over; not
+ * the entry that a sweep came back to by address, which comes first: what was decided there stands.
+ */
+static inline bool sweep_next(struct sweeping *s, struct place *place)
 {
+	unsigned n;
+
+	if (s->stop || s->error || s->scan.done || ++place->index == table_entries() ||
+	    table_index(s->scan.next, place->level) != place->index)
+		return false;
+	if (!s->skips || place->level == 0)
+		return true;
+	n = entry_touched(place->table, place->level, place->index, sweep_end(s, place)) -
+	    place->index;
+	if (!n)
+		return true;
+	scan_pass(&s->scan, (s->scan.next | entry_mask(place->level)) +
+				    ((uint64_t)(n - 1) << entry_span_lg2(place->level)));
+	place->index += n;
+	return !s->scan.done && place->index < table_entries() &&
+	       table_index(s->scan.next, place->level) == place->index;
+}
+
+/* From scan.next on, what a table translates; with s->stop or s->error not to its end. */
+static void sweep_table(struct sweeping *s, struct place place, const void *ahead)
+{
+	struct ahead below;
+
 	if (place.level == 0 && sweeps_words(s)) {
-		sweep_words(s, &place);
+		sweep_words(s, &place, ahead);
 		return;
 	}
+	if (ahead)
+		__builtin_prefetch(ahead);
+	ahead_start(s, &place, &below);
+	if (ahead)
+		table_fetch(ahead);
 	do {
 		uint64_t entry = entry_load_table(place_slot(&place));
 
 		if (place.level > 0 && F->kind(entry, place.level) == IOPT_TABLE &&
 		    sweep_enters(s, &place, entry))
-			sweep_below(s, place, entry);
+			sweep_below(s, place, entry, ahead_next(s, &place, &below));
 		else
 			sweep_entry(s, &place, entry);
-	} while (!s->stop && !s->error && !s->scan.done && ++place.index < table_entries() &&
-		 table_index(s->scan.next, place.level) == place.index);
+	} while (sweep_next(s, &place));
 }
 
 static int sweep_check(const struct iopt_domain *domain, uint64_t first, uint64_t last,
@@ -318,7 +485,7 @@ static int sweep_run(struct sweeping *s)
 		top = __atomic_load_n(&s->scan.domain->top, __ATOMIC_ACQUIRE);
 		if (top_covers(top, s->scan.next)) {
 			place_top(&place, top, s->scan.next);
-			sweep_table(s, place);
+			sweep_table(s, place, NULL);
 		} else {
 			s->scan.done = true;
 		}

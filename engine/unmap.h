@@ -254,8 +254,8 @@ static unsigned clear_leaves_exactly(struct unmapping *u, struct place *place, u
  *
  * Returns how many entries were passed.
  */
-static inline unsigned unmap_leaves(struct unmapping *u, struct place *place, unsigned end,
-				    uint64_t iova)
+static inline __attribute__((always_inline)) unsigned
+unmap_leaves(struct unmapping *u, struct place *place, unsigned end, uint64_t iova)
 {
 	unsigned start = place->index, span_lg2 = entry_span_lg2(place->level);
 	unsigned cleared = 0, passed;
@@ -363,10 +363,12 @@ static inline int unmap_range(struct unmapping *u)
 	entry = place_find(top, first, stop, &place);
 	if (place.level > 0) {
 		/* A range that is one table cuts nothing. */
-		bool table = F->kind(entry, place.level) == IOPT_TABLE &&
-			     is_entry(first, last, 0, place.level);
-
-		if (!table && range_cuts(top, first, last, &cut))
+		if (F->kind(entry, place.level) == IOPT_TABLE &&
+		    is_entry(first, last, 0, place.level)) {
+			unmap_below(u, &place, entry, first, last);
+			return 0;
+		}
+		if (range_cuts(top, first, last, &cut))
 			return -IOPT_EOPNOTSUPP;
 		unmap_table(u, &place, first, last);
 	} else {

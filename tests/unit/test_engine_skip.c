@@ -364,6 +364,46 @@ static void partly_swept_block(void **state)
 	}
 }
 
+/*
+ * Tables that no device touched are passed over many at a time: whatever lies between them is not.
+ * Blocks stand at both ends of a cache line of entries and inside one, a table that was touched in
+ * every place once.
+ */
+static void between_untouched(void **state)
+{
+	static const unsigned blocks[] = { 1, 7, 8, 20, 31 };
+	uint64_t start = 4 * GIB, end = start + 32 * 2 * MIB;
+
+	(void)state;
+	for (size_t i = 0; i < NR_MARKS; i++) {
+		open_skipping(i, SKIPS);
+		for (unsigned k = 0, b = 0; k < 32; k++) {
+			if (b < sizeof(blocks) / sizeof(blocks[0]) && k == blocks[b])
+				map(start + blocks[b++] * 2 * MIB, 2 * MIB);
+			else
+				map_pages(start + k * 2 * MIB, 2);
+		}
+		sweep_clear(0, TOP);
+		sweep_clear(0, TOP);
+		for (unsigned k = 0; k < 32; k++) {
+			walk_and_write(start + k * 2 * MIB);
+			/* A block that is dirty and not accessed: a merge may have made it. */
+			if (leaf_lg2_at(start + k * 2 * MIB) == 21)
+				*entry_at(start + k * 2 * MIB, 1) &= ~marks->accessed;
+			sweep_clear(0, TOP);
+			assert_int_equal(report.nr, 1);
+			assert_int_equal(reported(start + k * 2 * MIB), 1);
+			/* Once more, into a range that begins and ends inside a line. */
+			walk_and_write(start + k * 2 * MIB);
+			sweep_clear(start + k % 8 * 2 * MIB, end - MIB);
+			assert_int_equal(reported(start + k * 2 * MIB), 1);
+			sweep_clear(0, TOP);
+			sweep_clear(0, TOP);
+		}
+		close_domain();
+	}
+}
+
 /* ---- what is owed, and who pays ------------------------------------------------------------ */
 
 static void owed_though_clean(void **state)
@@ -513,6 +553,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(stopped_early),
 		cmocka_unit_test(in_steps),
 		cmocka_unit_test(partly_swept_block),
+		cmocka_unit_test(between_untouched),
 		cmocka_unit_test(owed_though_clean),
 		cmocka_unit_test(successor_pays),
 		cmocka_unit_test(synced_is_paid),

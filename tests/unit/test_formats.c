@@ -338,6 +338,30 @@ static void touched_is_free_in_tables(void **state)
 }
 
 /* A leaf with every state that hardware and the engine may give it makes others of any size. */
+/* Where sweeps skip, entries are looked at together: a leaf shows whatever it is ORed with. */
+static void check_ored(const struct iopt_format *f, uint64_t entry, unsigned level, unsigned lg2,
+		       uint64_t pa, unsigned prot, uint32_t flags)
+{
+	const uint64_t others[] = { f->table(0xfffff000, level ? level : 1), f->soft_dead,
+				    f->frozen(~0u >> (32 - IOPT_GENERATION_BITS)),
+				    f->retiring(0xfffff000), 0 };
+
+	for (size_t i = 0; level && i < sizeof(others) / sizeof(others[0]); i++)
+		assert_int_equal(f->kind(entry | others[i], level), IOPT_LEAF);
+	(void)lg2;
+	(void)pa;
+	(void)prot;
+	(void)flags;
+}
+
+static void leaves_show_in_a_line(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_FORMATS; i++)
+		if (formats[i]->table_a)
+			for_each_leaf(formats[i], check_ored);
+}
+
 static void check_attrs(const struct iopt_format *f, uint64_t entry, unsigned level, unsigned lg2,
 			uint64_t pa, unsigned prot, uint32_t flags)
 {
@@ -430,6 +454,7 @@ int main(void)
 		cmocka_unit_test(software_values_come_back),
 		cmocka_unit_test(pending_is_free_in_leaves),
 		cmocka_unit_test(touched_is_free_in_tables),
+		cmocka_unit_test(leaves_show_in_a_line),
 		cmocka_unit_test(leaves_make_other_sizes),
 		cmocka_unit_test(dirtied_is_dirty),
 		cmocka_unit_test(descriptions_fit),
