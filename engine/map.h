@@ -408,8 +408,8 @@ static enum step replace_table(struct mapping *m, struct piece *piece, const str
 }
 
 /*
- * A value of the engine's own lies where the piece goes on: trim has decided about the table that it
- * lies in, or that hung there. Whatever was left to do, look again from the top.
+ * A value of the engine's own lies where the piece goes on: trim has decided about the table that
+ * it lies in, or that hung there. Whatever was left to do, look again from the top.
  */
 static enum step resolve_soft(struct mapping *m, const struct place *place, uint64_t entry)
 {

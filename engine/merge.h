@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Merge: leaves that continue each other become one larger leaf while hardware uses them. Part of an
- * instance (instance.c). Within a table they become a run where they stand (reshape.h); a table full
- * of them becomes a block.
+ * Merge: leaves that continue each other become one larger leaf while hardware uses them. Part of
+ * an instance (instance.c). Within a table they become a run where they stand (reshape.h); a table
+ * full of them becomes a block.
  *
  * The caller owns the leaves, or claims them. The block says the same as the table, so that no
  * device faults: it takes the table's place in one compare-and-exchange and is pending from then
@@ -169,9 +169,9 @@ static void promote_all(struct merging *m, const struct place *parent, struct pr
 }
 
 /*
- * The block takes the table's place, unless another operation took it meanwhile. Where dirty bits are
- * kept its own comes with what is collected; elsewhere it stays set from the start: a walker that
- * does not snoop would fault where it had to set it.
+ * The block takes the table's place, unless another operation took it meanwhile. Where dirty bits
+ * are kept its own comes with what is collected; elsewhere it stays set from the start: a walker
+ * that does not snoop would fault where it had to set it.
  */
 static bool promote_switch(const struct iopt_domain *domain, const struct place *place,
 			   uint64_t entry, const struct joint *joint)
@@ -331,8 +331,8 @@ static void merge_table(struct merging *m, const struct place *place, uint64_t e
 }
 
 /*
- * From scan.next on, what a table translates, bottom up; with m->stop not to its end. All that became
- * pending here is finished before this returns, in the same read section.
+ * From scan.next on, what a table translates, bottom up; with m->stop not to its end. All that
+ * became pending here is finished before this returns, in the same read section.
  */
 static void merge_below(struct merging *m, struct place place)
 {
@@ -396,8 +396,8 @@ static int merge_one_entry(const struct place *place, uint64_t entry, uint64_t i
 }
 
 /*
- * Whether all of a range could be one leaf of 2^lg2 bytes: 0, or why not. Leaves grow level by level,
- * so that the domain must have the sizes in between.
+ * Whether all of a range could be one leaf of 2^lg2 bytes: 0, or why not. Leaves grow level by
+ * level, so that the domain must have the sizes in between.
  */
 static int merge_one_check(const struct merging *m, unsigned lg2)
 {

@@ -2,9 +2,10 @@
 /*
  * Protect: other permissions for a live range. Part of an instance (instance.c).
  *
- * The caller owns the range. Each entry is changed where it stands, by compare-and-exchange over what
- * hardware marks in it meanwhile, so that no accessed or dirty bit is lost and no access faults that
- * both permissions allow. Entries of a run differ for a moment; hardware may go by any of them.
+ * The caller owns the range. Each entry is changed where it stands, by compare-and-exchange over
+ * what hardware marks in it meanwhile, so that no accessed or dirty bit is lost and no access
+ * faults that both permissions allow. Entries of a run differ for a moment; hardware may go by any
+ * of them.
  */
 #ifndef ENGINE_PROTECT_H
 #define ENGINE_PROTECT_H

@@ -136,8 +136,8 @@ static unsigned reshape_leaves(const struct reshape *r, const struct shape *shap
 }
 
 /*
- * Whether that can be done: what has to be smaller than an entry needs leaves of an entry's size for
- * a moment, which not every domain has.
+ * Whether that can be done: what has to be smaller than an entry needs leaves of an entry's size
+ * for a moment, which not every domain has.
  */
 static bool reshape_possible(const struct reshape *r, const struct shape *shape, unsigned most)
 {

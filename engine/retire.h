@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Tables that trim takes (rules 4 and 5), as far as writers have a part in it: a writer that meets a
- * frozen entry wins it, one that meets a table that is closed, or a retiring entry, does what is
+ * Tables that trim takes (rules 4 and 5), as far as writers have a part in it: a writer that meets
+ * a frozen entry wins it, one that meets a table that is closed, or a retiring entry, does what is
  * left to do. Part of an instance (instance.c); trim itself is in trim.h.
  *
  * A table's descriptor holds one word, freeze: a generation and a phase.
@@ -11,9 +11,9 @@
  *              v
  *           aborted(g) -> open         by trim, or by a writer that met frozen(g); trim rolls back
  *
- * The generation grows by one with each try and never wraps: a table that used all of them up is not
- * tried again. So a frozen value names one try, and a writer that was stopped between reading it
- * and taking it is not mistaken for one of today.
+ * The generation grows by one with each try and never wraps: a table that used all of them up is
+ * not tried again. So a frozen value names one try, and a writer that was stopped between reading
+ * it and taking it is not mistaken for one of today.
  *
  * Context of everything here: in a read section, which holds from loading an entry until the last
  * step about it, so that no table's address comes back meanwhile.
@@ -77,8 +77,8 @@ static inline bool entry_anchor(void *slot, unsigned level, uint64_t entry, bool
 
 /*
  * The last steps about an entry that is retiring, by whoever meets it: no cache leads to the table
- * any more once it is empty. A walker that does not snoop sees the entry before it is told to forget
- * the old one, whoever wrote it.
+ * any more once it is empty. A walker that does not snoop sees the entry before it is told to
+ * forget the old one, whoever wrote it.
  */
 static void retire_finish(struct iopt_domain *domain, const struct place *place, uint64_t retiring,
 			  uint64_t iova)

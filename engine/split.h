@@ -3,12 +3,12 @@
  * Split: leaves become smaller while hardware uses them. Part of an instance (instance.c). Runs are
  * taken apart where they stand (reshape.h); a single entry becomes a table.
  *
- * The caller owns all of each leaf. What hangs below the entry is built where nobody sees it, out of
- * read sections since it takes memory, and becomes visible by one compare-and-exchange of the entry
- * as it is then: a dirty bit that hardware set meanwhile is in every piece before. The new tables
- * say the same as the leaf, so that a device may use the one or the other; stale translations of
- * the leaf are the gather's. They are dropped by an invalidation of any piece, which for that gives
- * no leaf-only hint where dirty bits are cleared.
+ * The caller owns all of each leaf. What hangs below the entry is built where nobody sees it, out
+ * of read sections since it takes memory, and becomes visible by one compare-and-exchange of the
+ * entry as it is then: a dirty bit that hardware set meanwhile is in every piece before. The new
+ * tables say the same as the leaf, so that a device may use the one or the other; stale
+ * translations of the leaf are the gather's. They are dropped by an invalidation of any piece,
+ * which for that gives no leaf-only hint where dirty bits are cleared.
  */
 #ifndef ENGINE_SPLIT_H
 #define ENGINE_SPLIT_H
@@ -266,8 +266,8 @@ static int split_entry(struct splitting *s, const struct leaf *leaf, uint64_t en
 }
 
 /*
- * The leaf at an IOVA is made of smaller ones if the shape does not allow it. Returns 0: all of it is
- * as it is to be; 1: look again; -ENOMEM; -EOPNOTSUPP.
+ * The leaf at an IOVA is made of smaller ones if the shape does not allow it. Returns 0: all of it
+ * is as it is to be; 1: look again; -ENOMEM; -EOPNOTSUPP.
  * Context: outside read sections; the caller owns the leaf.
  */
 static int split_leaf(struct splitting *s, uint64_t iova)

@@ -271,8 +271,8 @@ static inline void clear_mask(struct sweeping *s, void *slot, uint64_t mask, uin
 
 /*
  * A table of level 0 whose leaves are one entry each, 64 entries at a time. Leaves that lie only
- * partly in the range are left to sweep_leaf(); none of these is ever pending, since nothing smaller
- * is made of it.
+ * partly in the range are left to sweep_leaf(); none of these is ever pending, since nothing
+ * smaller is made of it.
  */
 static void sweep_words(struct sweeping *s, struct place *place, const void *ahead)
 {
@@ -303,8 +303,8 @@ static void sweep_words(struct sweeping *s, struct place *place, const void *ahe
 
 /*
  * Clear the dirty bit of an entry while it is of a leaf of that size. Returns false if it no longer
- * is: then whoever changed it knows of the bit, or it is a new leaf's. One that is pending keeps its
- * bit, too: it may be about more than this leaf, and is still to be collected.
+ * is: then whoever changed it knows of the bit, or it is a new leaf's. One that is pending keeps
+ * its bit, too: it may be about more than this leaf, and is still to be collected.
  */
 static bool clean_entry(const struct place *place, unsigned index, unsigned size_lg2)
 {

@@ -4,8 +4,8 @@
  *
  * Between taking an accessed bit and the invalidation of the walk caches that led there, a device
  * may dirty leaves without a trace above them. The next sweep of that range still looks there
- * ("touched") but the one after it does not: so the next one must not begin before the invalidation.
- * Whoever synced the gather has done that; else the sweep does it itself.
+ * ("touched") but the one after it does not: so the next one must not begin before the
+ * invalidation. Whoever synced the gather has done that; else the sweep does it itself.
  */
 #include "engine/sweeps.h"
 #include "engine/bits.h"

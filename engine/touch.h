@@ -18,10 +18,10 @@ static inline bool skips_tables(const struct iopt_domain *domain)
 }
 
 /*
- * Set accessed in all table entries above an IOVA, from the lowest up: a sweep that comes down while
- * this goes up meets the marks in the order in which it looks for them. Unconditionally, after the
- * stores before it: a bit that is set already may be one that a sweep is about to clear. Only while
- * the entry leads to a table: no value of the engine's own is spoilt.
+ * Set accessed in all table entries above an IOVA, from the lowest up: a sweep that comes down
+ * while this goes up meets the marks in the order in which it looks for them. Unconditionally,
+ * after the stores before it: a bit that is set already may be one that a sweep is about to clear.
+ * Only while the entry leads to a table: no value of the engine's own is spoilt.
  * Context: in a read section.
  */
 static void path_touch(const struct iopt_domain *domain, uint64_t iova)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Trim: giving back tables that hold nothing (rules 4 and 5). Part of an instance (instance.c). What
- * writers do when they meet it is in retire.h.
+ * Trim: giving back tables that hold nothing (rules 4 and 5). Part of an instance (instance.c).
+ * What writers do when they meet it is in retire.h.
  *
  * Trim owns nothing: everybody may map and unmap in the tables that it looks at, other trims and
  * owners may take them. It goes through the tables bottom up, by address, so that it can leave its
@@ -155,8 +155,8 @@ static void trim_looked(struct trimming *t)
 
 /*
  * The tables that the entries of a table lead to, from scan.next on, each after those below it.
- * Everything retired here is thawed before this returns: the read section is the one in which it was
- * taken.
+ * Everything retired here is thawed before this returns: the read section is the one in which it
+ * was taken.
  */
 static void trim_below(struct trimming *t, struct place place)
 {

@@ -118,8 +118,8 @@ static bool take_run(struct place *place, const struct leaf *leaf, uint64_t entr
 /*
  * Everything below an unlinked table goes with it. In interior tables every entry but retiring ones
  * is exchanged for dead: whose exchange removes a table frees it (rule 7), and a mapper that breaks
- * the contract can't hang another one in after we passed (rule 6). A table of level 0 is left as it is: its
- * leaves are read after the invalidation, when no cached walk writes to them any more.
+ * the contract can't hang another one in after we passed (rule 6). A table of level 0 is left as it
+ * is: its leaves are read after the invalidation, when no cached walk writes to them any more.
  */
 static void take_table(struct unmapping *u, uint64_t pa, unsigned level, uint64_t first)
 {

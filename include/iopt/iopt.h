@@ -477,8 +477,8 @@ struct iopt_released {
  * Return: 0, also if nothing was mapped; -EINVAL: misaligned, empty or backward range, a gather of
  * another domain, unknown flags; -ERANGE: beyond the domain's width, or beyond the sink's bitmap
  * while tracking; -ENOENT: a hole, with IOPT_UNMAP_FULL; -EOPNOTSUPP: an end of the range lies in
- * the middle of a larger leaf, and the domain has no IOPT_SPLIT, or iopt_split() can't do it; -ENOMEM: no table for a split. On
- * an error nothing changed, but that leaves may have been split.
+ * the middle of a larger leaf, and the domain has no IOPT_SPLIT, or iopt_split() can't do it;
+ * -ENOMEM: no table for a split. On an error nothing changed, but that leaves may have been split.
  * Context: see the head of this file. Sleeps only to split.
  */
 int iopt_unmap(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags,
@@ -531,11 +531,11 @@ int iopt_protect(struct iopt_domain *domain, uint64_t first, uint64_t last, unsi
  * cached.
  *
  * Return: 0: done; 1: the budget was spent, go on at @next; -EINVAL: misaligned, empty or backward
- * range, a size that the domain hasn't (below the smallest leaf, for one), unknown flags, IOPT_CLAIM
- * without the callbacks, a gather of another domain; -ERANGE: beyond the domain's width;
+ * range, a size that the domain hasn't (below the smallest leaf, for one), unknown flags,
+ * IOPT_CLAIM without the callbacks, a gather of another domain; -ERANGE: beyond the domain's width;
  * -EOPNOTSUPP: the hardware forbids a live change of sizes (IOPT_CAN_RESIZE), or a run would first
- * have to become leaves of its entries' size, which the domain hasn't; -ENOMEM: no table:
- * what lies before @next is split, and the rest translates as before.
+ * have to become leaves of its entries' size, which the domain hasn't; -ENOMEM: no table: what lies
+ * before @next is split, and the rest translates as before.
  * Context: see the head of this file. May sleep, calls back.
  */
 int iopt_split(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned leaf_lg2,
@@ -555,15 +555,15 @@ int iopt_split(struct iopt_domain *domain, uint64_t first, uint64_t last, unsign
  *
  * Where leaves in the range have the same attributes, physical addresses that continue each other,
  * and together the alignment of a larger one, they become that leaf or run, the largest that fits
- * into the range. No access faults meanwhile. The larger leaf is dirty if one of its pieces was,
- * or if hardware wrote through a stale cached walk until the call's own invalidation. What does not
- * fit together stays as it is. Leaves grow level by level: a size for which the domain hasn't those of
- * the levels in between is not made. With a budget, what lies in two steps is found by a later round
- * from the start.
+ * into the range. No access faults meanwhile. The larger leaf is dirty if one of its pieces was, or
+ * if hardware wrote through a stale cached walk until the call's own invalidation. What does not
+ * fit together stays as it is. Leaves grow level by level: a size for which the domain hasn't those
+ * of the levels in between is not made. With a budget, what lies in two steps is found by a later
+ * round from the start.
  *
  * Return: 0: done; 1: the budget was spent, go on at @next; -EINVAL: misaligned, empty or backward
- * range, a size that the domain hasn't, unknown flags, IOPT_CLAIM without the callbacks, a gather of
- * another domain; -ERANGE: beyond the domain's width; -EOPNOTSUPP: the hardware forbids a live
+ * range, a size that the domain hasn't, unknown flags, IOPT_CLAIM without the callbacks, a gather
+ * of another domain; -ERANGE: beyond the domain's width; -EOPNOTSUPP: the hardware forbids a live
  * change of sizes. With IOPT_MERGE_ONE, having changed nothing: -EINVAL: the range is not a leaf of
  * one of the domain's sizes; -ENOENT: it has a hole; -EXDEV: attributes differ, or addresses do not
  * continue each other; -EOPNOTSUPP: a size in between is missing; -EBUSY: somebody else has claimed
@@ -752,11 +752,11 @@ int iopt_track_split(struct iopt_domain *domain, unsigned leaf_lg2, unsigned fla
  * A leaf that lies partly in the range is reported as far as it lies inside and not cleared. A page
  * is recorded before its bit is cleared: one that the sink refuses stays dirty. A page may be
  * reported by a sweep and by an unmap that ran at the same time. A leaf larger than the bitmap's
- * pages sets all of its bits, a smaller one the bit that it lies in.
- * In a domain with IOPT_ACCESSED_TABLES, tables that no device touched since the last clearing sweep
- * are not looked into; the gather of a clearing sweep then owes an invalidation even if nothing was
- * dirty, and a clearing sweep that finds an earlier one's not synced pays that first.
- * Never blocks map, unmap or the readers.
+ * pages sets all of its bits, a smaller one the bit that it lies in. In a domain with
+ * IOPT_ACCESSED_TABLES, tables that no device touched since the last clearing sweep are not looked
+ * into; the gather of a clearing sweep then owes an invalidation even if nothing was dirty, and a
+ * clearing sweep that finds an earlier one's not synced pays that first. Never blocks map, unmap or
+ * the readers.
  *
  * Return: 0: done; 1: the budget was spent, go on at @next; -EINVAL: backward range, unknown flags,
  * no gather where one is needed; -ERANGE: beyond the domain's width or the bitmap; -EOPNOTSUPP: the
