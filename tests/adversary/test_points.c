@@ -948,9 +948,23 @@ static void test_long_walks_leave_sections(const struct iopt_format_info *format
 	rig_sweep(&rig, first, last, IOPT_SWEEP_CLEAR, &notes);
 	assert_sections(before);
 
+	/* Nothing to take, nothing that fits together, nothing to split. */
+	iopt_gather_init(&gather, rig.domain, NULL);
+	before = sections_entered;
+	assert_int_equal(iopt_trim(rig.domain, first, last, &gather, 0, NULL), 0);
+	assert_sections(before);
+	before = sections_entered;
+	assert_int_equal(iopt_merge(rig.domain, first, last, ~0u, 0, &gather, 0, NULL), 0);
+	assert_sections(before);
+	before = sections_entered;
+	assert_int_equal(iopt_split(rig.domain, first, last, ~0u, 0, &gather, 0, NULL), 0);
+	assert_sections(before);
+	before = sections_entered;
+	assert_int_equal(iopt_protect(rig.domain, first, last, IOPT_READ, &gather), 0);
+	assert_sections(before);
+
 	/* A look for holes, before anything changes. */
 	before = sections_entered;
-	iopt_gather_init(&gather, rig.domain, NULL);
 	assert_int_equal(iopt_unmap(rig.domain, first, last + 2 * MIB, IOPT_UNMAP_FULL, &gather,
 				    NULL),
 			 -ENOENT);
