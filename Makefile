@@ -10,7 +10,7 @@ run: ## set up, build, replay a recorded guest (disk, network) through the engin
 	@scripts/setup build
 	@scripts/run $(BUILD)
 
-test: ## set up, then everything: sanitizers, mutants, fuzzers, aarch64 (at most 12 minutes)
+test: ## set up, then everything: sanitizers, mutants, fuzzers, aarch64 (some 20 minutes)
 	@scripts/setup build test
 	@scripts/test $(BUILD)
 
