@@ -17,7 +17,7 @@ test: ## set up, then everything: sanitizers, mutants, fuzzers, aarch64 (some 20
 check: all ## the developer's loop: the tests on the normal build (at most 2 minutes)
 	@meson test -C $(BUILD) --no-rebuild --quiet --print-errorlogs
 
-explore: all ## the engine in all orders of its accesses: the whole (half an hour)
+explore: all ## the engine in all orders of its accesses: the whole (some minutes)
 	@$(BUILD)/tests/explore/explore --states 2000000
 
 prove: ## set up, then the protocol under weak memory models, and bounded model checking (some minutes)
