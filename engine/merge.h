@@ -64,8 +64,7 @@ static uint64_t entry_pa(uint64_t entry, unsigned level, unsigned index)
 static bool joins(const void *table, unsigned level, unsigned index, unsigned i,
 		  const struct joint *joint)
 {
-	uint64_t entry =
-		entry_load((const char *)table + ((size_t)(index + i) << F->info.entry_lg2));
+	uint64_t entry = entry_load(slot_after(table, index + i));
 
 	return F->kind(entry, level) == IOPT_LEAF &&
 	       !((F->leaf_attrs(entry, level) ^ joint->attr) & ~F->leaf_hw) &&
@@ -80,7 +79,7 @@ static bool joins(const void *table, unsigned level, unsigned index, unsigned i,
 static bool find_joint(const void *table, unsigned level, unsigned index, unsigned nr, unsigned lg2,
 		       struct joint *joint)
 {
-	uint64_t entry = entry_load((const char *)table + ((size_t)index << F->info.entry_lg2));
+	uint64_t entry = entry_load(slot_after(table, index));
 
 	if (F->kind(entry, level) != IOPT_LEAF || (entry & F->leaf_pending))
 		return false;
@@ -129,7 +128,7 @@ static bool table_dirty(const void *table, unsigned level)
 	bool dirty = false;
 
 	for (unsigned i = 0; i < table_entries(); i++) {
-		uint64_t entry = entry_load((const char *)table + ((size_t)i << F->info.entry_lg2));
+		uint64_t entry = entry_load(slot_after(table, i));
 
 		dirty |= F->kind(entry, level) == IOPT_LEAF && F->leaf_dirty(entry);
 	}

@@ -117,7 +117,7 @@ static bool table_is_empty(const void *table)
 	unsigned i;
 
 	for (i = 0; i < table_entries(); i++)
-		if (entry_load((const char *)table + ((size_t)i << F->info.entry_lg2)))
+		if (entry_load(slot_after(table, i)))
 			break;
 	return i == table_entries();
 }

@@ -89,7 +89,7 @@ static uint64_t table_bytes(const void *table)
 	uint64_t bytes = 0;
 
 	for (unsigned i = 0; i < table_entries(); i++) {
-		uint64_t entry = entry_load((const char *)table + ((size_t)i << F->info.entry_lg2));
+		uint64_t entry = entry_load(slot_after(table, i));
 
 		if (F->kind(entry, 0) == IOPT_LEAF)
 			bytes += entry_mask(0) + 1;
