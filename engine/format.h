@@ -59,7 +59,9 @@ enum iopt_soft { IOPT_DEAD, IOPT_FROZEN, IOPT_RETIRING };
  *               writing.
  *
  * Software values and marks keep to bits that are ignored in every state of the entry, off those
- * that are reserved in present entries, and off the dirty and accessed bits.
+ * that are reserved in present entries, and off the dirty and accessed bits. Where too few bits are
+ * ignored, one that all software values share is enough; which of them it is may then lie, like a
+ * generation or an address, where present entries have something of their own.
  *
  * @kind:        what an entry is. @level matters where a bit's meaning depends on it (page size).
  *               Where @table_a is not 0, a leaf is one by bits that are set: ORed with any other

@@ -6,3 +6,4 @@
 IOPT_FORMAT(vtd_ss)
 IOPT_FORMAT(x86_64)
 IOPT_FORMAT(amd_v1)
+IOPT_FORMAT(riscv_s1)

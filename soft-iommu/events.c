@@ -22,6 +22,7 @@ static const char *const names[SOFT_IOMMU_NR_REASONS] = {
 	[SOFT_IOMMU_BAD_LEVEL] = "bad next level",
 	[SOFT_IOMMU_SKIPPED_LEVEL] = "skipped level",
 	[SOFT_IOMMU_REPLICAS_DIFFER] = "replicas differ",
+	[SOFT_IOMMU_NOT_MARKED] = "accessed or dirty not set",
 	[SOFT_IOMMU_FREED_TABLE] = "freed table read",
 	[SOFT_IOMMU_NO_MEMORY] = "no table memory there",
 };

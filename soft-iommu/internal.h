@@ -16,7 +16,7 @@
 #define SOFT_INDEX_LG2	 9u  /* IOVA bits that a level translates */
 #define SOFT_ENTRIES	 (1u << SOFT_INDEX_LG2)
 #define SOFT_MAX_LEVELS	 6u
-#define SOFT_ADDRESS_END 52u /* no format has address bits from here on in an entry */
+#define SOFT_ADDRESS_END 52u /* no format but RISC-V has address bits from here on in an entry */
 
 /* log2 of the bytes that one entry of a table at this level translates. */
 static inline unsigned soft_entry_lg2(unsigned level)
@@ -66,10 +66,12 @@ struct soft_root {
 /**
  * struct soft_format - how hardware reads one format
  * @name:	 as iopt_config::format
- * @accessed:	 the accessed bit, of tables and leaves alike
+ * @accessed:	 the accessed bit of leaves
+ * @accessed_table: the accessed bit of table entries; 0: hardware sets none there
  * @dirty:	 the dirty bit of leaves
  * @significant: bits of a leaf that must be the same in all entries of a run; 0: there are no runs
  * @fetches:	 knows instruction fetches and privilege
+ * @demands_marks: where it does not set accessed and dirty itself, it faults where they are clear
  * @read_root:	 take the registers' or descriptor's fields; 0, or -EINVAL if hardware would not
  *		 have them
  * @decode:	 read @entry of a table at @level; the address bits in @beyond are more than this
@@ -78,9 +80,11 @@ struct soft_root {
 struct soft_format {
 	const char *name;
 	uint64_t accessed;
+	uint64_t accessed_table;
 	uint64_t dirty;
 	uint64_t significant;
 	bool fetches;
+	bool demands_marks;
 	int (*read_root)(const struct iopt_hw *hw, struct soft_root *root);
 	struct soft_entry (*decode)(uint64_t entry, unsigned level, uint64_t beyond);
 };
@@ -88,6 +92,7 @@ struct soft_format {
 extern const struct soft_format soft_vtd_ss;
 extern const struct soft_format soft_x86_64;
 extern const struct soft_format soft_amd_v1;
+extern const struct soft_format soft_riscv_s1;
 
 static inline struct soft_entry soft_wrong(enum soft_iommu_reason reason)
 {

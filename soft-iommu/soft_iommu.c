@@ -25,7 +25,8 @@
 
 #include "internal.h"
 
-static const struct soft_format *const formats[] = { &soft_vtd_ss, &soft_x86_64, &soft_amd_v1 };
+static const struct soft_format *const formats[] = { &soft_vtd_ss, &soft_x86_64, &soft_amd_v1,
+						     &soft_riscv_s1 };
 
 #define DEFAULT_EVENTS 256u
 

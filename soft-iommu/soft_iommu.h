@@ -57,8 +57,9 @@ enum soft_iommu_reason {
 	SOFT_IOMMU_SKIPPED_LEVEL, /* AMD: an entry that leads down by more than one level. Hardware
 				   * allows it; no table of ours does it, so that it is a torn or
 				   * stale root or a table in the wrong place */
-	SOFT_IOMMU_REPLICAS_DIFFER, /* AMD: an entry of a run is present and leads elsewhere. Sizes
+	SOFT_IOMMU_REPLICAS_DIFFER, /* an entry of a run is present and leads elsewhere. Sizes
 				     * and permissions may differ while they are changed */
+	SOFT_IOMMU_NOT_MARKED, /* RISC-V: accessed or dirty is clear, and hardware may not set it */
 	SOFT_IOMMU_FREED_TABLE, /* a table was read that is free, or was freed and used again since
 				 * the pointer to it was cached, or that held poison */
 	SOFT_IOMMU_NO_MEMORY,	/* an entry leads to where no table memory is */
@@ -183,7 +184,7 @@ uint64_t soft_iommu_count(const struct soft_iommu *unit, uint32_t reasons);
 
 /**
  * struct soft_iommu_domain_config - a domain as the hardware is told of it
- * @format: as iopt_config::format: "vtd-ss", "x86-64" or "amd-v1"
+ * @format: as iopt_config::format: "vtd-ss", "x86-64", "amd-v1" or "riscv-s1"
  * @hw:     from iopt_hw(). Of each format its own fields are used (ssptptr and aw, fsptptr and
  *          fspm, root_ptr and mode, ssade, had), as registers and descriptors would, not root and
  *          levels

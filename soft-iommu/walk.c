@@ -191,6 +191,15 @@ static bool run_agrees(struct soft_walk *walk, const uint64_t *table, const stru
 	return true;
 }
 
+/* Whether a walker that sets no accessed and dirty bits asks software to have set them. */
+static bool lacks_marks(const struct soft_walk *walk, const struct soft_root *root)
+{
+	const struct soft_format *format = walk->domain->format;
+	uint64_t marks = format->accessed | (walk->request & SOFT_IOMMU_WRITE ? format->dirty : 0);
+
+	return format->demands_marks && !root->accessed && (walk->entry & marks) != marks;
+}
+
 /* A leaf was read. False: it is another one by now. */
 static bool use_leaf(struct soft_walk *walk, const struct soft_root *root, uint64_t *slot,
 		     enum soft_iommu_reason *reason)
@@ -207,6 +216,10 @@ static bool use_leaf(struct soft_walk *walk, const struct soft_root *root, uint6
 		return true;
 	if (root->dirty && walk->request & SOFT_IOMMU_WRITE)
 		bits |= format->dirty;
+	if (lacks_marks(walk, root)) {
+		*reason = SOFT_IOMMU_NOT_MARKED;
+		return true;
+	}
 	if (!set_bits(slot, &walk->entry, bits))
 		return false;
 	walk->clean = root->dirty && !(walk->entry & format->dirty);
@@ -242,7 +255,7 @@ static bool step(struct soft_walk *walk, const struct soft_root *root, struct po
 	case SOFT_EMPTY: *reason = SOFT_IOMMU_NOT_PRESENT; return true;
 	case SOFT_TABLE:
 		if (!walk->device || !root->accessed ||
-		    set_bits(&table[index], &walk->entry, format->accessed))
+		    set_bits(&table[index], &walk->entry, format->accessed_table))
 			descend(walk, at, &found);
 		return false;
 	case SOFT_LEAF:

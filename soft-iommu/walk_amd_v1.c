@@ -105,6 +105,7 @@ static struct soft_entry decode(uint64_t entry, unsigned level, uint64_t beyond)
 const struct soft_format soft_amd_v1 = {
 	.name = "amd-v1",
 	.accessed = ACCESSED,
+	.accessed_table = ACCESSED,
 	.dirty = DIRTY,
 	.significant = ~(IGNORED | ACCESSED | DIRTY),
 	.read_root = read_root,

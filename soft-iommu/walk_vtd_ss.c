@@ -79,6 +79,7 @@ static struct soft_entry decode(uint64_t entry, unsigned level, uint64_t beyond)
 const struct soft_format soft_vtd_ss = {
 	.name = "vtd-ss",
 	.accessed = ACCESSED,
+	.accessed_table = ACCESSED,
 	.dirty = DIRTY,
 	.read_root = read_root,
 	.decode = decode,

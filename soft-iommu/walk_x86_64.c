@@ -71,6 +71,7 @@ static struct soft_entry decode(uint64_t entry, unsigned level, uint64_t beyond)
 const struct soft_format soft_x86_64 = {
 	.name = "x86-64",
 	.accessed = ACCESSED,
+	.accessed_table = ACCESSED,
 	.dirty = DIRTY,
 	.fetches = true,
 	.read_root = read_root,

@@ -315,6 +315,7 @@ void iopt_destroy(struct iopt_domain *domain);
  * @vtd_ss: scalable-mode PASID-table entry and legacy context entry
  * @x86_64: VT-d first stage (PASID-table entry) and AMD v2 (guest CR3)
  * @amd_v1: device-table entry
+ * @riscv_s1: device or process context
  *
  * Field names are the specifications'; values are the fields' own, not shifted into place unless
  * the comment says so.
@@ -341,6 +342,11 @@ struct iopt_hw {
 			uint8_t had; /* host access/dirty: 3 with dirty tracking allowed, else 0 */
 			bool sd;     /* snoop disable: walks need not snoop */
 		} amd_v1;
+		struct {
+			uint64_t ppn; /* iosatp.PPN: page number of the root */
+			uint8_t mode; /* iosatp.MODE: 8, 9, 10 for Sv39, Sv48, Sv57 */
+			bool sade;    /* tc.SADE: hardware sets accessed and dirty bits */
+		} riscv_s1;
 	};
 };
 

@@ -25,9 +25,6 @@
 enum way { BY_UNMAP, BY_TRIM, NR_WAYS };
 
 static const char *const way_names[NR_WAYS] = { "given back by unmap", "trimmed" };
-static const char *const formats[] = { "vtd-ss", "x86-64", "amd-v1" };
-
-#define NR_FORMATS (sizeof(formats) / sizeof(formats[0]))
 
 static struct device devices[NR_FORMATS][NR_WAYS];
 

@@ -18,8 +18,6 @@
 #define PAGE 4096ull
 #define AT   (512 * GIB)
 
-static const char *const formats[] = { "vtd-ss", "x86-64", "amd-v1" };
-
 static struct device device;
 static struct iopt_gather gather;
 static struct snapshot before;
@@ -217,7 +215,7 @@ static unsigned fail_each(const struct trial *trial, const char *format)
 
 static void run_trial(const struct trial *trial, unsigned least)
 {
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < NR_FORMATS; i++)
 		assert_true(fail_each(trial, formats[i]) >= least);
 }
 
@@ -284,7 +282,7 @@ static bool fail_unmap_at(const char *format, uint64_t nth, bool repeat)
 static void unmaps(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < NR_FORMATS; i++) {
 		unsigned failures = 0;
 
 		while (fail_unmap_at(formats[i], failures + 1, false)) {

@@ -25,6 +25,7 @@
  * @dirty:    and that it sets when it wrote through it
  * @present:  one of these is set in an entry that hardware looks at
  * @write:    set in a leaf that may be written through
+ * @table_pa: where an entry leads that leads to a table
  */
 struct hardware {
 	const char *name;
@@ -32,7 +33,19 @@ struct hardware {
 	uint64_t dirty;
 	uint64_t present;
 	uint64_t write;
+	uint64_t (*table_pa)(uint64_t entry);
 };
+
+/* The library's formats, those of formats/list.h. */
+enum {
+#define IOPT_FORMAT(name) FORMAT_##name,
+#include "formats/list.h"
+#undef IOPT_FORMAT
+	NR_FORMATS
+};
+
+/* Their names, in that order. */
+extern const char *const formats[NR_FORMATS];
 
 /**
  * hardware_of() - the hardware that walks a format

@@ -5,8 +5,6 @@
 
 #include "tests/unit/fixture.h"
 
-const char *const formats[NR_FORMATS] = { "vtd-ss", "x86-64", "amd-v1" };
-
 struct device device;
 struct iopt_gather gather;
 struct report report;

@@ -19,11 +19,8 @@
 #define PAGE 4096ull
 #define HALF (1ull << 47)
 
-#define NR_FORMATS   3u
 #define MOST_REPORTS 4096u
 #define MOST_CLAIMS  4096u
-
-extern const char *const formats[NR_FORMATS];
 
 /**
  * struct report - dirty pages as they were reported

@@ -20,8 +20,6 @@
 /* How often two threads fight at most before one of them must have been caught. */
 #define ROUNDS 2000000u
 
-static const char *const formats[] = { "vtd-ss", "x86-64", "amd-v1" };
-
 static void invalidate(void *ctx, const struct iopt_gather *gather)
 {
 	(void)ctx;
@@ -55,8 +53,8 @@ static void unmap(struct iopt_domain *domain, uint64_t first, uint64_t last,
 static void test_kept(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
-		struct iopt_domain *domain = domain_of(formats[i]);
+	for (size_t i = 0; iopt_format_info(i); i++) {
+		struct iopt_domain *domain = domain_of(iopt_format_info(i)->name);
 		uint64_t before = iopt_posix_breaches();
 		struct iopt_gather gather, other;
 
@@ -79,8 +77,8 @@ static void test_kept(void **state)
 static void test_mapped_before_sync(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
-		struct iopt_domain *domain = domain_of(formats[i]);
+	for (size_t i = 0; iopt_format_info(i); i++) {
+		struct iopt_domain *domain = domain_of(iopt_format_info(i)->name);
 		uint64_t before = iopt_posix_breaches();
 		struct iopt_gather gather;
 

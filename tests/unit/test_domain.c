@@ -62,20 +62,19 @@ static void error_numbers(void **state)
 
 static void formats_by_name_and_number(void **state)
 {
-	static const char *const names[] = { "vtd-ss", "x86-64", "amd-v1" };
 	size_t nr = 0;
 
 	(void)state;
 	while (iopt_format_info(nr))
 		nr++;
-	assert_int_equal(nr, 3);
+	assert_int_equal(nr, NR_FORMATS);
 	assert_null(iopt_format_info(nr + 1));
 	assert_null(iopt_format_info(SIZE_MAX));
 	for (size_t i = 0; i < nr; i++) {
-		assert_non_null(iopt_format_find(names[i]));
-		assert_string_equal(iopt_format_find(names[i])->name, names[i]);
+		assert_non_null(iopt_format_find(formats[i]));
+		assert_string_equal(iopt_format_find(formats[i])->name, formats[i]);
 		assert_ptr_equal(iopt_format_find(iopt_format_info(i)->name), iopt_format_info(i));
-		assert_non_null(hardware_of(names[i]));
+		assert_non_null(hardware_of(formats[i]));
 	}
 	assert_null(iopt_format_find(""));
 	assert_null(iopt_format_find("vtd"));
@@ -99,15 +98,17 @@ static void numbers_of_levels(void **state)
 	static const struct {
 		const char *format;
 		uint8_t fewest, most;
-	} formats[] = { { "vtd-ss", 3, 5 }, { "x86-64", 4, 5 }, { "amd-v1", 1, 6 } };
+	} levelled[NR_FORMATS] = {
+		{ "vtd-ss", 3, 5 }, { "x86-64", 4, 5 }, { "amd-v1", 1, 6 }, { "riscv-s1", 3, 5 }
+	};
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
-		struct iopt_config config = config_of(formats[i].format);
+	for (size_t i = 0; i < NR_FORMATS; i++) {
+		struct iopt_config config = config_of(levelled[i].format);
 
 		assert_int_equal(try_config(&config), 0);
 		for (unsigned levels = 1; levels <= UINT8_MAX; levels++) {
-			bool fits = levels >= formats[i].fewest && levels <= formats[i].most;
+			bool fits = levels >= levelled[i].fewest && levels <= levelled[i].most;
 
 			config.levels = (uint8_t)levels;
 			assert_int_equal(try_config(&config), fits ? 0 : -EINVAL);
@@ -204,13 +205,11 @@ static void page_sizes(void **state)
 
 static void flags(void **state)
 {
-	static const char *const names[] = { "vtd-ss", "x86-64", "amd-v1" };
-
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
-		struct iopt_config config = config_of(names[i]);
-		bool sign = iopt_format_find(names[i])->abilities & IOPT_CAN_SIGN_EXTEND;
-		bool accessed = iopt_format_find(names[i])->abilities & IOPT_CAN_ACCESSED_TABLES;
+	for (size_t i = 0; i < NR_FORMATS; i++) {
+		struct iopt_config config = config_of(formats[i]);
+		bool sign = iopt_format_find(formats[i])->abilities & IOPT_CAN_SIGN_EXTEND;
+		bool accessed = iopt_format_find(formats[i])->abilities & IOPT_CAN_ACCESSED_TABLES;
 
 		config.flags = IOPT_SIGN_EXTEND;
 		assert_int_equal(try_config(&config), sign ? 0 : -EOPNOTSUPP);
@@ -281,6 +280,9 @@ static void widths(void **state)
 	check_width("vtd-ss", 4, 40, 40);
 	check_width("x86-64", 0, 0, 48);
 	check_width("x86-64", 5, 0, 57);
+	check_width("riscv-s1", 3, 0, 39);
+	check_width("riscv-s1", 0, 0, 48);
+	check_width("riscv-s1", 5, 0, 57);
 	check_width("amd-v1", 0, 0, 64); /* it grows that far */
 	check_width("amd-v1", 1, 33, 33);
 	check_width("amd-v1", 6, 0, 64);

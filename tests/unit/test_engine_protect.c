@@ -166,21 +166,24 @@ static void across_leaves_and_holes(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < NR_FORMATS; i++) {
+		bool cut;
+
 		open_domain(formats[i], 4, 0);
+		cut = sizes >> 14 & 1; /* four of the five pages are a run */
 		map(AT - 2 * MIB, 2 * MIB);
 		map(AT, GIB);
 		map_pages(AT + GIB + 4 * MIB, 20);
 		map(AT + 3 * GIB, 2 * MIB);
 		map(AT + 3 * GIB + 2 * MIB, 5 * PAGE);
 		assert_int_equal(protect(AT, 3 * GIB + 2 * MIB + 2 * PAGE, RO),
-				 i < 2 ? 0 : -EOPNOTSUPP);
+				 cut ? -EOPNOTSUPP : 0);
 		assert_int_equal(protect(AT, 3 * GIB + 2 * MIB, RO), 0);
 		check_prot(AT - 2 * MIB, 2 * MIB, RW);
 		check_prot(AT, GIB, RO);
 		check_empty(AT + GIB);
 		check_prot(AT + GIB + 4 * MIB, 20 * PAGE, RO);
 		check_prot(AT + 3 * GIB, 2 * MIB, RO);
-		check_prot(AT + 3 * GIB + 2 * MIB, 2 * PAGE, i < 2 ? RO : RW);
+		check_prot(AT + 3 * GIB + 2 * MIB, 2 * PAGE, cut ? RW : RO);
 		check_prot(AT + 3 * GIB + 4 * PAGE + 2 * MIB, PAGE, RW);
 		assert_true(gather_covers(&gather, AT, AT + GIB - 1));
 		assert_true(gather_covers(&gather, AT + 3 * GIB, AT + 3 * GIB + 2 * MIB - 1));

@@ -262,7 +262,7 @@ static void invalidates_by_itself(void **state)
 		open_domain(formats[i], 4, 0);
 		map(5 * GIB, PAGE);
 		for (unsigned level = 0; level < 3; level++)
-			watched[level] = (*entry_at(5 * GIB, level + 1) >> 12 << 24) >> 12;
+			watched[level] = hw->table_pa(*entry_at(5 * GIB, level + 1));
 		unmap(5 * GIB, PAGE);
 		device_forget(&device);
 		device.look = look_for_tables;

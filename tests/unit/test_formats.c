@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "formats/amd_v1.h"
+#include "formats/riscv_s1.h"
 #include "formats/vtd_ss.h"
 #include "formats/x86_64.h"
 
@@ -200,7 +201,8 @@ static void table_accessed_is_a_bit_of_hardware(void **state)
 		const struct iopt_format *f = formats[i];
 		uint64_t entry = f->table(0x1000, 1);
 
-		assert_true(f->table_accessed(entry | f->table_hw));
+		/* Where hardware changes nothing in a table entry, it marks nothing there. */
+		assert_int_equal(f->table_accessed(entry | f->table_hw), f->table_hw != 0);
 		assert_false(f->table_accessed(entry & ~f->table_hw));
 		if (f->info.abilities & IOPT_CAN_ACCESSED_TABLES)
 			assert_true(f->table_accessed(entry));

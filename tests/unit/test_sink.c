@@ -16,8 +16,6 @@
 #define PAGE  4096ull
 #define WORDS 300u
 
-static const char *const formats[] = { "vtd-ss", "x86-64", "amd-v1" };
-
 static struct device device;
 static struct iopt_gather gather;
 static struct random dice;
@@ -100,7 +98,7 @@ static void any_first_bit(void **state)
 	enum { PAGES = 130 };
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < NR_FORMATS; i++) {
 		const uint64_t first = 2 * MIB - 70 * PAGE; /* two tables */
 
 		domain_of(formats[i]);
@@ -126,7 +124,7 @@ static void dense_and_sparse(void **state)
 	enum { PAGES = 200 };
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < NR_FORMATS; i++) {
 		struct iopt_sink sink;
 
 		domain_of(formats[i]);
@@ -157,7 +155,7 @@ static void any_part_of_the_range(void **state)
 	enum { PAGES = 150 };
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < NR_FORMATS; i++) {
 		domain_of(formats[i]);
 		map_pages(0, PAGES);
 		for (unsigned k = 0; k < PAGES; k++)
@@ -183,7 +181,7 @@ static void smaller_and_larger_pages(void **state)
 	static const uint8_t sizes[] = { 8, 9, 11, 13, 14, 16, 20, 21, 25, 30, 40 };
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < NR_FORMATS; i++) {
 		const uint64_t first = 2 * MIB - 7 * PAGE;
 
 		domain_of(formats[i]);
@@ -210,7 +208,7 @@ static void smaller_and_larger_pages(void **state)
 static void blocks_in_small_pages(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < NR_FORMATS; i++) {
 		struct iopt_sink sink;
 
 		domain_of(formats[i]);
@@ -262,7 +260,7 @@ static void last_page_of_64_bits(void **state)
 static void too_short(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < NR_FORMATS; i++) {
 		struct iopt_sink sink;
 
 		domain_of(formats[i]);
@@ -295,7 +293,7 @@ static void too_short(void **state)
 static void unmap_into_a_bitmap(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < NR_FORMATS; i++) {
 		const uint64_t first = GIB - 3 * PAGE;
 		struct iopt_sink sink;
 
@@ -342,7 +340,7 @@ static void function_and_bitmap(void **state)
 	enum { PAGES = 700 };
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < NR_FORMATS; i++) {
 		uint64_t pages[(PAGES + 63) / 64] = { 0 };
 		const struct iopt_sink function = { .record = count_pages, .ctx = pages };
 		struct iopt_sink sink;

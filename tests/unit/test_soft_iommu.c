@@ -103,6 +103,17 @@ static uint64_t get(uint64_t table, unsigned index)
 #define AMD_IR	  0x2000000000000000ull
 #define AMD_IW	  0x4000000000000000ull
 #define AMD_T	  (AMD_PR | AMD_IR | AMD_IW)
+#define RV_V	  0x1ull
+#define RV_R	  0x2ull
+#define RV_W	  0x4ull
+#define RV_X	  0x8ull
+#define RV_U	  0x10ull
+#define RV_A	  0x40ull
+#define RV_D	  0x80ull
+#define RV_N	  0x8000000000000000ull
+#define RV_PA(pa) ((uint64_t)(pa) >> 2)
+#define RV_RW	  (RV_V | RV_R | RV_W | RV_U)
+#define RV_64K	  (RV_N | 0x2000)
 
 /* ---- a unit with one domain and one device ------------------------------------------------- */
 
@@ -162,6 +173,13 @@ static struct iopt_hw amd_hw(uint64_t pa, unsigned levels, unsigned had)
 {
 	return (struct iopt_hw){
 		.amd_v1 = { .root_ptr = pa, .mode = (uint8_t)levels, .had = (uint8_t)had },
+	};
+}
+
+static struct iopt_hw riscv_hw(uint64_t pa, unsigned levels, bool sade)
+{
+	return (struct iopt_hw){
+		.riscv_s1 = { .ppn = pa >> 12, .mode = (uint8_t)(levels + 5), .sade = sade },
 	};
 }
 
@@ -416,6 +434,56 @@ static void test_read_amd_v1(void **unused)
 	assert_int_equal(soft_iommu_count(unit, SOFT_IOMMU_BREACHES), 0);
 }
 
+static void test_read_riscv_s1(void **unused)
+{
+	uint64_t tables[5];
+	unsigned levels;
+	unsigned i;
+
+	(void)unused;
+	for (i = 0; i < 5; i++)
+		tables[i] = new_table();
+	for (i = 1; i < 5; i++)
+		put(tables[i], 511, RV_PA(tables[i - 1]) | RV_V);
+	put(tables[0], 511, RV_PA(0xf2345678abc000) | RV_RW | 0x300);
+	/* 64 KiB in 16 entries. */
+	for (i = 16; i < 32; i++)
+		put(tables[0], i, RV_PA(0x12340000) | RV_64K | RV_V | RV_R | RV_X | RV_U);
+	put(tables[1], 510, RV_PA(0x40000000) | RV_V | RV_R | RV_W);
+	put(tables[4], 510, RV_PA(1ull << 48) | RV_V | RV_X | RV_U);
+
+	for (levels = 3; levels <= 5; levels++) {
+		make_domain("riscv-s1", riscv_hw(tables[levels - 1], levels, false),
+			    SOFT_IOMMU_SIGN_EXTEND);
+
+		struct soft_iommu_translation t = walked(0xfffffffffffffabc);
+
+		assert_int_equal(t.pa, 0xf2345678abcabc);
+		assert_int_equal(t.prot, IOPT_READ | IOPT_WRITE);
+		assert_int_equal(t.leaf_lg2, 12);
+		t = walked(0xffffffffffe17123);
+		assert_int_equal(t.pa, 0x12347123);
+		assert_int_equal(t.prot, IOPT_READ | IOPT_EXEC);
+		assert_int_equal(t.leaf_lg2, 16);
+		assert_int_equal(t.entry_pa, tables[0] + 8 * 0x17);
+		t = walked(0xffffffffffc00042);
+		assert_int_equal(t.pa, 0x40000042);
+		assert_int_equal(t.prot, IOPT_READ | IOPT_WRITE | IOPT_PRIV);
+		assert_int_equal(t.leaf_lg2, 21);
+		if (levels == 5) {
+			t = walked(0xfffe000000000042);
+			assert_int_equal(t.pa, 1ull << 48 | 0x42);
+			assert_int_equal(t.leaf_lg2, 48);
+			assert_int_equal(t.prot, IOPT_EXEC);
+		}
+		assert_int_equal(soft_iommu_walk(domain, 1ull << (11 + 9 * levels), NULL),
+				 SOFT_IOMMU_NOT_CANONICAL);
+		soft_iommu_domain_destroy(domain);
+		domain = NULL;
+	}
+	assert_int_equal(soft_iommu_count(unit, SOFT_IOMMU_BREACHES), 0);
+}
+
 /* Permissions are those of all levels together. */
 static void test_permissions_of_all_levels(void **unused)
 {
@@ -584,6 +652,97 @@ static void test_faults_amd_v1(void **unused)
 }
 
 /* The sixth level has no leaves; a root that doesn't fit its mode is a skipped or a bad level. */
+/* A Sv39 domain; returns its lowest table. */
+static uint64_t make_riscv(bool sade)
+{
+	uint64_t middle = new_table(), low = new_table();
+
+	root = new_table();
+	put(root, 0, RV_PA(middle) | RV_V);
+	put(middle, 0, RV_PA(low) | RV_V);
+	make_domain("riscv-s1", riscv_hw(root, 3, sade), 0);
+	device = make_device(0, 1);
+	return low;
+}
+
+static void test_faults_riscv_s1(void **unused)
+{
+	const uint64_t good = RV_PA(0x40000000) | RV_RW | RV_A | RV_D;
+	const uint64_t reserved[] = { RV_D, RV_A, RV_U, RV_N };
+	uint64_t low = make_riscv(false), middle = (get(root, 0) & ~RV_V) << 2;
+	unsigned i;
+
+	(void)unused;
+	put(low, 1, good & ~RV_V);
+	expect_fault(0x1000, SOFT_IOMMU_READ, SOFT_IOMMU_NOT_PRESENT, low + 8, good & ~RV_V);
+	put(low, 2, good & ~RV_W);
+	expect_fault(0x2000, SOFT_IOMMU_WRITE, SOFT_IOMMU_NO_WRITE, low + 16, good & ~RV_W);
+	put(low, 3, good & ~RV_U);
+	expect_fault(0x3000, SOFT_IOMMU_READ, SOFT_IOMMU_NO_USER, low + 24, good & ~RV_U);
+	expect_fault(0x1000ull << 27, SOFT_IOMMU_READ, SOFT_IOMMU_BEYOND_WIDTH, 0, 0);
+	/* Write without read; bits 60:54; memory types, which this hardware has not. */
+	put(low, 4, good & ~RV_R);
+	expect_fault(0x4000, SOFT_IOMMU_WRITE, SOFT_IOMMU_RESERVED_BITS, low + 32, get(low, 4));
+	for (i = 54; i < 63; i++) {
+		put(low, 5, good | 1ull << i);
+		expect_fault(0x5000, SOFT_IOMMU_READ, SOFT_IOMMU_RESERVED_BITS, low + 40,
+			     get(low, 5));
+		put(middle, 5, RV_PA(low) | RV_V | 1ull << i);
+		expect_fault(0xa00000, SOFT_IOMMU_READ, SOFT_IOMMU_RESERVED_BITS, middle + 40,
+			     get(middle, 5));
+	}
+	/* N: one size, and at the lowest level only. */
+	put(low, 6, good | RV_N);
+	expect_fault(0x6000, SOFT_IOMMU_READ, SOFT_IOMMU_BAD_SIZE, low + 48, get(low, 6));
+	put(low, 6, good | RV_N | 0x3000);
+	expect_fault(0x6000, SOFT_IOMMU_READ, SOFT_IOMMU_BAD_SIZE, low + 48, get(low, 6));
+	put(middle, 6, good | RV_64K);
+	expect_fault(0xc00000, SOFT_IOMMU_READ, SOFT_IOMMU_RESERVED_BITS, middle + 48,
+		     get(middle, 6));
+	/* 2 MiB blocks must be aligned. */
+	for (i = 10; i < 19; i++) {
+		put(middle, 7, good | 1ull << i);
+		expect_fault(0xe00000, SOFT_IOMMU_READ, SOFT_IOMMU_MISALIGNED, middle + 56,
+			     get(middle, 7));
+	}
+	/* No table below the lowest level; D, A, U and N are reserved in what leads to one. */
+	put(low, 8, RV_PA(low) | RV_V);
+	expect_fault(0x8000, SOFT_IOMMU_READ, SOFT_IOMMU_BAD_LEVEL, low + 64, get(low, 8));
+	for (i = 0; i < 4; i++) {
+		put(middle, 8, RV_PA(low) | RV_V | reserved[i]);
+		expect_fault(0x1000000, SOFT_IOMMU_READ, SOFT_IOMMU_RESERVED_BITS, middle + 64,
+			     get(middle, 8));
+	}
+}
+
+/* Without SADE it marks nothing, and wants to find it marked. */
+static void test_marks_riscv_s1(void **unused)
+{
+	const uint64_t leaf = RV_PA(0x40000000) | RV_RW;
+	uint64_t low = make_riscv(false);
+
+	(void)unused;
+	put(low, 1, leaf);
+	expect_fault(0x1000, SOFT_IOMMU_READ, SOFT_IOMMU_NOT_MARKED, low + 8, leaf);
+	put(low, 1, leaf | RV_A);
+	expect_fault(0x1000, SOFT_IOMMU_WRITE, SOFT_IOMMU_NOT_MARKED, low + 8, leaf | RV_A);
+	assert_int_equal(read_at(0x1000), SOFT_IOMMU_DONE);
+	put(low, 2, leaf | RV_A | RV_D);
+	assert_int_equal(write_at(0x2000), SOFT_IOMMU_DONE);
+	soft_iommu_device_destroy(device);
+	soft_iommu_domain_destroy(domain);
+
+	low = make_riscv(true);
+	put(low, 1, leaf);
+	put(low, 2, leaf);
+	assert_int_equal(read_at(0x1000), SOFT_IOMMU_DONE);
+	assert_int_equal(get(low, 1), leaf | RV_A);
+	assert_int_equal(write_at(0x2000), SOFT_IOMMU_DONE);
+	assert_int_equal(get(low, 2), leaf | RV_A | RV_D);
+	/* Nothing in what leads to a table: it is reserved there. */
+	assert_int_equal(get(root, 0) & (RV_A | RV_D), 0);
+}
+
 static void test_amd_root(void **unused)
 {
 	uint64_t middle = new_table();
@@ -1664,10 +1823,13 @@ int main(void)
 		TEST(test_read_vtd_ss),
 		TEST(test_read_x86_64),
 		TEST(test_read_amd_v1),
+		TEST(test_read_riscv_s1),
 		TEST(test_permissions_of_all_levels),
 		TEST(test_faults_vtd_ss),
 		TEST(test_faults_x86_64),
 		TEST(test_faults_amd_v1),
+		TEST(test_faults_riscv_s1),
+		TEST(test_marks_riscv_s1),
 		TEST(test_amd_root),
 		TEST(test_narrow_hardware),
 		TEST(test_stale_translation),
