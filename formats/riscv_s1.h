@@ -114,6 +114,12 @@
 #define RISCV_S1_PAGE_LG2  12u /* Privileged, Sv39: the page offset is 12 bits */
 #define RISCV_S1_INDEX_LG2 9u  /* Privileged, Sv39: 2^9 entries a table */
 
+/* The address that a page number in an entry's bits 53:10 names. */
+static inline uint64_t riscv_s1_pa(uint64_t entry)
+{
+	return (entry & RISCV_S1_PPN) << RISCV_S1_PPN_SHIFT;
+}
+
 static inline enum iopt_kind riscv_s1_kind(uint64_t entry, unsigned level)
 {
 	if (!(entry & RISCV_S1_V))
@@ -149,7 +155,7 @@ static inline uint64_t riscv_s1_retiring(uint64_t pa)
 
 static inline uint64_t riscv_s1_retiring_pa(uint64_t entry)
 {
-	return (entry & RISCV_S1_PPN) << RISCV_S1_PPN_SHIFT;
+	return riscv_s1_pa(entry);
 }
 
 /* W without R is reserved, so that what can be written can be read. */
@@ -200,8 +206,7 @@ static inline unsigned riscv_s1_leaf_lg2(uint64_t entry, unsigned level)
 
 static inline uint64_t riscv_s1_leaf_pa(uint64_t entry, unsigned level)
 {
-	return (entry & RISCV_S1_PPN) << RISCV_S1_PPN_SHIFT &
-	       ~((1ull << riscv_s1_leaf_lg2(entry, level)) - 1);
+	return riscv_s1_pa(entry) & ~((1ull << riscv_s1_leaf_lg2(entry, level)) - 1);
 }
 
 static inline unsigned riscv_s1_leaf_prot(uint64_t entry)
@@ -239,7 +244,7 @@ static inline uint64_t riscv_s1_table(uint64_t pa, unsigned level)
 
 static inline uint64_t riscv_s1_table_pa(uint64_t entry)
 {
-	return (entry & RISCV_S1_PPN) << RISCV_S1_PPN_SHIFT;
+	return riscv_s1_pa(entry);
 }
 
 static inline bool riscv_s1_table_accessed(uint64_t entry)

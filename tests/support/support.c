@@ -16,16 +16,16 @@ const char *const formats[NR_FORMATS] = {
 };
 
 static const struct hardware hardware[NR_FORMATS] = {
-	{ "vtd-ss", VTD_SS_A, VTD_SS_D, VTD_SS_R | VTD_SS_W, VTD_SS_W, vtd_ss_table_pa },
-	{ "x86-64", X86_64_A, X86_64_D, X86_64_P, X86_64_RW, x86_64_table_pa },
-	{ "amd-v1", AMD_V1_A, AMD_V1_D, AMD_V1_PR, AMD_V1_IW, amd_v1_table_pa },
-	{ "riscv-s1", RISCV_S1_A, RISCV_S1_D, RISCV_S1_V, RISCV_S1_W, riscv_s1_table_pa },
+	[FORMAT_vtd_ss] = { VTD_SS_A, VTD_SS_D, VTD_SS_R | VTD_SS_W, VTD_SS_W, vtd_ss_table_pa },
+	[FORMAT_x86_64] = { X86_64_A, X86_64_D, X86_64_P, X86_64_RW, x86_64_table_pa },
+	[FORMAT_amd_v1] = { AMD_V1_A, AMD_V1_D, AMD_V1_PR, AMD_V1_IW, amd_v1_table_pa },
+	[FORMAT_riscv_s1] = { RISCV_S1_A, RISCV_S1_D, RISCV_S1_V, RISCV_S1_W, riscv_s1_table_pa },
 };
 
 const struct hardware *hardware_of(const char *format)
 {
-	for (size_t i = 0; i < sizeof(hardware) / sizeof(hardware[0]); i++)
-		if (!strcmp(hardware[i].name, format))
+	for (size_t i = 0; i < NR_FORMATS; i++)
+		if (!strcmp(formats[i], format))
 			return &hardware[i];
 	return NULL;
 }
@@ -53,7 +53,7 @@ bool find_leaf(struct iopt_domain *domain, uint64_t iova, struct iopt_item *leaf
 
 bool device_writes(const struct hardware *hw, struct iopt_domain *domain, uint64_t iova)
 {
-	const struct iopt_format_info *info = iopt_format_find(hw->name);
+	const struct iopt_format_info *info = iopt_format_info((size_t)(hw - hardware));
 	struct iopt_item leaf;
 	unsigned span_lg2;
 

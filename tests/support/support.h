@@ -20,7 +20,6 @@
 
 /**
  * struct hardware - what a test must know of a format to play the hardware
- * @name:     the format's
  * @accessed: the bit that hardware sets in a leaf that it used
  * @dirty:    and that it sets when it wrote through it
  * @present:  one of these is set in an entry that hardware looks at
@@ -28,7 +27,6 @@
  * @table_pa: where an entry leads that leads to a table
  */
 struct hardware {
-	const char *name;
 	uint64_t accessed;
 	uint64_t dirty;
 	uint64_t present;

@@ -73,7 +73,7 @@ static void formats_by_name_and_number(void **state)
 	for (size_t i = 0; i < nr; i++) {
 		assert_non_null(iopt_format_find(formats[i]));
 		assert_string_equal(iopt_format_find(formats[i])->name, formats[i]);
-		assert_ptr_equal(iopt_format_find(iopt_format_info(i)->name), iopt_format_info(i));
+		assert_ptr_equal(iopt_format_find(formats[i]), iopt_format_info(i));
 		assert_non_null(hardware_of(formats[i]));
 	}
 	assert_null(iopt_format_find(""));

@@ -4,16 +4,11 @@
  * tables, software values that are neither, and dirty and accessed bits that touch nothing else.
  * The bit patterns themselves are in test_formats_NAME.c.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "formats/amd_v1.h"
 #include "formats/riscv_s1.h"
 #include "formats/vtd_ss.h"
 #include "formats/x86_64.h"
+#include "tests/unit/entries.h"
 
 #define IOPT_FORMAT(name) &name##_format,
 static const struct iopt_format *const formats[] = {
@@ -29,11 +24,6 @@ static const uint32_t flag_sets[] = { 0, IOPT_TRACKABLE, IOPT_TRACKABLE | IOPT_T
 
 typedef void (*leaf_check)(const struct iopt_format *f, uint64_t entry, unsigned level,
 			   unsigned lg2, uint64_t pa, unsigned prot, uint32_t flags);
-
-static unsigned level_of(const struct iopt_format *f, unsigned lg2)
-{
-	return (lg2 - f->info.granule_lg2) / f->info.index_lg2;
-}
 
 /* Two addresses a size: the lowest that is not 0, and the highest that the entry holds. */
 static void for_each_pa(const struct iopt_format *f, unsigned lg2, uint64_t attr, unsigned prot,

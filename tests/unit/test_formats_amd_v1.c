@@ -6,23 +6,15 @@
  *   0x001 PR (0)   0x020 A (5)   0x040 D (6)   next level n is n * 0x200 (11:9), 7 is 0xe00
  *   bit 60 FC 0x1..., bit 61 IR 0x2..., bit 62 IW 0x4...: read and write is 0x6..., with FC 0x7...
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "formats/amd_v1.h"
+#include "tests/unit/entries.h"
 
 #define F  (&amd_v1_format)
 #define RW (IOPT_READ | IOPT_WRITE)
 
 static uint64_t leaf(unsigned prot, uint64_t pa, unsigned lg2)
 {
-	uint64_t attr = 0;
-
-	assert_int_equal(F->leaf_attr(prot, IOPT_TRACKABLE, &attr), 0);
-	return F->leaf(attr, pa, (lg2 - 12) / 9, lg2, 3);
+	return make_leaf(F, prot, IOPT_TRACKABLE, pa, lg2);
 }
 
 static void permissions(void **state)
@@ -46,10 +38,7 @@ static void permissions(void **state)
  * and of the address bits below the size (2^s) the highest, s - 1, is 0, the others down to 12 are
  * 1. From bit s down to 12: 8K is 10, 16K is 101, 32K is 1011, 64K is 10111.
  */
-static const struct {
-	unsigned lg2;
-	uint64_t entry;
-} sizes[] = {
+static const struct sized_leaf sizes[] = {
 	{ 12, 0x6000000000001001 }, /* 4K: default */
 	{ 13, 0x6000000000002e01 }, /* 8K: 0x2000, nothing below bit 12 */
 	{ 14, 0x6000000000005e01 }, /* 16K: 0x4000 + 0x1000 */
@@ -93,21 +82,8 @@ static const struct {
 
 static void every_power_of_two(void **state)
 {
-	uint64_t mask = 0;
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		unsigned lg2 = sizes[i].lg2, level = (lg2 - 12) / 9;
-		uint64_t entry = sizes[i].entry;
-
-		assert_int_equal(leaf(RW, 1ull << lg2, lg2), entry);
-		assert_int_equal(F->kind(entry, level), IOPT_LEAF);
-		assert_int_equal(F->leaf_lg2(entry, level), lg2);
-		assert_int_equal(F->leaf_pa(entry, level), 1ull << lg2);
-		assert_int_equal(F->leaf_prot(entry), RW);
-		mask |= 1ull << lg2;
-	}
-	assert_int_equal(F->info.page_sizes, mask);
+	check_sizes(F, sizes, sizeof(sizes) / sizeof(sizes[0]));
 }
 
 /* What is read, though never written: 512 GiB, the whole space, a default size by next level 7. */

@@ -7,28 +7,15 @@
  *   an address is divided by 4: its page number is in bits 53:10
  *   a 64 KiB run: bit 63, and 0x2000, which is 1000b in the page number's low bits
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "formats/riscv_s1.h"
+#include "tests/unit/entries.h"
 
 #define F  (&riscv_s1_format)
 #define RW (IOPT_READ | IOPT_WRITE)
 
-static uint64_t leaf_with(unsigned prot, uint64_t pa, unsigned lg2, uint32_t flags)
-{
-	uint64_t attr = 0;
-
-	assert_int_equal(F->leaf_attr(prot, flags, &attr), 0);
-	return F->leaf(attr, pa, (lg2 - 12) / 9, lg2, 3);
-}
-
 static uint64_t leaf(unsigned prot, uint64_t pa, unsigned lg2)
 {
-	return leaf_with(prot, pa, lg2, IOPT_TRACKABLE);
+	return make_leaf(F, prot, IOPT_TRACKABLE, pa, lg2);
 }
 
 static void permissions(void **state)
@@ -52,18 +39,15 @@ static void permissions(void **state)
 static void accessed_and_dirty_start_set(void **state)
 {
 	(void)state;
-	assert_int_equal(leaf_with(IOPT_READ, 0x1000, 12, 0), 0x453);
-	assert_int_equal(leaf_with(RW, 0x1000, 12, 0), 0x4d7);
-	assert_int_equal(leaf_with(RW, 0x1000, 12, IOPT_NONCOHERENT), 0x4d7);
-	assert_int_equal(leaf_with(RW, 0x1000, 12, IOPT_TRACK), 0x417);
-	assert_int_equal(leaf_with(RW, 0x1000, 12, IOPT_TRACKABLE), 0x417);
+	assert_int_equal(make_leaf(F, IOPT_READ, 0, 0x1000, 12), 0x453);
+	assert_int_equal(make_leaf(F, RW, 0, 0x1000, 12), 0x4d7);
+	assert_int_equal(make_leaf(F, RW, IOPT_NONCOHERENT, 0x1000, 12), 0x4d7);
+	assert_int_equal(make_leaf(F, RW, IOPT_TRACK, 0x1000, 12), 0x417);
+	assert_int_equal(make_leaf(F, RW, IOPT_TRACKABLE, 0x1000, 12), 0x417);
 }
 
 /* Every size, at the address that equals it. */
-static const struct {
-	unsigned lg2;
-	uint64_t entry;
-} sizes[] = {
+static const struct sized_leaf sizes[] = {
 	{ 12, 0x0000000000000417 }, /* 4K */
 	{ 16, 0x8000000000006017 }, /* 64K: 0x4000, and 0x2000 for its size */
 	{ 21, 0x0000000000080017 }, /* 2M */
@@ -74,21 +58,8 @@ static const struct {
 
 static void every_size(void **state)
 {
-	uint64_t mask = 0;
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		unsigned lg2 = sizes[i].lg2, level = (lg2 - 12) / 9;
-		uint64_t entry = sizes[i].entry;
-
-		assert_int_equal(leaf(RW, 1ull << lg2, lg2), entry);
-		assert_int_equal(F->kind(entry, level), IOPT_LEAF);
-		assert_int_equal(F->leaf_lg2(entry, level), lg2);
-		assert_int_equal(F->leaf_pa(entry, level), 1ull << lg2);
-		assert_int_equal(F->leaf_prot(entry), RW);
-		mask |= 1ull << lg2;
-	}
-	assert_int_equal(F->info.page_sizes, mask);
+	check_sizes(F, sizes, sizeof(sizes) / sizeof(sizes[0]));
 }
 
 /* D, A and U of a table entry are reserved, R, W and X are what makes it one. */

@@ -5,22 +5,14 @@
  *
  *   0x001 R (0)   0x002 W (1)   0x080 PS (7)   0x100 A (8)   0x200 D (9)   0x800 SNP (11)
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "formats/vtd_ss.h"
+#include "tests/unit/entries.h"
 
 #define F (&vtd_ss_format)
 
 static uint64_t leaf(unsigned prot, uint64_t pa, unsigned lg2)
 {
-	uint64_t attr = 0;
-
-	assert_int_equal(F->leaf_attr(prot, IOPT_TRACKABLE, &attr), 0);
-	return F->leaf(attr, pa, (lg2 - 12) / 9, lg2, 5);
+	return make_leaf(F, prot, IOPT_TRACKABLE, pa, lg2);
 }
 
 /* Table 47: address in 51:12, SNP, W, R; bit 7 is not PS. */

@@ -7,28 +7,15 @@
  *   0x001 P (0)   0x002 R/W (1)   0x004 U/S (2)   0x020 A (5)   0x040 D (6)   0x080 PS (7)
  *   0x400 EA (10)   0x8000000000000000 NX (63)
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "formats/x86_64.h"
+#include "tests/unit/entries.h"
 
 #define F  (&x86_64_format)
 #define RW (IOPT_READ | IOPT_WRITE)
 
-static uint64_t leaf_of(unsigned prot, uint32_t flags, uint64_t pa, unsigned lg2)
-{
-	uint64_t attr = 0;
-
-	assert_int_equal(F->leaf_attr(prot, flags, &attr), 0);
-	return F->leaf(attr, pa, (lg2 - 12) / 9, lg2, 7);
-}
-
 static uint64_t leaf(unsigned prot, uint64_t pa, unsigned lg2)
 {
-	return leaf_of(prot, IOPT_TRACKABLE, pa, lg2);
+	return make_leaf(F, prot, IOPT_TRACKABLE, pa, lg2);
 }
 
 /* Table 40: address in 51:12, U/S, R/W, P; bit 7 is PAT, not PS. NX unless asked to execute. */
@@ -64,12 +51,12 @@ static void blocks(void **state)
 static void preset(void **state)
 {
 	(void)state;
-	assert_int_equal(leaf_of(IOPT_READ, 0, 0x12345678000, 12), 0x8000012345678025);
-	assert_int_equal(leaf_of(RW, 0, 0x12345678000, 12), 0x8000012345678067);
-	assert_int_equal(leaf_of(RW, IOPT_NONCOHERENT, 0x12345678000, 12), 0x8000012345678067);
-	assert_int_equal(leaf_of(RW, 0, 0x8000200000, 21), 0x80000080002000e7);
-	assert_int_equal(leaf_of(RW, IOPT_TRACKABLE, 0x8000200000, 21), 0x8000008000200087);
-	assert_int_equal(leaf_of(RW, IOPT_TRACK, 0x8000200000, 21), 0x8000008000200087);
+	assert_int_equal(make_leaf(F, IOPT_READ, 0, 0x12345678000, 12), 0x8000012345678025);
+	assert_int_equal(make_leaf(F, RW, 0, 0x12345678000, 12), 0x8000012345678067);
+	assert_int_equal(make_leaf(F, RW, IOPT_NONCOHERENT, 0x12345678000, 12), 0x8000012345678067);
+	assert_int_equal(make_leaf(F, RW, 0, 0x8000200000, 21), 0x80000080002000e7);
+	assert_int_equal(make_leaf(F, RW, IOPT_TRACKABLE, 0x8000200000, 21), 0x8000008000200087);
+	assert_int_equal(make_leaf(F, RW, IOPT_TRACK, 0x8000200000, 21), 0x8000008000200087);
 }
 
 /* Tables 34, 35, 37, 39: address in 51:12, A, U/S, R/W, P; never NX. */
