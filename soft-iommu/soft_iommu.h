@@ -248,7 +248,8 @@ void soft_iommu_invalidate(struct soft_iommu_domain *domain, const struct iopt_g
  * @pa:       physical address of that very byte
  * @entry_pa: physical address of the leaf (of a run: the entry that this IOVA leads to)
  * @entry:    its value
- * @prot:     IOPT_READ and so on, of all levels together (IOPT_SNOOP: the leaf's)
+ * @prot:     IOPT_READ and so on, of all levels together (snooping and memory type: the
+ *            leaf's)
  * @leaf_lg2: size of the leaf (of the whole run)
  * @level:    of the entry
  * @accessed: the leaf's accessed bit (of a run: of that entry), false where not in use

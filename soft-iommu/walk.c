@@ -22,10 +22,13 @@ struct position {
 
 #define ALL_PROT (IOPT_READ | IOPT_WRITE | IOPT_EXEC)
 
-/* Permissions are those of all levels together; only a leaf speaks of snooping. */
+/* What only a leaf speaks of. */
+#define LEAF_ONLY (IOPT_SNOOP | IOPT_UNCACHED | IOPT_DEVICE)
+
+/* Permissions are those of all levels together. */
 static unsigned combine(unsigned above, unsigned prot)
 {
-	return (above & prot & ALL_PROT) | ((above | prot) & IOPT_PRIV) | (prot & IOPT_SNOOP);
+	return (above & prot & ALL_PROT) | ((above | prot) & IOPT_PRIV) | (prot & LEAF_ONLY);
 }
 
 enum soft_iommu_reason soft_permitted(const struct soft_format *format, unsigned prot,

@@ -53,6 +53,7 @@ struct iopt_table;
 #define IOPT_CAN_PRIV		 0x0080u /* IOPT_PRIV */
 #define IOPT_CAN_SNOOP		 0x0100u /* IOPT_SNOOP */
 #define IOPT_CAN_RESIZE		 0x0200u /* leaves may change their size while in use */
+#define IOPT_CAN_MEMORY_TYPES	 0x0400u /* IOPT_UNCACHED and IOPT_DEVICE */
 
 /**
  * struct iopt_format_info - what a page-table format is and can do
@@ -368,6 +369,13 @@ void iopt_hw(const struct iopt_domain *domain, struct iopt_hw *hw);
 #define IOPT_EXEC  0x04u /* instruction fetches; where a format knows them, off unless asked for */
 #define IOPT_PRIV  0x08u /* supervisor requests only */
 #define IOPT_SNOOP 0x10u /* DMA through this mapping snoops whatever the request says */
+/*
+ * The memory type, where a format has it in its leaves: cacheable and coherent without either of
+ * these; not both. UNCACHED is normal memory whose accesses are not coherent with processors'
+ * caches; DEVICE is what must neither be gathered nor reordered, as for registers.
+ */
+#define IOPT_UNCACHED 0x20u
+#define IOPT_DEVICE   0x40u
 
 /**
  * struct iopt_reserve - tables set aside, so that a map neither sleeps nor fails for memory

@@ -153,10 +153,12 @@ void prove_attributes_follow_abilities(void)
 	const uint32_t can = F->info.abilities;
 	unsigned takes = IOPT_READ | IOPT_WRITE | (can & IOPT_CAN_EXEC ? IOPT_EXEC : 0) |
 			 (can & IOPT_CAN_PRIV ? IOPT_PRIV : 0) |
-			 (can & IOPT_CAN_SNOOP ? IOPT_SNOOP : 0);
+			 (can & IOPT_CAN_SNOOP ? IOPT_SNOOP : 0) |
+			 (can & IOPT_CAN_MEMORY_TYPES ? IOPT_UNCACHED | IOPT_DEVICE : 0);
+	const unsigned types = IOPT_UNCACHED | IOPT_DEVICE;
 	unsigned prot = nondet_u32();
 	uint64_t attr;
-	bool good = !(prot & ~takes) &&
+	bool good = !(prot & ~takes) && (prot & types) != types &&
 		    (prot & (can & IOPT_CAN_WRITE_ONLY ? IOPT_READ | IOPT_WRITE : IOPT_READ));
 
 	claim(F->leaf_attr(prot, nondet_u32(), &attr) == (good ? 0 : -IOPT_EINVAL),

@@ -147,7 +147,7 @@ static unsigned draw_prot(struct generator *g, const struct model *m)
 	unsigned prot = one_in(g, 4) ? IOPT_READ : RW;
 
 	if (one_in(g, 50))
-		return below(g, 64);
+		return below(g, 256);
 	if ((m->info->abilities & IOPT_CAN_WRITE_ONLY) && one_in(g, 16))
 		prot = IOPT_WRITE;
 	if ((m->info->abilities & IOPT_CAN_EXEC) && one_in(g, 8))
@@ -156,6 +156,8 @@ static unsigned draw_prot(struct generator *g, const struct model *m)
 		prot |= IOPT_PRIV;
 	if ((m->info->abilities & IOPT_CAN_SNOOP) && one_in(g, 8))
 		prot |= IOPT_SNOOP;
+	if ((m->info->abilities & IOPT_CAN_MEMORY_TYPES) && one_in(g, 8))
+		prot |= one_in(g, 2) ? IOPT_UNCACHED : IOPT_DEVICE;
 	return prot;
 }
 

@@ -26,9 +26,12 @@ bool prot_valid(const struct model *m, unsigned prot)
 
 	if (!(prot & IOPT_READ) && !((prot & IOPT_WRITE) && (abilities & IOPT_CAN_WRITE_ONLY)))
 		return false;
-	return !(prot & ~31u) && (!(prot & IOPT_EXEC) || (abilities & IOPT_CAN_EXEC)) &&
+	if ((prot & IOPT_UNCACHED) && (prot & IOPT_DEVICE))
+		return false;
+	return !(prot & ~127u) && (!(prot & IOPT_EXEC) || (abilities & IOPT_CAN_EXEC)) &&
 	       (!(prot & IOPT_PRIV) || (abilities & IOPT_CAN_PRIV)) &&
-	       (!(prot & IOPT_SNOOP) || (abilities & IOPT_CAN_SNOOP));
+	       (!(prot & IOPT_SNOOP) || (abilities & IOPT_CAN_SNOOP)) &&
+	       (!(prot & (IOPT_UNCACHED | IOPT_DEVICE)) || (abilities & IOPT_CAN_MEMORY_TYPES));
 }
 
 /* Which of -EINVAL and -ERANGE the arguments deserve; it may be either if both. */

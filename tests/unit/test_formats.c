@@ -132,7 +132,8 @@ static unsigned expressible(const struct iopt_format *f)
 	uint32_t a = f->info.abilities;
 
 	return IOPT_READ | IOPT_WRITE | (a & IOPT_CAN_EXEC ? IOPT_EXEC : 0) |
-	       (a & IOPT_CAN_PRIV ? IOPT_PRIV : 0) | (a & IOPT_CAN_SNOOP ? IOPT_SNOOP : 0);
+	       (a & IOPT_CAN_PRIV ? IOPT_PRIV : 0) | (a & IOPT_CAN_SNOOP ? IOPT_SNOOP : 0) |
+	       (a & IOPT_CAN_MEMORY_TYPES ? IOPT_UNCACHED | IOPT_DEVICE : 0);
 }
 
 static void attributes_follow_abilities(void **state)
@@ -146,6 +147,8 @@ static void attributes_follow_abilities(void **state)
 			uint64_t attr;
 
 			if (!(prot & IOPT_READ) && !(f->info.abilities & IOPT_CAN_WRITE_ONLY))
+				good = false;
+			if ((prot & IOPT_UNCACHED) && (prot & IOPT_DEVICE))
 				good = false;
 			assert_int_equal(f->leaf_attr(prot, 0, &attr), good ? 0 : -IOPT_EINVAL);
 			assert_int_equal(f->leaf_attr(prot | 1u << 31, 0, &attr), -IOPT_EINVAL);

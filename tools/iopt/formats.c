@@ -25,6 +25,7 @@ static const struct {
 	{ IOPT_CAN_PRIV, "priv" },
 	{ IOPT_CAN_SNOOP, "snoop" },
 	{ IOPT_CAN_RESIZE, "resize" },
+	{ IOPT_CAN_MEMORY_TYPES, "memory-types" },
 };
 
 #define NR_ABILITIES (sizeof(abilities) / sizeof(abilities[0]))
