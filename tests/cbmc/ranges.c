@@ -72,7 +72,7 @@ void prove_top_covers(void)
 	unsigned levels = any_below(F->info.max_levels + 1u);
 	uint64_t pa = nondet_u64(), iova = nondet_u64(), top;
 
-	assume(levels >= 1 && !(pa & TOP_LEVELS));
+	assume(levels >= 1 && !(pa & (TOP_LEVELS | TOP_INDEX)));
 	top = top_make(pa, levels);
 	claim(top_pa(top) == pa && top_levels(top) == levels, "both come back");
 	if (F->info.abilities & IOPT_CAN_GROW) {
