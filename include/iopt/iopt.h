@@ -332,6 +332,7 @@ void iopt_destroy(struct iopt_domain *domain);
  * @x86_64: VT-d first stage (PASID-table entry) and AMD v2 (guest CR3)
  * @amd_v1: device-table entry
  * @riscv_s1: device or process context
+ * @riscv_g: device context
  *
  * Field names are the specifications'; values are the fields' own, not shifted into place unless
  * the comment says so.
@@ -363,6 +364,11 @@ struct iopt_hw {
 			uint8_t mode; /* iosatp.MODE: 8, 9, 10 for Sv39, Sv48, Sv57 */
 			bool sade;    /* tc.SADE: hardware sets accessed and dirty bits */
 		} riscv_s1;
+		struct {
+			uint64_t ppn; /* iohgatp.PPN: page number of the root */
+			uint8_t mode; /* iohgatp.MODE: 8, 9, 10 for Sv39x4, Sv48x4, Sv57x4 */
+			bool gade;    /* tc.GADE: hardware sets accessed and dirty bits */
+		} riscv_g;
 	};
 };
 

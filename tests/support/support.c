@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "formats/amd_v1.h"
+#include "formats/riscv_g.h"
 #include "formats/riscv_s1.h"
 #include "formats/vtd_ss.h"
 #include "formats/x86_64.h"
@@ -13,13 +14,15 @@ const char *const formats[NR_FORMATS] = {
 	[FORMAT_x86_64] = "x86-64",
 	[FORMAT_amd_v1] = "amd-v1",
 	[FORMAT_riscv_s1] = "riscv-s1",
+	[FORMAT_riscv_g] = "riscv-g",
 };
 
 static const struct hardware hardware[NR_FORMATS] = {
 	[FORMAT_vtd_ss] = { VTD_SS_A, VTD_SS_D, VTD_SS_R | VTD_SS_W, VTD_SS_W, vtd_ss_table_pa },
 	[FORMAT_x86_64] = { X86_64_A, X86_64_D, X86_64_P, X86_64_RW, x86_64_table_pa },
 	[FORMAT_amd_v1] = { AMD_V1_A, AMD_V1_D, AMD_V1_PR, AMD_V1_IW, amd_v1_table_pa },
-	[FORMAT_riscv_s1] = { RISCV_S1_A, RISCV_S1_D, RISCV_S1_V, RISCV_S1_W, riscv_s1_table_pa },
+	[FORMAT_riscv_s1] = { RISCV_A, RISCV_D, RISCV_V, RISCV_W, riscv_table_pa },
+	[FORMAT_riscv_g] = { RISCV_A, RISCV_D, RISCV_V, RISCV_W, riscv_table_pa },
 };
 
 const struct hardware *hardware_of(const char *format)

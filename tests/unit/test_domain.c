@@ -99,7 +99,8 @@ static void numbers_of_levels(void **state)
 		const char *format;
 		uint8_t fewest, most;
 	} levelled[NR_FORMATS] = {
-		{ "vtd-ss", 3, 5 }, { "x86-64", 4, 5 }, { "amd-v1", 1, 6 }, { "riscv-s1", 3, 5 }
+		{ "vtd-ss", 3, 5 }, { "x86-64", 4, 5 }, { "amd-v1", 1, 6 }, { "riscv-s1", 3, 5 },
+		{ "riscv-g", 3, 5 }
 	};
 
 	(void)state;
@@ -301,6 +302,10 @@ static void widths(void **state)
 	check_width("riscv-s1", 3, 0, 39);
 	check_width("riscv-s1", 0, 0, 48);
 	check_width("riscv-s1", 5, 0, 57);
+	check_width("riscv-g", 3, 0, 41);
+	check_width("riscv-g", 0, 0, 50);
+	check_width("riscv-g", 5, 0, 59);
+	check_width("riscv-g", 3, 39, 39);
 	check_width("amd-v1", 0, 0, 64); /* it grows that far */
 	check_width("amd-v1", 1, 33, 33);
 	check_width("amd-v1", 6, 0, 64);

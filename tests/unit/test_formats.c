@@ -5,6 +5,7 @@
  * The bit patterns themselves are in test_formats_NAME.c.
  */
 #include "formats/amd_v1.h"
+#include "formats/riscv_g.h"
 #include "formats/riscv_s1.h"
 #include "formats/vtd_ss.h"
 #include "formats/x86_64.h"

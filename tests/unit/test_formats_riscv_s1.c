@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * RISC-V first-stage entries against bit patterns worked out by hand from the layout in
- * formats/riscv_s1.h (the privileged specification's Sv39, Svnapot). To check the literals by:
+ * formats/riscv.h (the privileged specification's Sv39, Svnapot). To check the literals by:
  *
  *   0x01 V   0x02 R   0x04 W   0x08 X   0x10 U   0x20 G   0x40 A   0x80 D   0x300 RSW
  *   an address is divided by 4: its page number is in bits 53:10
+ *   bits 62:61: memory type
  *   a 64 KiB run: bit 63, and 0x2000, which is 1000b in the page number's low bits
  */
 #include "formats/riscv_s1.h"
@@ -46,6 +47,24 @@ static void accessed_and_dirty_start_set(void **state)
 	assert_int_equal(make_leaf(F, RW, IOPT_TRACKABLE, 0x1000, 12), 0x417);
 }
 
+/* Bits 62:61: 1 is NC, 2 is IO. */
+static void memory_types(void **state)
+{
+	uint64_t attr = 0x5a;
+
+	(void)state;
+	assert_int_equal(leaf(RW | IOPT_UNCACHED, 0x1000, 12), 0x2000000000000417);
+	assert_int_equal(leaf(RW | IOPT_DEVICE, 0x1000, 12), 0x4000000000000417);
+	assert_int_equal(leaf(RW | IOPT_DEVICE, 0x40000, 16), 0xc000000000012017);
+	assert_int_equal(leaf(IOPT_READ | IOPT_UNCACHED, 0x200000, 21), 0x2000000000080013);
+	assert_int_equal(F->leaf_attr(RW | IOPT_UNCACHED | IOPT_DEVICE, 0, &attr), -IOPT_EINVAL);
+	assert_int_equal(attr, 0x5a);
+	assert_int_equal(F->leaf_prot(0x2000000000000417), RW | IOPT_UNCACHED);
+	assert_int_equal(F->leaf_prot(0x4000000000000417), RW | IOPT_DEVICE);
+	/* They go along into another size. */
+	assert_int_equal(F->leaf_attrs(0xc000000000012017, 0), 0x4000000000000017);
+}
+
 /* Every size, at the address that equals it. */
 static const struct sized_leaf sizes[] = {
 	{ 12, 0x0000000000000417 }, /* 4K */
@@ -75,15 +94,16 @@ static void tables(void **state)
 	assert_int_equal(F->table_pa(0x003ffffffffffc01), 0xfffffffffff000);
 }
 
-/* Written by others: execute only; G; a memory type; a pointer where no table can be. */
+/* Written by others: execute only; G; a reserved memory type; a pointer where no table can be. */
 static void of_others(void **state)
 {
 	(void)state;
 	assert_int_equal(F->kind(0x409, 0), IOPT_LEAF);
 	assert_int_equal(F->leaf_prot(0x419), IOPT_EXEC);
 	assert_int_equal(F->leaf_prot(0x437), RW);
-	assert_int_equal(F->kind(0x2000000000000417, 0), IOPT_LEAF);
-	assert_int_equal(F->leaf_pa(0x2000000000000417, 0), 0x1000);
+	assert_int_equal(F->kind(0x6000000000000417, 0), IOPT_LEAF);
+	assert_int_equal(F->leaf_pa(0x6000000000000417, 0), 0x1000);
+	assert_int_equal(F->leaf_prot(0x6000000000000417), RW);
 	assert_int_equal(F->kind(0x401, 0), IOPT_SOFT);
 	assert_int_equal(F->soft(0x621), IOPT_DEAD);
 }
@@ -177,6 +197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(permissions),
 		cmocka_unit_test(accessed_and_dirty_start_set),
+		cmocka_unit_test(memory_types),
 		cmocka_unit_test(every_size),
 		cmocka_unit_test(tables),
 		cmocka_unit_test(of_others),

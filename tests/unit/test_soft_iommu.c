@@ -56,6 +56,19 @@ static uint64_t new_table(void)
 	return BASE + ((uint64_t)allocated++ << 12);
 }
 
+/* One of 16 KiB, aligned to that. */
+static uint64_t new_wide_table(void)
+{
+	uint64_t table;
+
+	while (allocated % 4)
+		new_table();
+	table = new_table();
+	for (unsigned i = 0; i < 3; i++)
+		new_table();
+	return table;
+}
+
 static unsigned number_of(uint64_t table)
 {
 	return (unsigned)((table - BASE) >> 12);
@@ -63,7 +76,7 @@ static unsigned number_of(uint64_t table)
 
 static uint64_t *entry_at(uint64_t table, unsigned index)
 {
-	return &memory[number_of(table)][index];
+	return &memory[number_of(table) + index / 512][index % 512];
 }
 
 static void put(uint64_t table, unsigned index, uint64_t value)
@@ -651,7 +664,6 @@ static void test_faults_amd_v1(void **unused)
 	expect_fault(0x40000000, SOFT_IOMMU_READ, SOFT_IOMMU_SKIPPED_LEVEL, root + 8, get(root, 1));
 }
 
-/* The sixth level has no leaves; a root that doesn't fit its mode is a skipped or a bad level. */
 /* A Sv39 domain; returns its lowest table. */
 static uint64_t make_riscv(bool sade)
 {
@@ -680,11 +692,11 @@ static void test_faults_riscv_s1(void **unused)
 	put(low, 3, good & ~RV_U);
 	expect_fault(0x3000, SOFT_IOMMU_READ, SOFT_IOMMU_NO_USER, low + 24, good & ~RV_U);
 	expect_fault(0x1000ull << 27, SOFT_IOMMU_READ, SOFT_IOMMU_BEYOND_WIDTH, 0, 0);
-	/* Write without read; bits 60:54; memory types, which this hardware has not. */
+	/* Write without read; bits 60:54; a memory type that there is not, or of a table. */
 	put(low, 4, good & ~RV_R);
 	expect_fault(0x4000, SOFT_IOMMU_WRITE, SOFT_IOMMU_RESERVED_BITS, low + 32, get(low, 4));
 	for (i = 54; i < 63; i++) {
-		put(low, 5, good | 1ull << i);
+		put(low, 5, good | (i < 61 ? 1ull << i : 3ull << 61));
 		expect_fault(0x5000, SOFT_IOMMU_READ, SOFT_IOMMU_RESERVED_BITS, low + 40,
 			     get(low, 5));
 		put(middle, 5, RV_PA(low) | RV_V | 1ull << i);
@@ -715,6 +727,51 @@ static void test_faults_riscv_s1(void **unused)
 	}
 }
 
+/* The memory type is the leaf's. */
+static void test_types_riscv_s1(void **unused)
+{
+	const uint64_t leaf = RV_PA(0x40000000) | RV_RW | RV_A | RV_D;
+	uint64_t low = make_riscv(false);
+
+	(void)unused;
+	put(low, 1, leaf);
+	put(low, 2, leaf | 1ull << 61);
+	put(low, 3, leaf | 2ull << 61);
+	assert_int_equal(walked(0x1000).prot, IOPT_READ | IOPT_WRITE);
+	assert_int_equal(walked(0x2000).prot, IOPT_READ | IOPT_WRITE | IOPT_UNCACHED);
+	assert_int_equal(walked(0x3000).prot, IOPT_READ | IOPT_WRITE | IOPT_DEVICE);
+}
+
+/*
+ * G-stage: two more bits select an entry of the top, nothing above them is translated, and no leaf
+ * without U is reached.
+ */
+static void test_riscv_g(void **unused)
+{
+	const uint64_t leaf = RV_PA(0x40000000) | RV_RW | RV_A | RV_D;
+	const uint64_t far = 0x1ffffe01000;
+	uint64_t top = new_wide_table(), middle = new_table(), low = new_table();
+	struct iopt_hw hw = { .riscv_g = { .ppn = top >> 12, .mode = 8 } };
+
+	(void)unused;
+	put(top, 2047, RV_PA(middle) | RV_V);
+	put(top, 1, RV_PA(0x80000000) | RV_RW | RV_A | RV_D);
+	put(middle, 511, RV_PA(low) | RV_V);
+	put(low, 1, leaf);
+	put(low, 2, leaf & ~RV_U);
+	make_domain("riscv-g", hw, 0);
+	device = make_device(0, 1);
+	assert_int_equal(walked(far).pa, 0x40000000);
+	assert_int_equal(walked(0x40000123).pa, 0x80000123);
+	assert_int_equal(walked(0x40000123).leaf_lg2, 30);
+	assert_int_equal(write_at(far), SOFT_IOMMU_DONE);
+	expect_fault(far + 0x1000, SOFT_IOMMU_READ, SOFT_IOMMU_NO_USER, low + 16, leaf & ~RV_U);
+	expect_fault(far | 1ull << 41, SOFT_IOMMU_READ, SOFT_IOMMU_BEYOND_WIDTH, 0, 0);
+	/* A root that is not aligned to its 16 KiB is none. */
+	hw.riscv_g.ppn++;
+	assert_int_equal(soft_iommu_set_root(domain, &hw), -EINVAL);
+}
+
 /* Without SADE it marks nothing, and wants to find it marked. */
 static void test_marks_riscv_s1(void **unused)
 {
@@ -743,6 +800,7 @@ static void test_marks_riscv_s1(void **unused)
 	assert_int_equal(get(root, 0) & (RV_A | RV_D), 0);
 }
 
+/* The sixth level has no leaves; a root that doesn't fit its mode is a skipped or a bad level. */
 static void test_amd_root(void **unused)
 {
 	uint64_t middle = new_table();
@@ -1830,6 +1888,8 @@ int main(void)
 		TEST(test_faults_amd_v1),
 		TEST(test_faults_riscv_s1),
 		TEST(test_marks_riscv_s1),
+		TEST(test_types_riscv_s1),
+		TEST(test_riscv_g),
 		TEST(test_amd_root),
 		TEST(test_narrow_hardware),
 		TEST(test_stale_translation),
