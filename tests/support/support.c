@@ -22,6 +22,13 @@ static const struct hardware hardware[NR_FORMATS] = {
 	[FORMAT_riscv_s1] = { RISCV_S1_A, RISCV_S1_D, RISCV_S1_V, RISCV_S1_W, riscv_s1_table_pa },
 };
 
+size_t usual(size_t i)
+{
+	while (i < NR_FORMATS && !is_usual(iopt_format_info(i)))
+		i++;
+	return i;
+}
+
 const struct hardware *hardware_of(const char *format)
 {
 	for (size_t i = 0; i < NR_FORMATS; i++)
