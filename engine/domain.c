@@ -68,8 +68,9 @@ static unsigned levels_lg2(const struct iopt_format_info *info, unsigned levels)
 static unsigned width_lg2(const struct iopt_format_info *info, unsigned levels)
 {
 	unsigned lg2 = levels_lg2(info, levels) + info->top_lg2;
+	unsigned most = info->iova_lg2 ? info->iova_lg2 : 64;
 
-	return lg2 < 64 ? lg2 : 64;
+	return lg2 < most ? lg2 : most;
 }
 
 /* Leaves of one entry each: the sizes of a format that are no runs. */

@@ -41,14 +41,15 @@ struct soft_entry {
  * struct soft_root - where a walk starts, and what it maintains
  * @pa:	      address of the top table, a multiple of 2^SOFT_ROOT_LG2
  * @levels:   1 to SOFT_MAX_LEVELS
- * @iova_lg2: IOVA bits that the tables translate: they decide how many entries the top has
+ * @width:    IOVA bits that the tables translate, if the top has not as many entries as other tables;
+ *            else 0
  * @accessed: set accessed bits
  * @dirty:    set dirty bits
  */
 struct soft_root {
 	uint64_t pa;
 	uint8_t levels;
-	uint8_t iova_lg2;
+	uint8_t width;
 	bool accessed;
 	bool dirty;
 };
@@ -58,7 +59,6 @@ struct soft_root {
  * @name:	 as iopt_config::format
  * @granule_lg2: the smallest leaf
  * @index_lg2:	 IOVA bits that a level translates
- * @top_lg2:	 IOVA bits that the top translates beyond those
  * @entry_lg2:	 bytes of an entry: 2 or 3
  * @accessed:	 the accessed bit of leaves
  * @accessed_table: the accessed bit of table entries; 0: hardware sets none there
@@ -67,7 +67,7 @@ struct soft_root {
  * @fetches:	 knows instruction fetches and privilege
  * @demands_marks: where it does not set accessed and dirty itself, it faults where they are clear
  * @read_root:	 take the registers' or descriptor's fields; 0, or -EINVAL if hardware would not
- *		 have them. Leaves iova_lg2 at 0 where the levels and @top_lg2 decide it
+ *		 have them
  * @decode:	 read @entry of a table at @level; the address bits in @beyond are more than this
  *		 hardware has. Pure.
  */
@@ -75,7 +75,6 @@ struct soft_format {
 	const char *name;
 	uint8_t granule_lg2;
 	uint8_t index_lg2;
-	uint8_t top_lg2;
 	uint8_t entry_lg2;
 	uint64_t accessed;
 	uint64_t accessed_table;
@@ -255,13 +254,15 @@ struct soft_iommu_device {
 #define SOFT_ROOT_LEVELS   0x7ull
 #define SOFT_ROOT_ACCESSED 0x8ull
 #define SOFT_ROOT_DIRTY	   0x10ull
-#define SOFT_ROOT_WIDTH	   5u /* iova_lg2, seven bits */
+#define SOFT_ROOT_WIDTH	   0x7e0ull
+
+#define SOFT_ROOT_WIDTH_SHIFT 5u
 
 static inline uint64_t soft_root_pack(const struct soft_root *root)
 {
 	return root->pa >> SOFT_ROOT_LG2 << SOFT_ROOT_SHIFT | root->levels |
 	       (root->accessed ? SOFT_ROOT_ACCESSED : 0) | (root->dirty ? SOFT_ROOT_DIRTY : 0) |
-	       (uint64_t)root->iova_lg2 << SOFT_ROOT_WIDTH;
+	       (uint64_t)root->width << SOFT_ROOT_WIDTH_SHIFT;
 }
 
 static inline struct soft_root soft_root_unpack(uint64_t word)
@@ -269,7 +270,7 @@ static inline struct soft_root soft_root_unpack(uint64_t word)
 	return (struct soft_root){
 		.pa = word >> SOFT_ROOT_SHIFT << SOFT_ROOT_LG2,
 		.levels = word & SOFT_ROOT_LEVELS,
-		.iova_lg2 = word >> SOFT_ROOT_WIDTH & 0x7f,
+		.width = (word & SOFT_ROOT_WIDTH) >> SOFT_ROOT_WIDTH_SHIFT,
 		.accessed = word & SOFT_ROOT_ACCESSED,
 		.dirty = word & SOFT_ROOT_DIRTY,
 	};

@@ -69,6 +69,7 @@ struct iopt_table;
  * @granule_lg2:    the smallest leaf
  * @index_lg2:      IOVA bits that one level translates
  * @top_lg2:        IOVA bits that the top may translate beyond those: its table is as much larger
+ * @iova_lg2:       IOVA bits at most, if that is less than what the levels translate; else 0
  * @entry_lg2:      bytes of an entry
  * @pa_lg2:         physical address bits that an entry holds
  */
@@ -83,6 +84,7 @@ struct iopt_format_info {
 	uint8_t granule_lg2;
 	uint8_t index_lg2;
 	uint8_t top_lg2;
+	uint8_t iova_lg2;
 	uint8_t entry_lg2;
 	uint8_t pa_lg2;
 };
@@ -276,7 +278,7 @@ struct iopt_callbacks {
  * @format:     name, see iopt_format_info
  * @levels:     table levels; for a format that grows, the number to start with; 0: the default
  * @max_levels: for a format that grows, how far; 0: as far as @iova_lg2 needs
- * @iova_lg2:   input address bits; 0: all that the (maximum of) levels translate
+ * @iova_lg2:   input address bits; 0: all that the (maximum of) levels translate and the format has
  * @pa_lg2:     output address bits; 0: all that the format holds
  * @page_sizes: bit n: leaves of 2^n bytes may be used; 0: every size that the levels allow (but see
  *              @bbm). The
