@@ -215,6 +215,12 @@ static inline unsigned riscv_s1_leaf_prot(uint64_t entry)
 	       (entry & RISCV_S1_X ? IOPT_EXEC : 0) | (entry & RISCV_S1_U ? 0 : IOPT_PRIV);
 }
 
+static inline uint64_t riscv_s1_leaf_hw(uint64_t entry)
+{
+	(void)entry;
+	return RISCV_S1_A | RISCV_S1_D;
+}
+
 static inline bool riscv_s1_leaf_dirty(uint64_t entry)
 {
 	return entry & RISCV_S1_D;
@@ -285,7 +291,7 @@ static const struct iopt_format riscv_s1_format = {
 	.table_hw = 0,
 	.table_a = 0,
 	.table_touched = 0,
-	.leaf_hw = RISCV_S1_A | RISCV_S1_D,
+	.leaf_a = RISCV_S1_A,
 	.leaf_pending = RISCV_S1_PENDING,
 	.dirty_and = 0,
 	.kind = riscv_s1_kind,
@@ -300,6 +306,7 @@ static const struct iopt_format riscv_s1_format = {
 	.leaf_lg2 = riscv_s1_leaf_lg2,
 	.leaf_pa = riscv_s1_leaf_pa,
 	.leaf_prot = riscv_s1_leaf_prot,
+	.leaf_hw = riscv_s1_leaf_hw,
 	.leaf_dirty = riscv_s1_leaf_dirty,
 	.leaf_accessed = riscv_s1_leaf_accessed,
 	.leaf_clean = riscv_s1_leaf_clean,

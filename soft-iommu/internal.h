@@ -36,6 +36,7 @@ enum soft_kind {
 /**
  * struct soft_entry - a decoded entry
  * @pa:	    table: its address; leaf: of the leaf's first byte (of the whole run)
+ * @own:    leaf, where each entry of a run has an address of its own: that
  * @kind:   enum soft_kind
  * @reason: enum soft_iommu_reason, for SOFT_WRONG
  * @lg2:    leaf: log2 of its bytes (of the whole run)
@@ -43,6 +44,7 @@ enum soft_kind {
  */
 struct soft_entry {
 	uint64_t pa;
+	uint64_t own;
 	uint8_t kind;
 	uint8_t reason;
 	uint8_t lg2;
@@ -68,8 +70,11 @@ struct soft_root {
  * @name:	 as iopt_config::format
  * @accessed:	 the accessed bit of leaves
  * @accessed_table: the accessed bit of table entries; 0: hardware sets none there
- * @dirty:	 the dirty bit of leaves
- * @significant: bits of a leaf that must be the same in all entries of a run; 0: there are no runs
+ * @dirty:	 the bit of leaves that says dirty
+ * @inverted:	 the same, if it says so by being clear; else 0
+ * @significant: bits of a leaf that must be the same in all entries of a run, if these are equal; 0:
+ *		 there are no such runs
+ * @own_addresses: each entry of a run has its own address
  * @fetches:	 knows instruction fetches and privilege
  * @demands_marks: where it does not set accessed and dirty itself, it faults where they are clear
  * @read_root:	 take the registers' or descriptor's fields; 0, or -EINVAL if hardware would not
@@ -82,7 +87,9 @@ struct soft_format {
 	uint64_t accessed;
 	uint64_t accessed_table;
 	uint64_t dirty;
+	uint64_t inverted;
 	uint64_t significant;
+	bool own_addresses;
 	bool fetches;
 	bool demands_marks;
 	int (*read_root)(const struct iopt_hw *hw, struct soft_root *root);
@@ -93,6 +100,13 @@ extern const struct soft_format soft_vtd_ss;
 extern const struct soft_format soft_x86_64;
 extern const struct soft_format soft_amd_v1;
 extern const struct soft_format soft_riscv_s1;
+extern const struct soft_format soft_arm_s1;
+extern const struct soft_format soft_arm_s2;
+
+static inline bool soft_is_dirty(const struct soft_format *format, uint64_t entry)
+{
+	return (entry ^ format->inverted) & format->dirty;
+}
 
 static inline struct soft_entry soft_wrong(enum soft_iommu_reason reason)
 {

@@ -132,17 +132,17 @@ static struct position start(const struct soft_walk *walk, const struct soft_roo
 	return at;
 }
 
-/* Set bits in the entry that was read. False: it is another one by now. */
-static bool set_bits(uint64_t *slot, uint64_t *entry, uint64_t bits)
+/* Mark the entry that was read. False: it is another one by now. */
+static bool mark(uint64_t *slot, uint64_t *entry, uint64_t marked)
 {
 	uint64_t expected = *entry;
 
-	if ((*entry & bits) == bits)
+	if (marked == expected)
 		return true;
-	if (!__atomic_compare_exchange_n(slot, &expected, *entry | bits, false, __ATOMIC_ACQ_REL,
+	if (!__atomic_compare_exchange_n(slot, &expected, marked, false, __ATOMIC_ACQ_REL,
 					 __ATOMIC_RELAXED))
 		return false;
-	*entry |= bits;
+	*entry = marked;
 	return true;
 }
 
@@ -163,6 +163,8 @@ static bool leads_alike(const struct soft_walk *walk, uint64_t entry, unsigned l
 	struct soft_entry other = walk->domain->format->decode(entry, level, 0);
 	uint64_t pa = walk->leaf.pa + ((uint64_t)i << soft_entry_lg2(level));
 
+	if (walk->domain->format->own_addresses && other.own != pa)
+		return false;
 	return other.kind == SOFT_LEAF && other.lg2 < 64 &&
 	       other.pa + (pa & ((1ull << other.lg2) - 1)) == pa;
 }
@@ -183,7 +185,7 @@ static bool run_agrees(struct soft_walk *walk, const uint64_t *table, const stru
 
 	for (i = first; lg2 && i < first + (1u << lg2); i++) {
 		entry = __atomic_load_n(&table[i], __ATOMIC_RELAXED);
-		if (!((entry ^ walk->entry) & format->significant) ||
+		if ((!format->own_addresses && !((entry ^ walk->entry) & format->significant)) ||
 		    format->decode(entry, at->level, 0).kind == SOFT_EMPTY ||
 		    leads_alike(walk, entry, at->level, i - first))
 			continue;
@@ -198,9 +200,23 @@ static bool run_agrees(struct soft_walk *walk, const uint64_t *table, const stru
 static bool lacks_marks(const struct soft_walk *walk, const struct soft_root *root)
 {
 	const struct soft_format *format = walk->domain->format;
-	uint64_t marks = format->accessed | (walk->request & SOFT_IOMMU_WRITE ? format->dirty : 0);
 
-	return format->demands_marks && !root->accessed && (walk->entry & marks) != marks;
+	if (!format->demands_marks)
+		return false;
+	return (!root->accessed && !(walk->entry & format->accessed)) ||
+	       (!root->dirty && walk->request & SOFT_IOMMU_WRITE &&
+		!soft_is_dirty(format, walk->entry));
+}
+
+/* What the leaf becomes by the access. */
+static uint64_t marked(const struct soft_walk *walk, const struct soft_root *root)
+{
+	const struct soft_format *format = walk->domain->format;
+	uint64_t entry = walk->entry | (root->accessed ? format->accessed : 0);
+
+	if (!root->dirty || !(walk->request & SOFT_IOMMU_WRITE))
+		return entry;
+	return ((entry ^ format->inverted) | format->dirty) ^ format->inverted;
 }
 
 /* A leaf was read. False: it is another one by now. */
@@ -208,8 +224,7 @@ static bool use_leaf(struct soft_walk *walk, const struct soft_root *root, uint6
 		     enum soft_iommu_reason *reason)
 {
 	const struct soft_format *format = walk->domain->format;
-	bool was_clean = root->dirty && !(walk->entry & format->dirty);
-	uint64_t bits = root->accessed ? format->accessed : 0;
+	bool was_clean = root->dirty && !soft_is_dirty(format, walk->entry);
 
 	*reason = SOFT_IOMMU_DONE;
 	if (!walk->device)
@@ -217,15 +232,16 @@ static bool use_leaf(struct soft_walk *walk, const struct soft_root *root, uint6
 	*reason = soft_permitted(format, walk->leaf.prot, walk->request);
 	if (*reason)
 		return true;
-	if (root->dirty && walk->request & SOFT_IOMMU_WRITE)
-		bits |= format->dirty;
 	if (lacks_marks(walk, root)) {
 		*reason = SOFT_IOMMU_NOT_MARKED;
 		return true;
 	}
-	if (!set_bits(slot, &walk->entry, bits))
+	if (!mark(slot, &walk->entry, marked(walk, root)))
 		return false;
-	walk->clean = root->dirty && !(walk->entry & format->dirty);
+	walk->clean = root->dirty && !soft_is_dirty(format, walk->entry);
+	/* What a read is cached with is good for no write that a walk would fault. */
+	if (format->demands_marks && !root->dirty && !soft_is_dirty(format, walk->entry))
+		walk->leaf.prot &= (uint8_t)~IOPT_WRITE;
 	walk->device->stats.dirty_set += was_clean && !walk->clean;
 	return true;
 }
@@ -258,7 +274,7 @@ static bool step(struct soft_walk *walk, const struct soft_root *root, struct po
 	case SOFT_EMPTY: *reason = SOFT_IOMMU_NOT_PRESENT; return true;
 	case SOFT_TABLE:
 		if (!walk->device || !root->accessed ||
-		    set_bits(&table[index], &walk->entry, format->accessed_table))
+		    mark(&table[index], &walk->entry, walk->entry | format->accessed_table))
 			descend(walk, at, &found);
 		return false;
 	case SOFT_LEAF:

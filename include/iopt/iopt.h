@@ -310,6 +310,37 @@ int iopt_create(const struct iopt_config *config, struct iopt_domain **domain);
 void iopt_destroy(struct iopt_domain *domain);
 
 /**
+ * struct iopt_hw_arm - what an Arm SMMU, or a processor's stage 2, must be told
+ * @ttb:  TTB0 or S2TTB, address
+ * @mair: stage 1: MAIR. Attribute 0 is normal non-cacheable, 1 write-back, 2 Device-nGnRE, 3 inner
+ *        non-cacheable and outer write-back
+ * @tsz:  T0SZ or S2T0SZ
+ * @tg:   TG0 or S2TG
+ * @ps:   IPS or S2PS
+ * @sl0:  stage 2: S2SL0
+ * @sh:   SH0 or S2SH0: shareability of walks
+ * @irgn: IR0 or S2IR0
+ * @orgn: OR0 or S2OR0
+ * @ds:   DS or S2DS: 52-bit addresses with small granules (LPA2)
+ * @ha:   HA or S2HA: hardware sets the access flag
+ * @hd:   HD or S2HD: hardware marks what is written through
+ */
+struct iopt_hw_arm {
+	uint64_t ttb;
+	uint64_t mair;
+	uint8_t tsz;
+	uint8_t tg;
+	uint8_t ps;
+	uint8_t sl0;
+	uint8_t sh;
+	uint8_t irgn;
+	uint8_t orgn;
+	bool ds;
+	bool ha;
+	bool hd;
+};
+
+/**
  * struct iopt_hw - what the hardware must be told of a domain
  * @root:   physical address of the top table
  * @levels: levels of tables, top included
@@ -317,6 +348,7 @@ void iopt_destroy(struct iopt_domain *domain);
  * @x86_64: VT-d first stage (PASID-table entry) and AMD v2 (guest CR3)
  * @amd_v1: device-table entry
  * @riscv_s1: device or process context
+ * @arm:    context descriptor (stage 1) or stream table entry (stage 2) of an SMMUv3
  *
  * Field names are the specifications'; values are the fields' own, not shifted into place unless
  * the comment says so.
@@ -348,6 +380,7 @@ struct iopt_hw {
 			uint8_t mode; /* iosatp.MODE: 8, 9, 10 for Sv39, Sv48, Sv57 */
 			bool sade;    /* tc.SADE: hardware sets accessed and dirty bits */
 		} riscv_s1;
+		struct iopt_hw_arm arm;
 	};
 };
 
@@ -364,11 +397,11 @@ void iopt_hw(const struct iopt_domain *domain, struct iopt_hw *hw);
 /* ---- map and unmap ------------------------------------------------------------------------- */
 
 /* Attributes of a mapping. */
-#define IOPT_READ  0x01u
-#define IOPT_WRITE 0x02u
-#define IOPT_EXEC  0x04u /* instruction fetches; where a format knows them, off unless asked for */
-#define IOPT_PRIV  0x08u /* supervisor requests only */
-#define IOPT_SNOOP 0x10u /* DMA through this mapping snoops whatever the request says */
+#define IOPT_READ     0x01u
+#define IOPT_WRITE    0x02u
+#define IOPT_EXEC     0x04u /* instruction fetches; where a format knows them, off unless asked for */
+#define IOPT_PRIV     0x08u /* supervisor requests only */
+#define IOPT_SNOOP    0x10u /* DMA through this mapping snoops whatever the request says */
 /*
  * The memory type, where a format has it in its leaves: cacheable and coherent without either of
  * these; not both. UNCACHED is normal memory whose accesses are not coherent with processors'

@@ -23,7 +23,10 @@
  * @accessed: the bit that hardware sets in a leaf that it used
  * @dirty:    and that it sets when it wrote through it
  * @present:  one of these is set in an entry that hardware looks at
- * @write:    set in a leaf that may be written through
+ * @write:    one of these is set in a leaf that may be written through
+ * @inverted: those of these bits that mean the opposite: clear for set
+ * @starts:   IOPT_ITEM_*: how leaves start in domains that nobody tracks, dirty if they can be
+ *            written
  * @table_pa: where an entry leads that leads to a table
  */
 struct hardware {
@@ -31,6 +34,8 @@ struct hardware {
 	uint64_t dirty;
 	uint64_t present;
 	uint64_t write;
+	uint64_t inverted;
+	uint8_t starts;
 	uint64_t (*table_pa)(uint64_t entry);
 };
 
@@ -50,6 +55,12 @@ extern const char *const formats[NR_FORMATS];
  * @format: name of one of the library's formats
  */
 const struct hardware *hardware_of(const char *format);
+
+/* Whether an entry is marked dirty. */
+static inline bool hardware_dirty(const struct hardware *hw, uint64_t entry)
+{
+	return (entry ^ hw->inverted) & hw->dirty;
+}
 
 /**
  * hardware_writes() - a device's write went through this leaf entry: set accessed and dirty
