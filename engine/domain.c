@@ -21,7 +21,7 @@ static const struct iopt_ops *const all_ops[] = {
 #define NR_FORMATS (sizeof(all_ops) / sizeof(all_ops[0]))
 #define CONFIG_FLAGS                                                                             \
 	(IOPT_TRACKABLE | IOPT_NONCOHERENT | IOPT_CACHES_EMPTY | IOPT_SIGN_EXTEND | IOPT_TRACK | \
-	 IOPT_SPLIT | IOPT_ACCESSED_TABLES)
+	 IOPT_SPLIT | IOPT_ACCESSED_TABLES | IOPT_UPPER)
 
 const struct iopt_format_info *iopt_format_info(size_t index)
 {
@@ -56,7 +56,7 @@ static uint64_t bits_mask(unsigned bits)
 	return bits < 64 ? (1ull << bits) - 1 : ~0ull;
 }
 
-/* IOVA bits that a number of levels translates. */
+/* IOVA bits that a number of levels translates, without those that only the top has. */
 static unsigned levels_lg2(const struct iopt_format_info *info, unsigned levels)
 {
 	unsigned lg2 = info->granule_lg2 + levels * info->index_lg2;
@@ -64,14 +64,34 @@ static unsigned levels_lg2(const struct iopt_format_info *info, unsigned levels)
 	return lg2 < 64 ? lg2 : 64;
 }
 
+/* IOVA bits that a number of levels translates at most. */
+static unsigned width_lg2(const struct iopt_format_info *info, unsigned levels)
+{
+	unsigned lg2 = levels_lg2(info, levels) + info->top_lg2;
+
+	return lg2 < 64 ? lg2 : 64;
+}
+
+/* Leaves of one entry each: the sizes of a format that are no runs. */
+static uint64_t single_sizes(const struct iopt_format_info *info)
+{
+	uint64_t sizes = 0;
+
+	for (unsigned level = 0; level < info->max_levels && levels_lg2(info, level) < 64; level++)
+		sizes |= 1ull << levels_lg2(info, level);
+	return sizes & info->page_sizes;
+}
+
 /**
  * struct geometry - what a configuration comes to, defaults filled in
+ * @top_index_lg2: index bits of the top
  */
 struct geometry {
 	unsigned levels;
 	unsigned max_levels;
 	unsigned iova_lg2;
 	unsigned pa_lg2;
+	unsigned top_index_lg2;
 	uint64_t page_sizes;
 };
 
@@ -87,7 +107,7 @@ static int geometry_levels(const struct iopt_config *config, const struct iopt_f
 	if (!config->max_levels && grows && config->iova_lg2) {
 		g->max_levels = g->levels;
 		while (g->max_levels < info->max_levels &&
-		       levels_lg2(info, g->max_levels) < config->iova_lg2)
+		       width_lg2(info, g->max_levels) < config->iova_lg2)
 			g->max_levels++;
 	}
 	if (g->levels < info->min_levels || g->max_levels > info->max_levels ||
@@ -96,15 +116,25 @@ static int geometry_levels(const struct iopt_config *config, const struct iopt_f
 	return 0;
 }
 
+/* Sizes that may be used, if the configuration names none. */
+static uint64_t default_sizes(const struct iopt_config *config, const struct iopt_format_info *info)
+{
+	return (info->abilities & IOPT_CAN_BBM) && config->bbm < 2 ? single_sizes(info)
+								   : info->page_sizes;
+}
+
 static int geometry_widths(const struct iopt_config *config, const struct iopt_format_info *info,
 			   struct geometry *g)
 {
-	unsigned most = levels_lg2(info, g->max_levels);
-	uint64_t sizes = info->page_sizes & bits_mask(most);
+	unsigned most = width_lg2(info, g->max_levels);
+	/* A leaf is an entry of the top at most, or a run of less than all of another table. */
+	uint64_t below = bits_mask(levels_lg2(info, g->max_levels));
+	uint64_t sizes = info->page_sizes & below;
 
 	g->iova_lg2 = config->iova_lg2 ? config->iova_lg2 : most;
 	g->pa_lg2 = config->pa_lg2 ? config->pa_lg2 : info->pa_lg2;
-	g->page_sizes = config->page_sizes ? config->page_sizes : sizes;
+	g->page_sizes = config->page_sizes ? config->page_sizes
+					   : default_sizes(config, info) & below;
 	if (g->iova_lg2 > most || g->iova_lg2 <= info->granule_lg2 || g->pa_lg2 > info->pa_lg2 ||
 	    g->pa_lg2 <= info->granule_lg2)
 		return -IOPT_EINVAL;
@@ -113,6 +143,25 @@ static int geometry_widths(const struct iopt_config *config, const struct iopt_f
 	/* A leaf can't be larger than what either address can name. */
 	g->page_sizes &= bits_mask(g->pa_lg2) & bits_mask(g->iova_lg2);
 	return 0;
+}
+
+/* How many index bits the top has, and whether hardware has such a geometry. */
+static int geometry_top(const struct iopt_format *format, struct geometry *g)
+{
+	const struct iopt_geometry geometry = {
+		.levels = (uint8_t)g->levels,
+		.iova_lg2 = (uint8_t)g->iova_lg2,
+		.pa_lg2 = (uint8_t)g->pa_lg2,
+	};
+	unsigned below = levels_lg2(&format->info, g->levels - 1);
+
+	g->top_index_lg2 = format->info.index_lg2 + format->info.top_lg2;
+	if (format->top_exact) {
+		if (g->iova_lg2 <= below)
+			return -IOPT_EINVAL;
+		g->top_index_lg2 = g->iova_lg2 - below;
+	}
+	return !format->fits || format->fits(&geometry) ? 0 : -IOPT_EINVAL;
 }
 
 static int check_flags(const struct iopt_config *config, const struct iopt_format_info *info)
@@ -124,8 +173,12 @@ static int check_flags(const struct iopt_config *config, const struct iopt_forma
 	if ((track && !(info->abilities & IOPT_CAN_TRACK_DIRTY)) ||
 	    ((config->flags & IOPT_SIGN_EXTEND) && !(info->abilities & IOPT_CAN_SIGN_EXTEND)) ||
 	    ((config->flags & IOPT_ACCESSED_TABLES) &&
-	     !(info->abilities & IOPT_CAN_ACCESSED_TABLES)))
+	     !(info->abilities & IOPT_CAN_ACCESSED_TABLES)) ||
+	    ((config->flags & IOPT_UPPER) && !(info->abilities & IOPT_CAN_UPPER)))
 		return -IOPT_EOPNOTSUPP;
+	if (config->bbm > (info->abilities & IOPT_CAN_BBM ? 2 : 0) ||
+	    ((config->flags & IOPT_UPPER) && (config->flags & IOPT_SIGN_EXTEND)))
+		return -IOPT_EINVAL;
 	if ((config->flags & IOPT_ACCESSED_TABLES) && !track)
 		return -IOPT_EINVAL;
 	/* Hardware sets dirty bits in memory while the engine's are in a cache: never both. */
@@ -137,17 +190,28 @@ static int check_flags(const struct iopt_config *config, const struct iopt_forma
 	return 0;
 }
 
+/* Which IOVAs the tables translate. */
+static void domain_init_halves(struct iopt_domain *domain, uint32_t flags, unsigned iova_lg2)
+{
+	domain->index_mask = bits_mask(iova_lg2);
+	domain->low_last = domain->index_mask;
+	domain->high_after = ~0ull;
+	if (flags & IOPT_SIGN_EXTEND) {
+		domain->low_last = bits_mask(iova_lg2 - 1);
+		domain->high_after = ~domain->low_last - 1;
+	}
+	if (flags & IOPT_UPPER) {
+		domain->low_last = 0;
+		domain->high_after = ~domain->index_mask - 1;
+	}
+	domain->low_half = domain->low_last ? (domain->low_last >> 1) + 1 : 0;
+}
+
 static void domain_init(struct iopt_domain *domain, const struct iopt_config *config,
 			const struct iopt_ops *ops, const struct geometry *g)
 {
 	domain->ops = ops;
-	domain->low_last = bits_mask(g->iova_lg2);
-	domain->high_after = ~0ull;
-	domain->index_mask = bits_mask(g->iova_lg2);
-	if (config->flags & IOPT_SIGN_EXTEND) {
-		domain->low_last = bits_mask(g->iova_lg2 - 1);
-		domain->high_after = ~domain->low_last - 1;
-	}
+	domain_init_halves(domain, config->flags, g->iova_lg2);
 	domain->pa_last = bits_mask(g->pa_lg2);
 	domain->page_sizes = g->page_sizes;
 	domain->map_sizes = g->page_sizes;
@@ -158,14 +222,41 @@ static void domain_init(struct iopt_domain *domain, const struct iopt_config *co
 	domain->short_map = !CHECKED && !(config->flags & (IOPT_NONCOHERENT | IOPT_CACHES_EMPTY));
 	domain->short_unmap = !(config->flags & (IOPT_NONCOHERENT | IOPT_TRACK));
 	domain->max_levels = (uint8_t)g->max_levels;
+	domain->iova_lg2 = (uint8_t)g->iova_lg2;
+	domain->pa_lg2 = (uint8_t)g->pa_lg2;
+	domain->resizes = (ops->format->info.abilities & IOPT_CAN_RESIZE) &&
+			  (!(ops->format->info.abilities & IOPT_CAN_BBM) || config->bbm == 2);
 	domain->callbacks = config->callbacks;
 	domain->ctx = config->ctx;
+}
+
+static int config_check(const struct iopt_config *config, const struct iopt_format *format,
+			struct geometry *g)
+{
+	int error = geometry_levels(config, &format->info, g);
+
+	if (!error)
+		error = geometry_widths(config, &format->info, g);
+	if (!error)
+		error = geometry_top(format, g);
+	return error ? error : check_flags(config, &format->info);
+}
+
+/* Bytes of the top table, lg2: never less than another's, which aligns a small one, too. */
+static unsigned root_lg2(const struct iopt_format_info *info, unsigned index_lg2)
+{
+	return (index_lg2 > info->index_lg2 ? index_lg2 : info->index_lg2) + info->entry_lg2;
+}
+
+/* Whether the top may have another number of entries: see struct iopt_format. */
+static bool has_own_top(const struct iopt_format *format)
+{
+	return format->info.top_lg2 || format->top_exact;
 }
 
 int iopt_create(const struct iopt_config *config, struct iopt_domain **result)
 {
 	const struct iopt_ops *ops = ops_find(config->format);
-	const struct iopt_format_info *info;
 	struct iopt_domain *domain;
 	struct iopt_table *root;
 	struct geometry g;
@@ -173,19 +264,14 @@ int iopt_create(const struct iopt_config *config, struct iopt_domain **result)
 
 	if (!ops)
 		return -IOPT_ENOENT;
-	info = &ops->format->info;
-	error = geometry_levels(config, info, &g);
-	if (!error)
-		error = geometry_widths(config, info, &g);
-	if (!error)
-		error = check_flags(config, info);
+	error = config_check(config, ops->format, &g);
 	if (error)
 		return error;
 
 	domain = iopt_host_alloc(sizeof(*domain));
 	if (!domain)
 		return -IOPT_ENOMEM;
-	root = iopt_host_table_alloc(info->index_lg2 + info->entry_lg2);
+	root = iopt_host_table_alloc(root_lg2(&ops->format->info, g.top_index_lg2));
 	if (!root) {
 		iopt_host_free(domain);
 		return -IOPT_ENOMEM;
@@ -193,6 +279,8 @@ int iopt_create(const struct iopt_config *config, struct iopt_domain **result)
 	domain_init(domain, config, ops, &g);
 	root->level = (uint8_t)(g.levels - 1);
 	domain->newest = top_make(iopt_host_table_pa(root), g.levels);
+	if (has_own_top(ops->format))
+		domain->newest = top_with_index(domain->newest, g.top_index_lg2);
 	domain->top = domain->newest;
 	count_linked(domain, root->level, 1);
 	if (domain->flags & IOPT_NONCOHERENT)
@@ -215,12 +303,17 @@ void iopt_destroy(struct iopt_domain *domain)
 void iopt_hw(const struct iopt_domain *domain, struct iopt_hw *hw)
 {
 	uint64_t newest = __atomic_load_n(&domain->newest, __ATOMIC_ACQUIRE);
+	const struct iopt_geometry geometry = {
+		.levels = (uint8_t)top_levels(newest),
+		.iova_lg2 = domain->iova_lg2,
+		.pa_lg2 = domain->pa_lg2,
+	};
 
 	/* Another thread may have raised it: its table is in memory before the device is told. */
 	iopt_host_publish();
 	hw->root = top_pa(newest);
-	hw->levels = (uint8_t)top_levels(newest);
-	domain->ops->format->hw(hw->root, hw->levels, domain->flags, hw);
+	hw->levels = geometry.levels;
+	domain->ops->format->hw(hw->root, &geometry, domain->flags, hw);
 }
 
 int iopt_map(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa, unsigned prot,
@@ -317,7 +410,9 @@ static void track_forget(struct iopt_domain *domain)
 	struct iopt_gather gather;
 
 	iopt_gather_init(&gather, domain, NULL);
-	domain->ops->sweep(domain, 0, domain->low_last, IOPT_SWEEP_CLEAR, &sink, &gather, 0, NULL);
+	if (domain->low_last)
+		domain->ops->sweep(domain, 0, domain->low_last, IOPT_SWEEP_CLEAR, &sink, &gather, 0,
+				   NULL);
 	if (domain->high_after != ~0ull)
 		domain->ops->sweep(domain, domain->high_after + 1, ~0ull, IOPT_SWEEP_CLEAR, &sink,
 				   &gather, 0, NULL);
@@ -358,7 +453,7 @@ static int track_split(struct iopt_domain *domain, unsigned leaf_lg2, unsigned f
 {
 	int result = 0;
 
-	if (*next <= domain->low_last)
+	if (domain->low_last && *next <= domain->low_last)
 		result = domain->ops->split(domain, *next, domain->low_last, leaf_lg2, flags,
 					    gather, budget, next);
 	if (result || domain->high_after == ~0ull)
@@ -375,7 +470,7 @@ int iopt_track_split(struct iopt_domain *domain, unsigned leaf_lg2, unsigned fla
 	struct iopt_gather gather;
 	int result;
 
-	if (!(domain->flags & IOPT_TRACKABLE))
+	if (!(domain->flags & IOPT_TRACKABLE) || !domain->resizes)
 		return -IOPT_EOPNOTSUPP;
 	/* All that split() would refuse: nothing may have changed then. */
 	if (leaf_lg2 > 63 || !(domain->page_sizes >> leaf_lg2 & 1) || (flags & ~IOPT_CLAIM) ||
@@ -447,6 +542,11 @@ void iopt_stats(const struct iopt_domain *domain, struct iopt_stats *stats)
 	const struct iopt_format_info *info = &domain->ops->format->info;
 	const struct table_counts *counts = &domain->counts;
 	unsigned table_lg2 = info->index_lg2 + info->entry_lg2;
+	/* The top of a domain that does not grow is there all the time, and may be larger. */
+	uint64_t beyond = has_own_top(domain->ops->format)
+				  ? (1ull << root_lg2(info, top_index_lg2(domain->newest))) -
+					    (1ull << table_lg2)
+				  : 0;
 
 	stats->tables = 0;
 	for (unsigned level = 0; level < IOPT_MAX_LEVELS; level++) {
@@ -461,8 +561,8 @@ void iopt_stats(const struct iopt_domain *domain, struct iopt_stats *stats)
 	}
 	stats->freed[IOPT_FREED_RACE] += __atomic_load_n(&counts->raced, __ATOMIC_RELAXED);
 	stats->tables_peak = __atomic_load_n(&counts->peak, __ATOMIC_RELAXED);
-	stats->table_bytes = stats->tables << table_lg2;
-	stats->table_bytes_peak = stats->tables_peak << table_lg2;
+	stats->table_bytes = (stats->tables << table_lg2) + beyond;
+	stats->table_bytes_peak = (stats->tables_peak << table_lg2) + beyond;
 	stats->grown = __atomic_load_n(&counts->grown, __ATOMIC_RELAXED);
 	stats->split = __atomic_load_n(&counts->split, __ATOMIC_RELAXED);
 	stats->merged = __atomic_load_n(&counts->merged, __ATOMIC_RELAXED);

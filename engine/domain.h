@@ -49,9 +49,12 @@ struct iopt_ops {
 
 /*
  * A top word is the top table's physical address with the number of levels in its low bits, so
- * that the two change together: a reader sees one top or the other, never a mixture.
+ * that the two change together: a reader sees one top or the other, never a mixture. Where the top
+ * may have another number of entries than other tables, the lg2 of it is there, too.
  */
-#define TOP_LEVELS 0x7ull
+#define TOP_LEVELS	0x7ull
+#define TOP_INDEX	0xf8ull
+#define TOP_INDEX_SHIFT 3u
 
 static inline uint64_t top_make(uint64_t pa, unsigned levels)
 {
@@ -60,7 +63,17 @@ static inline uint64_t top_make(uint64_t pa, unsigned levels)
 
 static inline uint64_t top_pa(uint64_t top)
 {
-	return top & ~TOP_LEVELS;
+	return top & ~(TOP_LEVELS | TOP_INDEX);
+}
+
+static inline uint64_t top_with_index(uint64_t top, unsigned index_lg2)
+{
+	return top | (uint64_t)index_lg2 << TOP_INDEX_SHIFT;
+}
+
+static inline unsigned top_index_lg2(uint64_t top)
+{
+	return (top & TOP_INDEX) >> TOP_INDEX_SHIFT;
 }
 
 static inline unsigned top_levels(uint64_t top)
@@ -95,7 +108,7 @@ struct table_counts {
  * @ops:        the format's instance
  * @top:        top word that the device was told of. Everything walks from here: nothing is mapped
  *              above it. Differs from @newest only while a new top is being announced.
- * @low_last:   last IOVA of the (lower) half
+ * @low_half:   half of the bytes of the lower half; 0: there is none
  * @high_after: IOVAs above this one belong to the upper half; ~0: there is none
  * @pa_last:    last physical address that may be mapped
  * @map_sizes:  bit n: leaves of 2^n bytes may be mapped: those that tracking at a granularity
@@ -104,9 +117,12 @@ struct table_counts {
  * @tracking:   unmap reports dirty pages
  * @short_map:  one entry may be mapped by map_entry(): nothing is owed for it
  * @short_unmap: the same for unmap_entry(): no dirty bit is asked for
+ * @low_last:   last IOVA of the lower half; 0: there is none
+ * @resizes:    leaves may change their size while hardware uses them
  * @index_mask: bits of an IOVA that the tables translate, without a sign extension
  * @page_sizes: bit n: leaves of 2^n bytes may be used
  * @newest:     top word of the newest top
+ * @max_levels, @iova_lg2, @pa_lg2: as in the configuration, defaults filled in
  * @debts:      of a checked build: ranges that are not synced
  * @sweeps:     clearing sweeps under way, and what they owe
  * @counts:     changed where tables come and go only
@@ -116,7 +132,7 @@ struct table_counts {
 struct iopt_domain {
 	const struct iopt_ops *ops;
 	uint64_t top;
-	uint64_t low_last;
+	uint64_t low_half;
 	uint64_t high_after;
 	uint64_t pa_last;
 	uint64_t map_sizes;
@@ -125,10 +141,14 @@ struct iopt_domain {
 	bool short_map;
 	bool short_unmap;
 
+	uint64_t low_last;
 	uint64_t index_mask;
 	uint64_t page_sizes;
 	uint64_t newest;
 	uint8_t max_levels;
+	uint8_t iova_lg2;
+	uint8_t pa_lg2;
+	bool resizes;
 	struct iopt_callbacks callbacks;
 	void *ctx;
 	struct sweeps sweeps;
@@ -138,10 +158,13 @@ struct iopt_domain {
 	struct table_counts counts __attribute__((aligned(IOPT_HOST_LINE)));
 };
 
-/* Whether first..last (first <= last) lies in what the domain translates, and in one half of it. */
+/*
+ * Whether first..last (first <= last) lies in what the domain translates, and in one half of it.
+ * Half of each, so that there may be none of the lower one, and all of 64 bits.
+ */
 static inline bool domain_has(const struct iopt_domain *domain, uint64_t first, uint64_t last)
 {
-	return last <= domain->low_last || first > domain->high_after;
+	return last >> 1 < domain->low_half || first > domain->high_after;
 }
 
 static inline bool domain_tracks(const struct iopt_domain *domain)

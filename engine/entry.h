@@ -52,6 +52,13 @@ static inline bool has_runs(void)
 	return F->info.abilities & IOPT_CAN_RUNS;
 }
 
+/* Whether hardware allows that leaves change their size while it uses them. */
+static inline bool resizes(const struct iopt_domain *domain)
+{
+	return (F->info.abilities & IOPT_CAN_RESIZE) &&
+	       (!(F->info.abilities & IOPT_CAN_BBM) || domain->resizes);
+}
+
 /* Entries of a table below the top. */
 static inline unsigned table_entries(void)
 {

@@ -41,9 +41,24 @@ enum iopt_soft { IOPT_DEAD, IOPT_FROZEN, IOPT_RETIRING };
 #define IOPT_GENERATION_BITS 24u
 
 /**
+ * struct iopt_geometry - the shape of a domain's tables
+ * @levels:   tables on the way to a leaf of level 0, top included
+ * @iova_lg2: IOVA bits that they translate
+ * @pa_lg2:   physical address bits
+ */
+struct iopt_geometry {
+	uint8_t levels;
+	uint8_t iova_lg2;
+	uint8_t pa_lg2;
+};
+
+/**
  * struct iopt_format - one hardware format
  *
  * @info:        what users are told (name, levels, sizes, abilities)
+ * @top_exact:   the top table has as many index bits as the domain's IOVA width leaves it: fewer
+ *               than another table's, or up to info.top_lg2 more. Else it always has index_lg2 +
+ *               top_lg2. One that is neither always like other tables, never grows.
  * @soft_dead:   the reserved software value that an owner leaves in interior tables it unlinked:
  *               not present to hardware in any state, IOPT_SOFT for @kind
  * @table_hw:    bits of a table entry that hardware or sweeps may change while it stays the same
@@ -94,10 +109,12 @@ enum iopt_soft { IOPT_DEAD, IOPT_FROZEN, IOPT_RETIRING };
  *               with accessed set where hardware would otherwise have to write it.
  * @table_pa:    where it leads.
  * @table_accessed: whether hardware marked a table entry accessed; false where the format has none.
- * @hw:          fill the format's part of struct iopt_hw for a root and a number of levels.
+ * @fits:        whether hardware has such a geometry; NULL: any within what @info says.
+ * @hw:          fill the format's part of struct iopt_hw for a root and a geometry.
  */
 struct iopt_format {
 	struct iopt_format_info info;
+	bool top_exact;
 	uint64_t soft_dead;
 	uint64_t table_hw;
 	uint64_t table_a;
@@ -131,7 +148,9 @@ struct iopt_format {
 	uint64_t (*table_pa)(uint64_t entry);
 	bool (*table_accessed)(uint64_t entry);
 
-	void (*hw)(uint64_t root, unsigned levels, uint32_t config_flags, struct iopt_hw *hw);
+	bool (*fits)(const struct iopt_geometry *geometry);
+	void (*hw)(uint64_t root, const struct iopt_geometry *geometry, uint32_t config_flags,
+		   struct iopt_hw *hw);
 };
 
 #endif

@@ -22,15 +22,15 @@
 #include "engine/sweep.h"
 
 /* Everything below a table and the table itself, with nobody else left. */
-static void free_below(uint64_t pa, unsigned level)
+static void free_below(uint64_t pa, unsigned level, unsigned entries)
 {
 	struct iopt_table *table = iopt_host_table(pa);
 
-	for (unsigned i = 0; level > 0 && i < table_entries(); i++) {
+	for (unsigned i = 0; level > 0 && i < entries; i++) {
 		uint64_t entry = entry_load(slot_at(iopt_host_va(pa), i));
 
 		if (F->kind(entry, level) == IOPT_TABLE)
-			free_below(F->table_pa(entry), level - 1);
+			free_below(F->table_pa(entry), level - 1, table_entries());
 	}
 	table->next = NULL;
 	iopt_host_table_free(table);
@@ -38,7 +38,9 @@ static void free_below(uint64_t pa, unsigned level)
 
 static void free_tables(struct iopt_domain *domain)
 {
-	free_below(top_pa(domain->newest), top_levels(domain->newest) - 1);
+	uint64_t top = domain->newest;
+
+	free_below(top_pa(top), top_levels(top) - 1, top_mask(top) + 1);
 }
 
 const struct iopt_ops INSTANCE_PASTE(iopt_ops_, IOPT_FORMAT) = {

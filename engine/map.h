@@ -297,15 +297,14 @@ static inline unsigned write_entries(struct writing *w)
 								    : write_singles(w);
 }
 
-/* What to write of a piece into a table: nr entries, as far as the table goes. */
+/* What to write of a piece from a place on: nr entries, as far as the table goes. */
 static inline void writing_init(struct writing *w, const struct mapping *m,
-				const struct piece *piece, void *table, bool anchor)
+				const struct piece *piece, const struct place *place, bool anchor)
 {
-	unsigned index = table_index(m->next, piece->level);
 	uint64_t left = piece->entries - piece->done;
-	unsigned room = table_entries() - index;
+	unsigned room = place_entries(place) - place->index;
 
-	w->slot = slot_at(table, index);
+	w->slot = place_slot(place);
 	w->nr = left < room ? (unsigned)left : room;
 	w->iova = m->next;
 	w->anchor = anchor;
@@ -347,12 +346,14 @@ static void chain_build(struct mapping *m, const struct piece *piece, struct cha
 	for (unsigned i = 0; i < chain->nr; i++) {
 		struct iopt_table *table = table_pop(&m->spare);
 		void *entries = iopt_host_va(iopt_host_table_pa(table));
+		struct place place = place_table(entries, piece->level);
 		struct writing w;
 
 		chain->tables[i] = table;
 		table->level = (uint8_t)(piece->level + i);
 		if (i == 0) {
-			writing_init(&w, m, piece, entries, false);
+			place.index = place_index(&place, m->next);
+			writing_init(&w, m, piece, &place, false);
 			chain->entries = write_entries(&w);
 		} else {
 			entry_store(chain_slot(m, chain, i),
@@ -380,7 +381,7 @@ static void chain_undo(struct mapping *m, const struct chain *chain)
 /* First IOVA of an entry of the table that an IOVA is in. */
 static inline uint64_t place_iova(const struct place *place, uint64_t iova)
 {
-	return (iova & ~entry_mask(place->level + 1)) +
+	return (iova & ~place_mask(place)) +
 	       ((uint64_t)place->index << entry_span_lg2(place->level));
 }
 
@@ -389,7 +390,8 @@ static inline uint64_t place_iova(const struct place *place, uint64_t iova)
  * other one in the range of this call, before any is replaced. Hardware may have cached the way
  * into the old table, so that the call owes an invalidation before it returns (hazard 2). All
  * tables in the place of a run go before the run comes: its entries never stand beside something
- * else.
+ * else. Where hardware wants a break before the size of what is mapped changes, it gets one: the
+ * entry retires, caches forget the table, and only then comes the leaf, over an empty entry.
  */
 static enum step replace_table(struct mapping *m, struct piece *piece, const struct place *place,
 			       uint64_t entry)
@@ -403,12 +405,16 @@ static enum step replace_table(struct mapping *m, struct piece *piece, const str
 		return STEP_CHECK;
 
 	leaf = run > 1 ? 0 : F->leaf(m->attr, pa, piece->level, piece->size_lg2, 0);
+	if (!resizes(m->domain))
+		leaf = F->retiring(F->table_pa(entry));
 	unmapping_init(&u, m->domain, mapping_gather(m), IOPT_FREED_BLOCK, iova,
 		       iova | entry_mask(place->level));
 	if (!unlink_table(&u, place, entry, leaf, iova))
 		return STEP_AGAIN;
 	released(&u, iova, iova | entry_mask(place->level), IOPT_OWES_TABLES, F->info.granule_lg2);
-	if (run > 1)
+	if (!resizes(m->domain))
+		retire_finish(m->domain, place, leaf, iova);
+	if (run > 1 || !resizes(m->domain))
 		return STEP_AGAIN;
 	piece_pass(m, piece, 1);
 	return STEP_DONE;
@@ -518,7 +524,7 @@ static inline enum step map_table(struct mapping *m, struct piece *piece, uint64
 		return entry_free(entry, place.level) ? install(m, piece, &place)
 						      : resolve(m, piece, &place);
 
-	writing_init(&w, m, piece, place.table, true);
+	writing_init(&w, m, piece, &place, true);
 	written = write_entries(&w);
 	entries_writeback(m->domain, w.slot, written);
 	piece_pass(m, piece, written);

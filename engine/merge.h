@@ -139,7 +139,7 @@ static bool table_dirty(const void *table, unsigned level)
 static void promote_finish(struct merging *m, const struct place *parent, struct iopt_table *table)
 {
 	struct iopt_domain *domain = m->scan.domain;
-	void *slot = slot_at(parent->table, table_index(table->first, parent->level));
+	void *slot = slot_at(parent->table, place_index(parent, table->first));
 	bool dirty = table_dirty(iopt_host_va(iopt_host_table_pa(table)), parent->level - 1);
 
 	leaf_change(slot, parent->level, unmark_pending, dirty);
@@ -154,13 +154,13 @@ static void promote_finish(struct merging *m, const struct place *parent, struct
 /* One invalidation for all of them; then what is in the tables goes into the blocks. */
 static void promote_all(struct merging *m, const struct place *parent, struct promotion *p)
 {
-	unsigned low = table_index(p->first, parent->level);
+	unsigned low = place_index(parent, p->first);
 	struct iopt_table *table;
 
 	if (!p->list)
 		return;
 	entries_writeback(m->scan.domain, slot_at(parent->table, low),
-			  table_index(p->last, parent->level) - low + 1);
+			  place_index(parent, p->last) - low + 1);
 	invalidate_now(m->scan.domain, p->first, p->last,
 		       IOPT_OWES_LEAVES | IOPT_OWES_TABLES | IOPT_OWES_DIRTY);
 	while ((table = table_pop(&p->list)))
@@ -267,11 +267,11 @@ static unsigned merge_at(struct merging *m, const struct place *place, uint64_t 
 	return run - (place->index & (run - 1));
 }
 
-/* All of a table that lies in the range; iova is any in the table. */
-static void merge_runs(struct merging *m, void *table, unsigned level, uint64_t iova)
+/* All of the table of a place that lies in the range; iova is any in the table. */
+static void merge_runs(struct merging *m, struct place place, uint64_t iova)
 {
-	uint64_t first = iova & ~entry_mask(level + 1), last = iova | entry_mask(level + 1);
-	struct place place = { .table = table, .level = level };
+	uint64_t first = iova & ~place_mask(&place), last = iova | place_mask(&place);
+	const unsigned level = place.level;
 	unsigned end;
 
 	if (!has_runs())
@@ -283,8 +283,8 @@ static void merge_runs(struct merging *m, void *table, unsigned level, uint64_t 
 		return;
 	if (first & entry_mask(level))
 		first = (first | entry_mask(level)) + 1;
-	end = table_index(last, level);
-	for (place.index = table_index(first, level); place.index <= end;) {
+	end = place_index(&place, last);
+	for (place.index = place_index(&place, first); place.index <= end;) {
 		unsigned n = merge_at(m, &place, first, last);
 
 		first += (uint64_t)n << entry_span_lg2(level);
@@ -322,7 +322,7 @@ static void merge_table(struct merging *m, const struct place *place, uint64_t e
 		promote(m, place, entry, first, p);
 	} else {
 		if (!done)
-			merge_runs(m, iopt_host_va(F->table_pa(entry)), 0, first);
+			merge_runs(m, place_table(iopt_host_va(F->table_pa(entry)), 0), first);
 		scan_pass(&m->scan, first | entry_mask(place->level));
 	}
 	m->section -= m->section > 0;
@@ -345,11 +345,11 @@ static void merge_below(struct merging *m, struct place place)
 			merge_table(m, &place, entry, &p);
 		else
 			scan_pass(&m->scan, m->scan.next | entry_mask(place.level));
-	} while (!m->stop && !m->scan.done && ++place.index < table_entries() &&
-		 table_index(m->scan.next, place.level) == place.index);
+	} while (!m->stop && !m->scan.done && ++place.index < place_entries(&place) &&
+		 place_index(&place, m->scan.next) == place.index);
 	promote_all(m, &place, &p);
 	if (!m->stop)
-		merge_runs(m, place.table, place.level, start);
+		merge_runs(m, place, start);
 }
 
 static int merge_run_all(struct merging *m)

@@ -71,14 +71,14 @@ struct scan {
 static inline void scan_start(struct scan *scan, struct iopt_domain *domain, uint64_t first,
 			      uint64_t last)
 {
-	bool halves = domain->high_after != ~0ull;
+	bool upper = domain->high_after != ~0ull;
 
 	scan->domain = domain;
 	scan->next = first;
 	scan->last = last;
 	scan->tables = 0;
-	/* Ends in the gap between the halves, or above the only one. */
-	if (!domain_has(domain, first, first) && halves)
+	/* Ends in the gap below the upper half, or above the only one. */
+	if (!domain_has(domain, first, first) && upper)
 		scan->next = domain->high_after + 1;
 	if (!domain_has(domain, last, last))
 		scan->last = domain->low_last;
@@ -130,8 +130,7 @@ static inline bool scan_table(struct scan *scan, struct place *place, uint64_t *
 static inline bool scan_entry(const struct scan *scan, struct place *place, unsigned index,
 			      uint64_t *entry)
 {
-	if (scan->done || index >= table_entries() ||
-	    table_index(scan->next, place->level) != index)
+	if (scan->done || index >= place_entries(place) || place_index(place, scan->next) != index)
 		return false;
 	place->index = index;
 	*entry = entry_load_table(place_slot(place));
@@ -191,7 +190,7 @@ static bool range_finds(struct iopt_domain *domain, uint64_t first, uint64_t las
 		 * What leads to a table only now was empty before, and is looked into next; what
 		 * no longer does was taken by a trim.
 		 */
-		left = table_entries() - place.index;
+		left = place_entries(&place) - place.index;
 		nr = (scan.last - scan.next) >> entry_span_lg2(place.level) < left
 			     ? (unsigned)((scan.last - scan.next) >> entry_span_lg2(place.level)) +
 				       1
@@ -231,7 +230,7 @@ struct visiting {
 static void visit_table(struct visiting *v, const struct place *place, uint64_t parent,
 			uint64_t parent_pa, uint64_t pa)
 {
-	uint64_t mask = entry_mask(place->level + 1) & v->scan.domain->index_mask;
+	uint64_t mask = place_mask(place) & v->scan.domain->index_mask;
 	struct iopt_item *item = &v->items[v->used++];
 
 	item->first = v->scan.next & ~mask;
@@ -323,14 +322,16 @@ static bool visit_down(struct visiting *v, uint64_t top, struct place *place, ui
 
 /*
  * Behind last: tables that contain the next IOVA and begin before it were reported on the way to
- * what came before; those that begin there are new.
+ * what came before; those that begin there are new. A top that does not grow was reported first.
  */
 static void visit_pass(struct visiting *v, uint64_t last)
 {
+	bool grows = F->info.abilities & IOPT_CAN_GROW;
+	unsigned most = grows ? F->info.max_levels : v->scan.domain->max_levels - 1u;
 	unsigned level = 0;
 
 	scan_pass(&v->scan, last);
-	while (level < F->info.max_levels && !(v->scan.next & entry_mask(level + 1)))
+	while (level < most && !(v->scan.next & entry_mask(level + 1)))
 		level++;
 	v->visit->below = (uint8_t)level;
 }

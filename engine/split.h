@@ -378,7 +378,7 @@ static int resize_check(const struct iopt_domain *domain, uint64_t first, uint64
 		return -IOPT_EINVAL;
 	if (leaf_lg2 != ~0u && (leaf_lg2 > 63 || !(domain->page_sizes >> leaf_lg2 & 1)))
 		return -IOPT_EINVAL;
-	if (!(F->info.abilities & IOPT_CAN_RESIZE))
+	if (!resizes(domain))
 		return -IOPT_EOPNOTSUPP;
 	return domain_has(domain, first, last) ? 0 : -IOPT_ERANGE;
 }
@@ -445,7 +445,7 @@ static int split_ends(struct iopt_domain *domain, uint64_t first, uint64_t last,
 		iopt_host_read_unlock();
 		if (!cut)
 			return 0;
-		if (!(domain->flags & IOPT_SPLIT) || !(F->info.abilities & IOPT_CAN_RESIZE))
+		if (!(domain->flags & IOPT_SPLIT) || !resizes(domain))
 			return -IOPT_EOPNOTSUPP;
 		result = split_leaf(&s, iova);
 	}

@@ -155,7 +155,7 @@ static inline unsigned entry_touched(const void *table, unsigned level, unsigned
 static inline unsigned sweep_end(const struct sweeping *s, const struct place *place)
 {
 	uint64_t left_1 = (s->scan.last - s->scan.next) >> entry_span_lg2(place->level);
-	unsigned room = table_entries() - place->index;
+	unsigned room = place_entries(place) - place->index;
 
 	return place->index + (left_1 < room ? (unsigned)left_1 + 1 : room);
 }
@@ -410,8 +410,8 @@ static inline bool sweep_next(struct sweeping *s, struct place *place)
 {
 	unsigned n;
 
-	if (s->stop || s->error || s->scan.done || ++place->index == table_entries() ||
-	    table_index(s->scan.next, place->level) != place->index)
+	if (s->stop || s->error || s->scan.done || ++place->index == place_entries(place) ||
+	    place_index(place, s->scan.next) != place->index)
 		return false;
 	if (!s->skips || place->level == 0)
 		return true;
@@ -422,8 +422,8 @@ static inline bool sweep_next(struct sweeping *s, struct place *place)
 	scan_pass(&s->scan, (s->scan.next | entry_mask(place->level)) +
 				    ((uint64_t)(n - 1) << entry_span_lg2(place->level)));
 	place->index += n;
-	return !s->scan.done && place->index < table_entries() &&
-	       table_index(s->scan.next, place->level) == place->index;
+	return !s->scan.done && place->index < place_entries(place) &&
+	       place_index(place, s->scan.next) == place->index;
 }
 
 /* From scan.next on, what a table translates; with s->stop or s->error not to its end. */
@@ -531,9 +531,7 @@ static int sweep(struct iopt_domain *domain, uint64_t first, uint64_t last, unsi
  */
 static void collect(const struct iopt_table *table, const struct iopt_sink *sink)
 {
-	struct place place = {
-		.table = iopt_host_va(iopt_host_table_pa(table)),
-	};
+	struct place place = place_table(iopt_host_va(iopt_host_table_pa(table)), 0);
 
 	while (place.index < table_entries()) {
 		uint64_t iova = table->first + ((uint64_t)place.index << F->info.granule_lg2);

@@ -95,16 +95,16 @@ struct retirement {
 static void retire_all(struct trimming *t, const struct place *parent, struct retirement *r)
 {
 	struct iopt_domain *domain = t->scan.domain;
-	unsigned low = table_index(r->first, parent->level);
+	unsigned low = place_index(parent, r->first);
 	struct iopt_table *table;
 
 	if (!r->list)
 		return;
 	entries_writeback(domain, slot_at(parent->table, low),
-			  table_index(r->last, parent->level) - low + 1);
+			  place_index(parent, r->last) - low + 1);
 	invalidate_now(domain, r->first, r->last, IOPT_OWES_LEAVES | IOPT_OWES_TABLES);
 	while ((table = table_pop(&r->list))) {
-		void *slot = slot_at(parent->table, table_index(table->first, parent->level));
+		void *slot = slot_at(parent->table, place_index(parent, table->first));
 		uint64_t retiring = F->retiring(iopt_host_table_pa(table));
 
 		entry_cas_release(slot, &retiring, 0);
@@ -183,8 +183,8 @@ static void trim_below(struct trimming *t, struct place place)
 			trim_looked(t);
 			retire_one(t, &place, entry, first, &r);
 		}
-		if (t->scan.done || ++place.index == table_entries() ||
-		    table_index(t->scan.next, place.level) != place.index)
+		if (t->scan.done || ++place.index == place_entries(&place) ||
+		    place_index(&place, t->scan.next) != place.index)
 			break;
 	}
 	retire_all(t, &place, &r);

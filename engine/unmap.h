@@ -123,7 +123,7 @@ static bool take_run(struct place *place, const struct leaf *leaf, uint64_t entr
  */
 static void take_table(struct unmapping *u, uint64_t pa, unsigned level, uint64_t first)
 {
-	struct place place = { .table = iopt_host_va(pa), .level = level };
+	struct place place = place_table(iopt_host_va(pa), level);
 	struct iopt_table *table = iopt_host_table(pa);
 
 	for (; level > 0 && place.index < table_entries(); place.index++) {

@@ -14,12 +14,49 @@
  * @table: the table
  * @level: its level
  * @index: the entry's number
+ * @index_mask: the number of the table's entries, less one, where tops have another one than other
+ *              tables; else not in use
  */
 struct place {
 	void *table;
 	unsigned level;
 	unsigned index;
+	unsigned index_mask;
 };
+
+/* Whether the top may have another number of entries than other tables. */
+static inline bool has_own_top(void)
+{
+	return F->info.top_lg2 || F->top_exact;
+}
+
+/* A table below the top, at its first entry. */
+static inline struct place place_table(void *table, unsigned level)
+{
+	return (struct place){ .table = table, .level = level, .index_mask = table_entries() - 1 };
+}
+
+/* How many entries the table of a place has. */
+static inline unsigned place_entries(const struct place *place)
+{
+	return has_own_top() ? place->index_mask + 1 : table_entries();
+}
+
+/* The number of the entry that an IOVA selects in the table of a place. */
+static inline unsigned place_index(const struct place *place, uint64_t iova)
+{
+	return has_own_top() ? (unsigned)(iova >> entry_span_lg2(place->level)) & place->index_mask
+			     : table_index(iova, place->level);
+}
+
+/* The IOVA offsets inside of all that the table of a place translates. */
+static inline uint64_t place_mask(const struct place *place)
+{
+	unsigned lg2 = entry_span_lg2(place->level);
+
+	return has_own_top() ? (uint64_t)place->index_mask << lg2 | entry_mask(place->level)
+			     : entry_mask(place->level + 1);
+}
 
 static inline void *place_slot(const struct place *place)
 {
@@ -32,36 +69,47 @@ static inline bool top_covers(uint64_t top, uint64_t iova)
 	return !(F->info.abilities & IOPT_CAN_GROW) || iova <= entry_mask(top_levels(top));
 }
 
+/* Entries of the top, less one. */
+static inline unsigned top_mask(uint64_t top)
+{
+	return has_own_top() ? (1u << top_index_lg2(top)) - 1 : table_entries() - 1;
+}
+
 /* The entry that an IOVA selects in a table of that level. */
-static inline void place_in(struct place *place, uint64_t table_pa, unsigned level, uint64_t iova)
+static inline void place_in(struct place *place, uint64_t table_pa, unsigned level,
+			    unsigned index_mask, uint64_t iova)
 {
 	place->table = iopt_host_va(table_pa);
 	place->level = level;
-	place->index = table_index(iova, level);
+	if (has_own_top())
+		place->index_mask = index_mask;
+	place->index = place_index(place, iova);
 }
 
 /* In the top table. top_covers() holds. */
 static inline void place_top(struct place *place, uint64_t top, uint64_t iova)
 {
-	place_in(place, top_pa(top), top_levels(top) - 1, iova);
+	place_in(place, top_pa(top), top_levels(top) - 1, top_mask(top), iova);
 }
 
 /* From an entry that leads to a table to the entry in it that the IOVA selects. */
 static inline void place_down(struct place *place, uint64_t entry, uint64_t iova)
 {
-	place_in(place, F->table_pa(entry), place->level - 1, iova);
+	place_in(place, F->table_pa(entry), place->level - 1, table_entries() - 1, iova);
 }
 
 /**
  * struct descent - place_find() under way
  * @iova:     where to
  * @stop:     the level to stop at
+ * @index_mask: its entries, less one
  * @table_pa: the table to look into next
  * @entry:    what was found last
  */
 struct descent {
 	uint64_t iova;
 	unsigned stop;
+	unsigned index_mask;
 	uint64_t table_pa;
 	uint64_t entry;
 };
@@ -70,7 +118,8 @@ struct descent {
 static inline __attribute__((always_inline)) bool descend(struct descent *way, struct place *place,
 							  const unsigned level)
 {
-	place_in(place, way->table_pa, level, way->iova);
+	place_in(place, way->table_pa, level, way->index_mask, way->iova);
+	way->index_mask = table_entries() - 1;
 	way->entry = entry_load_table(place_slot(place));
 	if (level <= way->stop || F->kind(way->entry, level) != IOPT_TABLE)
 		return false;
@@ -108,7 +157,12 @@ descend_all(struct descent *way, struct place *place, const unsigned levels)
 static inline __attribute__((always_inline)) uint64_t place_find(uint64_t top, uint64_t iova,
 								 unsigned stop, struct place *place)
 {
-	struct descent way = { .iova = iova, .stop = stop, .table_pa = top_pa(top) };
+	struct descent way = {
+		.iova = iova,
+		.stop = stop,
+		.index_mask = top_mask(top),
+		.table_pa = top_pa(top),
+	};
 
 	/* The usual number of levels is asked for once, others at each. */
 	if (top_levels(top) == F->info.default_levels)

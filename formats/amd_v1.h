@@ -293,11 +293,11 @@ static inline bool amd_v1_table_accessed(uint64_t entry)
  * DEV_ENTRY_MODE_SHIFT). HAD is bits 8:7, 3 for accessed and dirty (amd_iommu_types.h,
  * DTE_FLAG_HAD). SD is bit 102 (VirtualBox, DTE_T, SnoopDisable).
  */
-static inline void amd_v1_hw(uint64_t root, unsigned levels, uint32_t config_flags,
-			     struct iopt_hw *hw)
+static inline void amd_v1_hw(uint64_t root, const struct iopt_geometry *geometry,
+			     uint32_t config_flags, struct iopt_hw *hw)
 {
 	hw->amd_v1.root_ptr = root;
-	hw->amd_v1.mode = (uint8_t)levels;
+	hw->amd_v1.mode = (uint8_t)geometry->levels;
 	hw->amd_v1.had = config_flags & (IOPT_TRACKABLE | IOPT_TRACK) ? 3 : 0;
 	hw->amd_v1.sd = config_flags & IOPT_NONCOHERENT;
 }

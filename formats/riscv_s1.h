@@ -263,11 +263,11 @@ static inline bool riscv_s1_table_accessed(uint64_t entry)
  * iosatp: PPN in bits 43:0, MODE in bits 63:60, 8, 9 and 10 for Sv39, Sv48 and Sv57 with SXL 0
  * (IOMMU, "First-Stage context", encodings of iosatp.MODE). SADE: IOMMU, "Translation control".
  */
-static inline void riscv_s1_hw(uint64_t root, unsigned levels, uint32_t config_flags,
-			       struct iopt_hw *hw)
+static inline void riscv_s1_hw(uint64_t root, const struct iopt_geometry *geometry,
+			       uint32_t config_flags, struct iopt_hw *hw)
 {
 	hw->riscv_s1.ppn = root >> RISCV_S1_PAGE_LG2;
-	hw->riscv_s1.mode = (uint8_t)(levels + 5);
+	hw->riscv_s1.mode = (uint8_t)(geometry->levels + 5);
 	hw->riscv_s1.sade = config_flags & (IOPT_TRACKABLE | IOPT_TRACK);
 }
 

@@ -248,11 +248,11 @@ static inline bool vtd_ss_table_accessed(uint64_t entry)
  * bit 9. PWSNP: section 9.6, bit 87; without it hardware faults where it has to set A or D (section
  * 3.10): tracking and a walker that does not snoop exclude each other.
  */
-static inline void vtd_ss_hw(uint64_t root, unsigned levels, uint32_t config_flags,
-			     struct iopt_hw *hw)
+static inline void vtd_ss_hw(uint64_t root, const struct iopt_geometry *geometry,
+			     uint32_t config_flags, struct iopt_hw *hw)
 {
 	hw->vtd_ss.ssptptr = root;
-	hw->vtd_ss.aw = (uint8_t)(levels - 2);
+	hw->vtd_ss.aw = (uint8_t)(geometry->levels - 2);
 	hw->vtd_ss.ssade = config_flags & (IOPT_TRACKABLE | IOPT_TRACK);
 	hw->vtd_ss.pwsnp = !(config_flags & IOPT_NONCOHERENT);
 }

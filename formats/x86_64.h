@@ -266,12 +266,12 @@ static inline bool x86_64_table_accessed(uint64_t entry)
  * PWSNP: bit 87. AMD's guest paging mode: as in Linux amd_iommu_types.h, GUEST_PGTABLE_4_LEVEL and
  * GUEST_PGTABLE_5_LEVEL.
  */
-static inline void x86_64_hw(uint64_t root, unsigned levels, uint32_t config_flags,
-			     struct iopt_hw *hw)
+static inline void x86_64_hw(uint64_t root, const struct iopt_geometry *geometry,
+			     uint32_t config_flags, struct iopt_hw *hw)
 {
 	hw->x86_64.fsptptr = root;
-	hw->x86_64.fspm = (uint8_t)(levels - 4);
-	hw->x86_64.guest_paging_mode = (uint8_t)(levels - 4);
+	hw->x86_64.fspm = (uint8_t)(geometry->levels - 4);
+	hw->x86_64.guest_paging_mode = (uint8_t)(geometry->levels - 4);
 	hw->x86_64.pwsnp = !(config_flags & IOPT_NONCOHERENT);
 }
 

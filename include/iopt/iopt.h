@@ -54,6 +54,8 @@ struct iopt_table;
 #define IOPT_CAN_SNOOP		 0x0100u /* IOPT_SNOOP */
 #define IOPT_CAN_RESIZE		 0x0200u /* leaves may change their size while in use */
 #define IOPT_CAN_MEMORY_TYPES	 0x0400u /* IOPT_UNCACHED and IOPT_DEVICE */
+#define IOPT_CAN_UPPER		 0x0800u /* IOPT_UPPER */
+#define IOPT_CAN_BBM		 0x1000u /* IOPT_CAN_RESIZE only as iopt_config::bbm allows */
 
 /**
  * struct iopt_format_info - what a page-table format is and can do
@@ -66,6 +68,7 @@ struct iopt_table;
  * @default_levels: what iopt_config::levels == 0 gives
  * @granule_lg2:    the smallest leaf
  * @index_lg2:      IOVA bits that one level translates
+ * @top_lg2:        IOVA bits that the top may translate beyond those: its table is as much larger
  * @entry_lg2:      bytes of an entry
  * @pa_lg2:         physical address bits that an entry holds
  */
@@ -79,6 +82,7 @@ struct iopt_format_info {
 	uint8_t default_levels;
 	uint8_t granule_lg2;
 	uint8_t index_lg2;
+	uint8_t top_lg2;
 	uint8_t entry_lg2;
 	uint8_t pa_lg2;
 };
@@ -261,6 +265,11 @@ struct iopt_callbacks {
  * was at hand.
  */
 #define IOPT_ACCESSED_TABLES 0x40u
+/*
+ * The IOVAs are the upper ones: sign-extended from a bit above the iova_lg2 bits that the tables
+ * translate, which is set. What Arm's TTBR1 translates.
+ */
+#define IOPT_UPPER	     0x80u
 
 /**
  * struct iopt_config - how a domain is to be
@@ -269,10 +278,15 @@ struct iopt_callbacks {
  * @max_levels: for a format that grows, how far; 0: as far as @iova_lg2 needs
  * @iova_lg2:   input address bits; 0: all that the (maximum of) levels translate
  * @pa_lg2:     output address bits; 0: all that the format holds
- * @page_sizes: bit n: leaves of 2^n bytes may be used; 0: every size that the levels allow. The
+ * @page_sizes: bit n: leaves of 2^n bytes may be used; 0: every size that the levels allow (but see
+ *              @bbm). The
  *              format's granule must be among them. A leaf is never as large as all that the
  *              top or either address width can name.
  * @flags:      IOPT_TRACKABLE and so on
+ * @bbm:        for formats with IOPT_CAN_BBM: the hardware's break-before-make level, 0 to 2 (Arm,
+ *              FEAT_BBM; SMMU_IDR3.BBML). Only at 2 leaves may change their size while in use; below
+ *              it runs are not used unless @page_sizes names them, since no part of one can be
+ *              changed. 0 for other formats
  * @callbacks:  the embedder's; copied
  * @ctx:        first argument of the callbacks
  */
@@ -284,6 +298,7 @@ struct iopt_config {
 	uint8_t pa_lg2;
 	uint64_t page_sizes;
 	uint32_t flags;
+	uint8_t bbm;
 	struct iopt_callbacks callbacks;
 	void *ctx;
 };
@@ -580,9 +595,9 @@ int iopt_protect(struct iopt_domain *domain, uint64_t first, uint64_t last, unsi
  * Return: 0: done; 1: the budget was spent, go on at @next; -EINVAL: misaligned, empty or backward
  * range, a size that the domain hasn't (below the smallest leaf, for one), unknown flags,
  * IOPT_CLAIM without the callbacks, a gather of another domain; -ERANGE: beyond the domain's width;
- * -EOPNOTSUPP: the hardware forbids a live change of sizes (IOPT_CAN_RESIZE), or a run would first
- * have to become leaves of its entries' size, which the domain hasn't; -ENOMEM: no table: what lies
- * before @next is split, and the rest translates as before.
+ * -EOPNOTSUPP: the hardware forbids a live change of sizes (IOPT_CAN_RESIZE, IOPT_CAN_BBM), or a run
+ * would first have to become leaves of its entries' size, which the domain hasn't; -ENOMEM: no
+ * table: what lies before @next is split, and the rest translates as before.
  * Context: see the head of this file. May sleep, calls back.
  */
 int iopt_split(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned leaf_lg2,
@@ -775,8 +790,8 @@ int iopt_track(struct iopt_domain *domain, bool on);
  * tracked as it is. iopt_track() off lifts the limit on new leaves again, also in the middle.
  *
  * Return: 0: tracking is on; 1: call again; -EINVAL: a size that the domain hasn't, unknown flags,
- * IOPT_CLAIM without the callbacks; -EOPNOTSUPP: the domain was not created for it; -ENOMEM: no
- * table, may be called again.
+ * IOPT_CLAIM without the callbacks; -EOPNOTSUPP: the domain was not created for it, or the hardware
+ * forbids a live change of sizes; -ENOMEM: no table, may be called again.
  * Context: as iopt_track() and iopt_split() of the whole domain; one thread at a time.
  */
 int iopt_track_split(struct iopt_domain *domain, unsigned leaf_lg2, unsigned flags, uint64_t budget,

@@ -40,9 +40,8 @@ static bool gather_sound(void)
 	for (uint32_t i = 0; i < IOPT_GATHER_RANGES; i++) {
 		const struct iopt_range *range = &gather.ranges[i];
 
-		sound &= i >= gather.nr_ranges ||
-			 (range->first <= range->last &&
-			  (range->last <= domain.low_last || range->first > domain.high_after));
+		sound &= i >= gather.nr_ranges || (range->first <= range->last &&
+						   domain_has(&domain, range->first, range->last));
 	}
 	return sound;
 }
@@ -54,9 +53,11 @@ void prove_gather_covers_all_that_was_added(void)
 	const struct iopt_range *newest;
 	struct iopt_range was;
 
-	domain.low_last = nondet_u64();
+	domain.low_half = nondet_u64();
 	domain.high_after = nondet_u64();
-	assume(domain.high_after == ~0ull || domain.high_after > domain.low_last);
+	assume(domain.low_half <= 1ull << 63);
+	assume(!domain.low_half || domain.high_after > 2 * domain.low_half - 1 ||
+	       domain.high_after == ~0ull);
 	gather.domain = &domain;
 	gather.owes = nondet_u32();
 	gather.nr_ranges = nondet_u32();

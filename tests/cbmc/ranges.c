@@ -24,12 +24,14 @@ static unsigned any_level(void)
 	return any_below(F->info.max_levels);
 }
 
-/* A domain with one half or two. */
+/* A domain with a lower half, an upper one, or both. */
 static void any_halves(void)
 {
-	domain.low_last = nondet_u64();
+	domain.low_half = nondet_u64();
+	assume(domain.low_half <= 1ull << 63);
+	domain.low_last = domain.low_half ? 2 * domain.low_half - 1 : 0;
 	domain.high_after = nondet_u64();
-	assume(domain.high_after == ~0ull || domain.high_after > domain.low_last);
+	assume(domain.high_after == ~0ull ? domain.low_half : domain.high_after > domain.low_last);
 }
 
 void prove_index_and_mask(void)
@@ -70,7 +72,7 @@ void prove_top_covers(void)
 	unsigned levels = any_below(F->info.max_levels + 1u);
 	uint64_t pa = nondet_u64(), iova = nondet_u64(), top;
 
-	assume(levels >= 1 && !(pa & TOP_LEVELS));
+	assume(levels >= 1 && !(pa & (TOP_LEVELS | TOP_INDEX)));
 	top = top_make(pa, levels);
 	claim(top_pa(top) == pa && top_levels(top) == levels, "both come back");
 	if (F->info.abilities & IOPT_CAN_GROW) {

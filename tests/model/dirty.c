@@ -299,11 +299,12 @@ void run_sweep(struct model *m, const struct op *op)
 /* Tracking at a granularity, in steps. Returns whether it is on. */
 static bool track_split(struct model *m, const struct op *op)
 {
-	unsigned lg2 = (unsigned)op->pa, may = m->trackable ? MAY_OK : MAY_EOPNOTSUPP;
+	unsigned lg2 = (unsigned)op->pa;
+	unsigned may = m->trackable && m->resizes ? MAY_OK : MAY_EOPNOTSUPP;
 	uint64_t next = 0, all = m->high_after == ~0ull ? m->low_last : ~0ull;
 	int result;
 
-	if (m->trackable && (lg2 > 63 || !(m->sizes >> lg2 & 1)))
+	if (may == MAY_OK && (lg2 > 63 || !(m->sizes >> lg2 & 1)))
 		may = MAY_EINVAL;
 	if (may == MAY_OK && !model_fits(m, lg2))
 		return false;

@@ -23,7 +23,7 @@ void generator_init(struct generator *g, const struct model *m, uint64_t seed)
 
 	random_seed(&g->random, seed);
 	g->unmapped.kind = NR_KINDS;
-	places[nr++] = 0;
+	places[nr++] = m->low_last ? 0 : m->high_after + 1;
 	places[nr++] = m->low_last + 1;
 	for (unsigned i = 1; i <= m->info->max_levels; i++)
 		if (levels_last(m, i) < m->low_last)
@@ -306,7 +306,7 @@ static void draw_visit(struct generator *g, const struct model *m, struct op *op
 			op->last = ~0ull;
 		/* From within the gap: where a leaf of the upper half would be without its sign. */
 		if (m->high_after != ~0ull && m->leaves.nr && one_in(g, 4))
-			op->first = m->leaves.at[m->leaves.nr - 1].first & (2 * m->low_last + 1);
+			op->first = m->leaves.at[m->leaves.nr - 1].first & m->space;
 	}
 }
 
@@ -344,8 +344,8 @@ static void draw_trim(struct generator *g, const struct model *m, struct op *op)
 {
 	draw_range(g, m, op, 50);
 	if (one_in(g, 2)) {
-		op->first = 0;
-		op->last = m->low_last;
+		op->first = m->low_last ? 0 : m->high_after + 1;
+		op->last = m->low_last ? m->low_last : ~0ull;
 	}
 	op->debt = (uint8_t)below(g, NR_DEBTS);
 	op->aux = one_in(g, 3) ? 1 + below(g, 20) : 0;

@@ -88,6 +88,7 @@ struct config {
 	uint8_t pa_lg2;
 	uint64_t page_sizes;
 	uint32_t flags;
+	uint8_t bbm;
 };
 
 enum kind {
@@ -206,7 +207,8 @@ struct bitmap {
  * struct model - all of a trial
  * @config:    what kind of domain
  * @trial:     where a failure is described
- * @low_last, @high_after, @pa_last, @sizes: what the configuration comes to
+ * @space:     bits of an IOVA that the tables translate
+ * @low_last, @high_after, @pa_last, @sizes, @resizes: what the configuration comes to
  * @map_sizes: sizes that are mapped: less while tracking at a granularity
  * @levels:    as the device was told
  * @raised:    a top that a map without memory left behind, not announced yet, or less
@@ -226,10 +228,12 @@ struct model {
 	const struct iopt_format_info *info;
 	const struct hardware *hw;
 	struct iopt_domain *domain;
+	uint64_t space;
 	uint64_t low_last;
 	uint64_t high_after;
 	uint64_t pa_last;
 	uint64_t sizes;
+	bool resizes;
 	uint64_t map_sizes;
 	unsigned levels;
 	unsigned raised;

@@ -241,6 +241,8 @@ static unsigned resize_may(const struct model *m, const struct op *op, unsigned 
 		may |= MAY_EINVAL;
 	if (!model_has(m, op->first, op->last))
 		may |= MAY_ERANGE;
+	if (!m->resizes)
+		may |= MAY_EOPNOTSUPP;
 	return may;
 }
 
@@ -446,7 +448,7 @@ void run_merge(struct model *m, const struct op *op)
 	while (result == 1 && op->aux);
 	CHECK(m, !iopt_posix_fail(0, false), "merge allocated");
 	check_result(m, "iopt_merge", result, may);
-	if (may & (MAY_EINVAL | MAY_ERANGE)) {
+	if ((may & (MAY_EINVAL | MAY_ERANGE)) || !m->resizes) {
 		check_range(m, op->first, op->last);
 		return;
 	}
@@ -543,7 +545,7 @@ static unsigned protect_may(const struct model *m, const struct op *op, bool cut
 		may |= MAY_EINVAL;
 	if (!model_has(m, op->first, op->last))
 		may |= MAY_ERANGE;
-	if (!may && cut && !(m->config->flags & IOPT_SPLIT))
+	if (!may && cut && !(m->resizes && (m->config->flags & IOPT_SPLIT)))
 		may |= MAY_EOPNOTSUPP;
 	return may;
 }

@@ -51,7 +51,7 @@ void check_result(struct model *m, const char *call, int result, unsigned may)
 
 bool model_has(const struct model *m, uint64_t first, uint64_t last)
 {
-	return last <= m->low_last || first > m->high_after;
+	return (m->low_last && last <= m->low_last) || first > m->high_after;
 }
 
 uint64_t granule_mask(const struct model *m)
@@ -69,6 +69,18 @@ uint64_t levels_last(const struct model *m, unsigned levels)
 	return bits(m->info->granule_lg2 + levels * m->info->index_lg2);
 }
 
+/* Without a wish: no runs where no part of one could be changed later. */
+static uint64_t default_sizes(const struct model *m)
+{
+	uint64_t singles = 0;
+
+	if (!(m->info->abilities & IOPT_CAN_BBM) || m->config->bbm == 2)
+		return m->info->page_sizes;
+	for (unsigned level = 0; level < m->info->max_levels; level++)
+		singles |= levels_last(m, level) + 1;
+	return m->info->page_sizes & singles;
+}
+
 /* What a configuration comes to, worked out here once more. */
 static void geometry(struct model *m)
 {
@@ -77,20 +89,30 @@ static void geometry(struct model *m)
 	unsigned most = config->max_levels		     ? config->max_levels
 			: m->info->abilities & IOPT_CAN_GROW ? m->info->max_levels
 							     : levels;
-	uint64_t space = config->iova_lg2 ? bits(config->iova_lg2) : levels_last(m, most);
+	uint64_t below = levels_last(m, most);
+	uint64_t space = bits(config->iova_lg2 ? config->iova_lg2
+					       : m->info->granule_lg2 + most * m->info->index_lg2 +
+							 m->info->top_lg2);
 
 	m->levels = levels;
 	m->raised = levels;
+	m->space = space;
 	m->low_last = space;
 	m->high_after = ~0ull;
 	if (config->flags & IOPT_SIGN_EXTEND) {
 		m->low_last = space >> 1;
 		m->high_after = ~m->low_last - 1;
 	}
+	if (config->flags & IOPT_UPPER) {
+		m->low_last = 0;
+		m->high_after = ~space - 1;
+	}
 	m->pa_last = bits(config->pa_lg2 ? config->pa_lg2 : m->info->pa_lg2);
-	m->sizes = config->page_sizes ? config->page_sizes : m->info->page_sizes;
-	m->sizes &= space & m->pa_last;
+	m->sizes = config->page_sizes ? config->page_sizes : default_sizes(m);
+	m->sizes &= space & below & m->pa_last;
 	m->map_sizes = m->sizes;
+	m->resizes = (m->info->abilities & IOPT_CAN_RESIZE) &&
+		     (!(m->info->abilities & IOPT_CAN_BBM) || config->bbm == 2);
 	m->trackable = config->flags & (IOPT_TRACKABLE | IOPT_TRACK);
 	m->tracking = config->flags & IOPT_TRACK;
 }
@@ -105,6 +127,7 @@ void model_create(struct model *m, const struct config *config, struct trial *tr
 		.pa_lg2 = config->pa_lg2,
 		.page_sizes = config->page_sizes,
 		.flags = config->flags,
+		.bbm = config->bbm,
 		.ctx = m,
 	};
 	int result;

@@ -339,7 +339,8 @@ static unsigned unmap_may(const struct model *m, const struct op *op)
 		may |= MAY_ERANGE;
 	if ((op->flags & IOPT_UNMAP_FULL) && !leaves_full(&m->leaves, op->first, op->last))
 		may |= MAY_ENOENT;
-	if (leaves_cut(&m->leaves, op->first, op->last) && !(m->config->flags & IOPT_SPLIT))
+	if (leaves_cut(&m->leaves, op->first, op->last) &&
+	    !(m->resizes && (m->config->flags & IOPT_SPLIT)))
 		may |= MAY_EOPNOTSUPP;
 	return may ? may : MAY_OK;
 }

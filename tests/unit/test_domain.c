@@ -210,6 +210,7 @@ static void flags(void **state)
 	for (size_t i = 0; i < NR_FORMATS; i++) {
 		struct iopt_config config = config_of(formats[i]);
 		bool sign = iopt_format_find(formats[i])->abilities & IOPT_CAN_SIGN_EXTEND;
+		bool upper = iopt_format_find(formats[i])->abilities & IOPT_CAN_UPPER;
 		bool accessed = iopt_format_find(formats[i])->abilities & IOPT_CAN_ACCESSED_TABLES;
 
 		config.flags = IOPT_SIGN_EXTEND;
@@ -226,10 +227,27 @@ static void flags(void **state)
 		assert_int_equal(try_config(&config), accessed ? -EINVAL : -EOPNOTSUPP);
 		config.flags = IOPT_ACCESSED_TABLES | IOPT_TRACKABLE;
 		assert_int_equal(try_config(&config), accessed ? 0 : -EOPNOTSUPP);
-		config.flags = IOPT_ACCESSED_TABLES << 1;
+		config.flags = IOPT_UPPER;
+		assert_int_equal(try_config(&config), upper ? 0 : -EOPNOTSUPP);
+		config.flags = IOPT_UPPER | IOPT_SIGN_EXTEND;
+		assert_int_equal(try_config(&config), upper && sign ? -EINVAL : -EOPNOTSUPP);
+		config.flags = IOPT_UPPER << 1;
 		assert_int_equal(try_config(&config), -EINVAL);
 		config.flags = 1u << 31;
 		assert_int_equal(try_config(&config), -EINVAL);
+	}
+}
+
+static void bbm_levels(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_FORMATS; i++) {
+		struct iopt_config config = config_of(formats[i]);
+		bool bbm = iopt_format_find(formats[i])->abilities & IOPT_CAN_BBM;
+
+		for (config.bbm = 0; config.bbm < 4; config.bbm++)
+			assert_int_equal(try_config(&config),
+					 config.bbm <= (bbm ? 2 : 0) ? 0 : -EINVAL);
 	}
 }
 
@@ -497,6 +515,7 @@ int main(void)
 		cmocka_unit_test(address_widths),
 		cmocka_unit_test(page_sizes),
 		cmocka_unit_test(flags),
+		cmocka_unit_test(bbm_levels),
 		cmocka_unit_test(missing_callbacks),
 		cmocka_unit_test(destroy_nothing),
 		cmocka_unit_test(widths),

@@ -233,17 +233,17 @@ static void hardware_fields(void **state)
 
 	(void)state;
 	for (unsigned levels = 1; levels <= 6; levels++) {
-		F->hw(0x123000, levels, 0, &hw);
+		F->hw(0x123000, &(struct iopt_geometry){ .levels = levels }, 0, &hw);
 		assert_int_equal(hw.amd_v1.root_ptr, 0x123000);
 		assert_int_equal(hw.amd_v1.mode, levels);
 		assert_int_equal(hw.amd_v1.had, 0);
 		assert_false(hw.amd_v1.sd);
 	}
-	F->hw(0x123000, 3, IOPT_TRACKABLE, &hw);
+	F->hw(0x123000, &(struct iopt_geometry){ .levels = 3 }, IOPT_TRACKABLE, &hw);
 	assert_int_equal(hw.amd_v1.had, 3);
-	F->hw(0x123000, 3, IOPT_TRACK, &hw);
+	F->hw(0x123000, &(struct iopt_geometry){ .levels = 3 }, IOPT_TRACK, &hw);
 	assert_int_equal(hw.amd_v1.had, 3);
-	F->hw(0x123000, 3, IOPT_NONCOHERENT, &hw);
+	F->hw(0x123000, &(struct iopt_geometry){ .levels = 3 }, IOPT_NONCOHERENT, &hw);
 	assert_int_equal(hw.amd_v1.had, 0);
 	assert_true(hw.amd_v1.sd);
 }

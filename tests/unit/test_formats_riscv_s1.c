@@ -128,14 +128,14 @@ static void hardware_fields(void **state)
 
 	(void)state;
 	for (unsigned levels = 3; levels <= 5; levels++) {
-		F->hw(0x80000000, levels, 0, &hw);
+		F->hw(0x80000000, &(struct iopt_geometry){ .levels = levels }, 0, &hw);
 		assert_int_equal(hw.riscv_s1.ppn, 0x80000);
 		assert_int_equal(hw.riscv_s1.mode, levels + 5);
 		assert_false(hw.riscv_s1.sade);
 	}
-	F->hw(0x80000000, 3, IOPT_TRACKABLE, &hw);
+	F->hw(0x80000000, &(struct iopt_geometry){ .levels = 3 }, IOPT_TRACKABLE, &hw);
 	assert_true(hw.riscv_s1.sade);
-	F->hw(0x80000000, 3, IOPT_TRACK, &hw);
+	F->hw(0x80000000, &(struct iopt_geometry){ .levels = 3 }, IOPT_TRACK, &hw);
 	assert_true(hw.riscv_s1.sade);
 }
 

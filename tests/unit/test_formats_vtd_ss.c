@@ -185,17 +185,17 @@ static void hardware_fields(void **state)
 
 	(void)state;
 	for (unsigned levels = 3; levels <= 5; levels++) {
-		F->hw(0x123000, levels, 0, &hw);
+		F->hw(0x123000, &(struct iopt_geometry){ .levels = levels }, 0, &hw);
 		assert_int_equal(hw.vtd_ss.ssptptr, 0x123000);
 		assert_int_equal(hw.vtd_ss.aw, levels - 2);
 		assert_false(hw.vtd_ss.ssade);
 		assert_true(hw.vtd_ss.pwsnp);
 	}
-	F->hw(0x123000, 4, IOPT_TRACKABLE, &hw);
+	F->hw(0x123000, &(struct iopt_geometry){ .levels = 4 }, IOPT_TRACKABLE, &hw);
 	assert_true(hw.vtd_ss.ssade);
-	F->hw(0x123000, 4, IOPT_TRACK, &hw);
+	F->hw(0x123000, &(struct iopt_geometry){ .levels = 4 }, IOPT_TRACK, &hw);
 	assert_true(hw.vtd_ss.ssade);
-	F->hw(0x123000, 4, IOPT_NONCOHERENT, &hw);
+	F->hw(0x123000, &(struct iopt_geometry){ .levels = 4 }, IOPT_NONCOHERENT, &hw);
 	assert_false(hw.vtd_ss.ssade);
 	assert_false(hw.vtd_ss.pwsnp);
 }

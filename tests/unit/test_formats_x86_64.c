@@ -183,13 +183,13 @@ static void hardware_fields(void **state)
 
 	(void)state;
 	for (unsigned levels = 4; levels <= 5; levels++) {
-		F->hw(0x123000, levels, IOPT_SIGN_EXTEND, &hw);
+		F->hw(0x123000, &(struct iopt_geometry){ .levels = levels }, IOPT_SIGN_EXTEND, &hw);
 		assert_int_equal(hw.x86_64.fsptptr, 0x123000);
 		assert_int_equal(hw.x86_64.fspm, levels - 4);
 		assert_int_equal(hw.x86_64.guest_paging_mode, levels - 4);
 		assert_true(hw.x86_64.pwsnp);
 	}
-	F->hw(0x123000, 4, IOPT_NONCOHERENT, &hw);
+	F->hw(0x123000, &(struct iopt_geometry){ .levels = 4 }, IOPT_NONCOHERENT, &hw);
 	assert_false(hw.x86_64.pwsnp);
 }
 

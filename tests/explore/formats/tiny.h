@@ -142,11 +142,11 @@ static inline bool tiny_table_accessed(uint64_t entry)
 }
 
 /* Root and levels are all that the explorer's device wants to know. */
-static inline void tiny_hw(uint64_t root, unsigned levels, uint32_t config_flags,
-			   struct iopt_hw *hw)
+static inline void tiny_hw(uint64_t root, const struct iopt_geometry *geometry,
+			   uint32_t config_flags, struct iopt_hw *hw)
 {
 	(void)root;
-	(void)levels;
+	(void)geometry;
 	(void)config_flags;
 	(void)hw;
 }
