@@ -66,6 +66,8 @@ struct iopt_geometry {
  * @table_a:     the accessed bit of a table entry; 0: the format has none
  * @table_touched: the software bit "a sweep found it accessed last time"; 0 where @table_a is
  * @leaf_a:      bits that hardware sets in a leaf when it uses it: accessed
+ * @leaf_fixed:  bits of a leaf that may not change while hardware may use it: a memory type, where
+ *               the architecture wants a break before another one; 0: all may
  * @leaf_pending: the software bit of a leaf that is being split or merged: counts as dirty until
  *               what hardware wrote through stale caches has been collected
  * @dirty_and:   the dirty bit, if at level 0 clearing it by one atomic AND is enough: the slot's
@@ -120,6 +122,7 @@ struct iopt_format {
 	uint64_t table_a;
 	uint64_t table_touched;
 	uint64_t leaf_a;
+	uint64_t leaf_fixed;
 	uint64_t leaf_pending;
 	uint64_t dirty_and;
 

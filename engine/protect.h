@@ -53,6 +53,29 @@ static void protect_table(struct scan *scan, struct place *place, uint64_t entry
 		   leaf_lg2);
 }
 
+/* Whether a leaf of the range would need a break before it had these attributes. */
+static bool protect_breaks(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t attr)
+{
+	bool breaks = false;
+	struct place place;
+	struct scan scan;
+	uint64_t entry;
+
+	if (!F->leaf_fixed)
+		return false;
+	scan_start(&scan, domain, first, last);
+	iopt_host_read_lock();
+	while (!breaks && !scan.done && scan_table(&scan, &place, &entry)) {
+		do {
+			breaks |= F->kind(entry, place.level) == IOPT_LEAF &&
+				  ((F->leaf_attrs(entry, place.level) ^ attr) & F->leaf_fixed);
+			scan_pass(&scan, scan.next | entry_mask(place.level));
+		} while (scan_entry(&scan, &place, place.index + 1, &entry));
+	}
+	iopt_host_read_unlock();
+	return breaks;
+}
+
 static void protect_range(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t attr,
 			  struct iopt_gather *gather)
 {
@@ -79,6 +102,8 @@ static int protect(struct iopt_domain *domain, uint64_t first, uint64_t last, un
 	if (!domain_has(domain, first, last))
 		return -IOPT_ERANGE;
 	error = F->leaf_attr(prot, domain->flags, &attr);
+	if (!error && protect_breaks(domain, first, last, attr))
+		error = -IOPT_EOPNOTSUPP;
 	if (!error)
 		error = split_ends(domain, first, last, gather);
 	if (!error)

@@ -559,7 +559,9 @@ int iopt_unmap(struct iopt_domain *domain, uint64_t first, uint64_t last, unsign
  * page that was written before the sync is still reported, by a sweep or by unmap.
  *
  * Return: 0, also if nothing is mapped; -EINVAL: as iopt_unmap(), or attributes that the format
- * can't express; -ERANGE, -EOPNOTSUPP, -ENOMEM: as iopt_unmap(). On an error no permission changed.
+ * can't express; -ERANGE, -ENOMEM: as iopt_unmap(); -EOPNOTSUPP: likewise, or a leaf has another
+ * memory type, and hardware wants it unmapped and synced before it gets this one (formats without
+ * IOPT_CAN_RESIZE, or with IOPT_CAN_BBM). On an error no permission changed.
  * Context: see the head of this file. Sleeps only to split.
  */
 int iopt_protect(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned prot,

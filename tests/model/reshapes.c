@@ -536,6 +536,21 @@ static void protect_leaves(struct model *m, const struct op *op)
 	}
 }
 
+/* Hardware that wants a break before another size wants one before another memory type, too. */
+static bool types_fixed(const struct model *m, const struct op *op)
+{
+	const unsigned types = IOPT_UNCACHED | IOPT_DEVICE;
+	unsigned i = leaves_from(&m->leaves, op->first);
+	unsigned nr = leaves_in(&m->leaves, op->first, op->last);
+
+	if ((m->info->abilities & IOPT_CAN_RESIZE) && !(m->info->abilities & IOPT_CAN_BBM))
+		return false;
+	for (; nr; nr--, i++)
+		if ((m->leaves.at[i].prot ^ op->prot) & types)
+			return true;
+	return false;
+}
+
 static unsigned protect_may(const struct model *m, const struct op *op, bool cut)
 {
 	unsigned may = 0;
@@ -545,6 +560,8 @@ static unsigned protect_may(const struct model *m, const struct op *op, bool cut
 		may |= MAY_EINVAL;
 	if (!model_has(m, op->first, op->last))
 		may |= MAY_ERANGE;
+	if (!may && types_fixed(m, op))
+		may |= MAY_EOPNOTSUPP;
 	if (!may && cut && !(m->resizes && (m->config->flags & IOPT_SPLIT)))
 		may |= MAY_EOPNOTSUPP;
 	return may;
