@@ -73,6 +73,10 @@
  * Memory types: indices of MAIR (stage 1) or MemAttr itself (stage 2, without FWB); shareability is
  * inner for what is cacheable, outer for the rest (both as in Linux, arm_lpae_prot_to_pte()).
  *
+ * Live changes. Permissions may change while hardware uses a leaf; another memory type wants a break
+ * first (as in Linux 6.12 arch/arm64/mm/mmu.c, pgattr_change_is_safe()), and so does another size
+ * below level 2 of FEAT_BBM (IOPT_CAN_BBM).
+ *
  * Accessed and dirty. Where no dirty bits are tracked, AF starts set, DBM is clear and hardware marks
  * nothing. Where they are (HA and HD set), leaves start with AF clear, and those that may be written
  * with DBM set and the permission to write taken away: AP[2] = 1 or S2AP[1] = 0. The first write
@@ -109,6 +113,8 @@
 #define ARM_64_SH_OS (2ull << 8)
 #define ARM_64_SH_IS (3ull << 8)
 #define ARM_64_AF    (1ull << 10)
+/* AttrIndx and NS, or MemAttr; shareability changes with them, if it is in descriptors at all. */
+#define ARM_64_FIXED (15ull << 2)
 #define ARM_64_DBM   (1ull << 51)
 #define ARM_64_CONT  (1ull << 52)
 
@@ -406,43 +412,86 @@ static inline bool arm_64_leaf_dirty(const struct arm_64 *a, uint64_t entry)
 	return (entry & arm_64_dirty_bit(entry)) == arm_64_dirty_value(a, entry);
 }
 
-/* ---- what the hardware is told -------------------------------------------------------------- */
+/* ---- geometry and what the hardware is told -------------------------------------------------- */
 
-/* As in Linux io-pgtable-arm.h, ARM_LPAE_TCR_TG0_*. */
-static inline uint8_t arm_64_tg0(const struct arm_64 *a)
+/* T0SZ is at most 39 without FEAT_TTST: QEMU helper.c, aa64_va_parameters(). */
+#define ARM_64_IOVA_LG2_LEAST 25u
+
+/*
+ * Stage 2. Start levels are there only where physical addresses have so many bits (QEMU,
+ * check_s2_mmu_setup(); armv8.h, armv8pt_s2_validate_level()). How many the hardware has is not
+ * known here, but IOVAs have no more: what has these bits needs that level, or may have it. 16K
+ * granules have four levels with LPA2 alone.
+ */
+static inline bool arm_64_s2_fits(const struct arm_64 *a, const struct iopt_geometry *geometry)
 {
-	return a->granule_lg2 == 12 ? 0 : a->granule_lg2 == 14 ? 2 : 1;
+	switch (a->granule_lg2) {
+	case 12: return geometry->levels < 4 || geometry->iova_lg2 >= 44;
+	case 14: return geometry->levels < 3 || geometry->iova_lg2 >= 42;
+	default: return geometry->levels < 3 || geometry->iova_lg2 >= 44;
+	}
 }
 
-/* Walks: as in Linux io-pgtable-arm.c, arm_64_lpae_alloc_pgtable_s1(), cfg->coherent_walk. */
-#define ARM_64_WALK_SH_OS   2u
-#define ARM_64_WALK_SH_IS   3u
-#define ARM_64_WALK_RGN_NC  0u
-#define ARM_64_WALK_RGN_WB  1u /* write-back, read- and write-allocate */
-#define ARM_64_WALK_PS_48   5u
-#define ARM_64_WALK_PS_52   6u
-#define ARM_64_ADDRESS_BITS 64u
+static inline bool arm_64_fits(const struct arm_64 *a, const struct iopt_geometry *geometry)
+{
+	return geometry->iova_lg2 >= ARM_64_IOVA_LG2_LEAST &&
+	       (a->stage == 1 || arm_64_s2_fits(a, geometry));
+}
 
-static inline void arm_64_hw(const struct arm_64 *a, uint64_t root, unsigned levels,
-			     uint32_t config_flags, struct iopt_hw *hw)
+/* As in Linux io-pgtable-arm.h, ARM_LPAE_TCR_TG0_* and ARM_LPAE_TCR_TG1_*. */
+static inline uint8_t arm_64_tg(const struct arm_64 *a, bool upper)
+{
+	switch (a->granule_lg2) {
+	case 12: return upper ? 2 : 0;
+	case 14: return upper ? 1 : 2;
+	default: return upper ? 3 : 1;
+	}
+}
+
+/* As in Linux io-pgtable-arm.h, ARM_LPAE_TCR_PS_*: the next that is enough. */
+static inline uint8_t arm_64_ps(unsigned pa_lg2)
+{
+	static const uint8_t widths[] = { 32, 36, 40, 42, 44, 48 };
+	uint8_t ps = 0;
+
+	while (ps < sizeof(widths) && widths[ps] < pa_lg2)
+		ps++;
+	return ps;
+}
+
+/*
+ * As in armv8.h, armv8pt_iommu_fmt_hw_info(): with 4K granules two levels are 0, and five are SL2;
+ * with others one level is 0.
+ */
+static inline void arm_64_start(const struct arm_64 *a, unsigned levels, struct iopt_hw_arm *hw)
+{
+	hw->sl2 = a->granule_lg2 == 12 && levels == 5;
+	hw->sl0 = hw->sl2 ? 0 : (uint8_t)(levels - (a->granule_lg2 == 12 ? 2 : 1));
+}
+
+/* Walks, as in Linux io-pgtable-arm.c, arm_64_lpae_alloc_pgtable_s1(), cfg->coherent_walk. */
+static inline void arm_64_hw(const struct arm_64 *a, uint64_t root,
+			     const struct iopt_geometry *geometry, uint32_t config_flags,
+			     struct iopt_hw_arm *hw)
 {
 	const bool snoops = !(config_flags & IOPT_NONCOHERENT);
-	const unsigned iova_lg2 = arm_64_span_lg2(a, levels);
-	struct iopt_hw_arm *arm = &hw->arm;
 
-	arm->ttb = root;
-	arm->tsz = (uint8_t)(ARM_64_ADDRESS_BITS - iova_lg2);
-	arm->tg = arm_64_tg0(a);
-	arm->ps = a->oa == ARM_64_OA_48 ? ARM_64_WALK_PS_48 : ARM_64_WALK_PS_52;
-	arm->sh = snoops ? ARM_64_WALK_SH_IS : ARM_64_WALK_SH_OS;
-	arm->irgn = snoops ? ARM_64_WALK_RGN_WB : ARM_64_WALK_RGN_NC;
-	arm->orgn = arm->irgn;
-	arm->ds = a->oa == ARM_64_OA_LPA2;
-	arm->ha = config_flags & ARM_64_TRACKS;
-	arm->hd = arm->ha;
-	arm->mair = a->stage == 1 ? ARM_64_MAIR : 0;
-	/* armv8.h, armv8pt_iommu_fmt_hw_info(): 4K counts from its level 2, others from level 3. */
-	arm->sl0 = a->stage == 1 ? 0 : (uint8_t)(levels - (a->granule_lg2 == 12 ? 2 : 1));
+	*hw = (struct iopt_hw_arm){
+		.ttb = root,
+		.upper = config_flags & IOPT_UPPER,
+		.mair = a->stage == 1 ? ARM_64_MAIR : 0,
+		.tsz = (uint8_t)(64 - geometry->iova_lg2),
+		.tg = arm_64_tg(a, config_flags & IOPT_UPPER),
+		.ps = arm_64_ps(geometry->pa_lg2),
+		.sh = snoops ? 3 : 2,	/* inner, outer shareable */
+		.irgn = snoops ? 1 : 0, /* write-back, non-cacheable */
+		.orgn = snoops ? 1 : 0,
+		.ds = a->oa == ARM_64_OA_LPA2,
+		.ha = config_flags & ARM_64_TRACKS,
+		.hd = config_flags & ARM_64_TRACKS,
+	};
+	if (a->stage == 2)
+		arm_64_start(a, geometry->levels, hw);
 }
 
 #endif

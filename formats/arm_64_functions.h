@@ -85,20 +85,27 @@ static inline bool ARM_64_NAME(table_accessed)(uint64_t entry)
 	return false;
 }
 
-static inline void ARM_64_NAME(hw)(uint64_t root, unsigned levels, uint32_t config_flags,
-				   struct iopt_hw *hw)
+static inline bool ARM_64_NAME(fits)(const struct iopt_geometry *geometry)
 {
-	arm_64_hw(&ARM_64_NAME(is), root, levels, config_flags, hw);
+	return arm_64_fits(&ARM_64_NAME(is), geometry);
+}
+
+static inline void ARM_64_NAME(hw)(uint64_t root, const struct iopt_geometry *geometry,
+				   uint32_t config_flags, struct iopt_hw *hw)
+{
+	arm_64_hw(&ARM_64_NAME(is), root, geometry, config_flags, &hw->arm);
 }
 
 /* clang-format off */
 #ifndef ARM_64_FUNCTIONS
 #define ARM_64_FUNCTIONS \
+	.top_exact = true, \
 	.soft_dead = ARM_64_SOFT, \
 	.table_hw = 0, \
 	.table_a = 0, \
 	.table_touched = 0, \
 	.leaf_a = ARM_64_AF, \
+	.leaf_fixed = ARM_64_FIXED, \
 	.leaf_pending = ARM_64_PENDING, \
 	.dirty_and = 0, \
 	.kind = ARM_64_NAME(kind), \
@@ -121,6 +128,7 @@ static inline void ARM_64_NAME(hw)(uint64_t root, unsigned levels, uint32_t conf
 	.table = ARM_64_NAME(table), \
 	.table_pa = ARM_64_NAME(table_pa), \
 	.table_accessed = ARM_64_NAME(table_accessed), \
+	.fits = ARM_64_NAME(fits), \
 	.hw = ARM_64_NAME(hw)
 #endif
 /* clang-format on */

@@ -55,12 +55,17 @@ struct soft_entry {
  * struct soft_root - where a walk starts, and what it maintains
  * @pa:	      address of the top table
  * @levels:   1 to SOFT_MAX_LEVELS
+ * @width:    IOVA bits, if that is not what the levels translate: the top has more or less entries
+ *	      than other tables then; else 0
+ * @upper:    translates IOVAs whose bits above @width are set, not clear
  * @accessed: set accessed bits
  * @dirty:    set dirty bits
  */
 struct soft_root {
 	uint64_t pa;
 	uint8_t levels;
+	uint8_t width;
+	bool upper;
 	bool accessed;
 	bool dirty;
 };
@@ -257,11 +262,16 @@ struct soft_iommu_device {
 #define SOFT_ROOT_LEVELS   0x7ull
 #define SOFT_ROOT_ACCESSED 0x8ull
 #define SOFT_ROOT_DIRTY	   0x10ull
+#define SOFT_ROOT_WIDTH	   0x7e0ull
+#define SOFT_ROOT_UPPER	   0x800ull
+
+#define SOFT_ROOT_WIDTH_SHIFT 5u
 
 static inline uint64_t soft_root_pack(const struct soft_root *root)
 {
 	return root->pa | root->levels | (root->accessed ? SOFT_ROOT_ACCESSED : 0) |
-	       (root->dirty ? SOFT_ROOT_DIRTY : 0);
+	       (root->dirty ? SOFT_ROOT_DIRTY : 0) | (root->upper ? SOFT_ROOT_UPPER : 0) |
+	       (uint64_t)root->width << SOFT_ROOT_WIDTH_SHIFT;
 }
 
 static inline struct soft_root soft_root_unpack(uint64_t word)
@@ -271,6 +281,8 @@ static inline struct soft_root soft_root_unpack(uint64_t word)
 		.levels = word & SOFT_ROOT_LEVELS,
 		.accessed = word & SOFT_ROOT_ACCESSED,
 		.dirty = word & SOFT_ROOT_DIRTY,
+		.width = (word & SOFT_ROOT_WIDTH) >> SOFT_ROOT_WIDTH_SHIFT,
+		.upper = word & SOFT_ROOT_UPPER,
 	};
 }
 

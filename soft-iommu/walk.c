@@ -89,16 +89,26 @@ static enum soft_iommu_reason still_there(const struct soft_iommu *unit, const s
 static enum soft_iommu_reason check_width(const struct soft_iommu_domain *domain,
 					  const struct soft_root *root, uint64_t iova)
 {
-	unsigned width = soft_entry_lg2(root->levels);
+	unsigned width = root->width ? root->width : soft_entry_lg2(root->levels);
 
 	if (width >= 64)
 		return SOFT_IOMMU_DONE;
+	if (root->upper)
+		return (int64_t)iova >> width == -1 ? SOFT_IOMMU_DONE : SOFT_IOMMU_BEYOND_WIDTH;
 	if (domain->flags & SOFT_IOMMU_SIGN_EXTEND) {
 		int64_t above = (int64_t)iova >> (width - 1);
 
 		return !above || above == -1 ? SOFT_IOMMU_DONE : SOFT_IOMMU_NOT_CANONICAL;
 	}
 	return iova >> width ? SOFT_IOMMU_BEYOND_WIDTH : SOFT_IOMMU_DONE;
+}
+
+/* Which entry of a table an IOVA selects. */
+static unsigned index_of(const struct soft_root *root, unsigned level, uint64_t iova)
+{
+	if (root->width && level + 1 == root->levels)
+		return (unsigned)((iova & ((1ull << root->width) - 1)) >> soft_entry_lg2(level));
+	return iova >> soft_entry_lg2(level) & (SOFT_ENTRIES - 1);
 }
 
 /*
@@ -174,11 +184,11 @@ static bool leads_alike(const struct soft_walk *walk, uint64_t entry, unsigned l
  * 8.4. Where sizes or permissions are changed under hardware some are of the old kind and some of
  * the new one, but each of them leads where the other would.
  */
-static bool run_agrees(struct soft_walk *walk, const uint64_t *table, const struct position *at)
+static bool run_agrees(struct soft_walk *walk, const uint64_t *table, const struct position *at,
+		       unsigned index)
 {
 	const struct soft_format *format = walk->domain->format;
 	unsigned lg2 = walk->leaf.lg2 - soft_entry_lg2(at->level);
-	unsigned index = walk->iova >> soft_entry_lg2(at->level) & (SOFT_ENTRIES - 1);
 	unsigned first = index >> lg2 << lg2;
 	uint64_t entry;
 	unsigned i;
@@ -252,7 +262,7 @@ static bool step(struct soft_walk *walk, const struct soft_root *root, struct po
 {
 	const struct soft_iommu *unit = walk->domain->unit;
 	const struct soft_format *format = walk->domain->format;
-	unsigned index = walk->iova >> soft_entry_lg2(at->level) & (SOFT_ENTRIES - 1);
+	unsigned index = index_of(root, at->level, walk->iova);
 	uint64_t *table = unit->config.va(at->table);
 	struct soft_entry found;
 
@@ -280,7 +290,8 @@ static bool step(struct soft_walk *walk, const struct soft_root *root, struct po
 	case SOFT_LEAF:
 		walk->leaf.prot = (uint8_t)combine(at->prot, found.prot);
 		*reason = SOFT_IOMMU_REPLICAS_DIFFER;
-		return !run_agrees(walk, table, at) || use_leaf(walk, root, &table[index], reason);
+		return !run_agrees(walk, table, at, index) ||
+		       use_leaf(walk, root, &table[index], reason);
 	default: *reason = found.reason; return true;
 	}
 }

@@ -156,32 +156,66 @@ static struct soft_entry decode(const struct arm_64 *a, uint64_t entry, unsigned
 				      : decode_leaf(a, entry, level, pa);
 }
 
-/* As in QEMU: the access flag and dirty state are hardware's with HA and HD; HD needs HA. */
-static int read_root(const struct iopt_hw *hw, unsigned levels, struct soft_root *root)
+/* IPS: as in QEMU, pamax_map. */
+static unsigned output_width(unsigned ps)
 {
-	const struct iopt_hw_arm *arm = &hw->arm;
+	static const uint8_t widths[] = { 32, 36, 40, 42, 44, 48, 52 };
 
-	if (arm->tg || arm->ds || (arm->hd && !arm->ha) ||
-	    arm->tsz != 64 - soft_entry_lg2(levels) || arm->ttb & ((1ull << SOFT_PAGE_LG2) - 1) ||
-	    arm->ttb >> 48)
+	return ps < sizeof(widths) ? widths[ps] : 0;
+}
+
+/*
+ * What both stages have. The access flag and dirty state are hardware's with HA and HD; HD needs HA.
+ * T0SZ as in QEMU helper.c, aa64_va_parameters(): 16 to 39. Tables of less than 64 bytes are aligned
+ * to that; those here are pages at least.
+ */
+static int read_root(const struct iopt_hw_arm *arm, unsigned levels, struct soft_root *root)
+{
+	unsigned output = output_width(arm->ps), width = 64u - arm->tsz;
+
+	if (arm->ds || (arm->hd && !arm->ha) || arm->tsz < 16 || arm->tsz > 39 || !output ||
+	    output > 48 || arm->ttb >> output || levels > SOFT_MAX_LEVELS)
+		return -EINVAL;
+	if (arm->ttb & ((1ull << SOFT_PAGE_LG2) - 1))
 		return -EINVAL;
 	root->pa = arm->ttb;
 	root->levels = (uint8_t)levels;
+	root->width = (uint8_t)width;
 	root->accessed = arm->ha;
 	root->dirty = arm->hd;
 	return 0;
 }
 
-/* QEMU: the number of strides that it takes; they are whole here. */
+/* QEMU, get_phys_addr_lpae(): as many strides as it takes. TG1 has other numbers than TG0. */
 static int read_root_s1(const struct iopt_hw *hw, struct soft_root *root)
 {
-	return read_root(hw, (64u - hw->arm.tsz - SOFT_PAGE_LG2) / SOFT_INDEX_LG2, root);
+	const struct iopt_hw_arm *arm = &hw->arm;
+	unsigned bits = 64u - arm->tsz - SOFT_PAGE_LG2;
+
+	if (arm->tg != (arm->upper ? 2 : 0))
+		return -EINVAL;
+	root->upper = arm->upper;
+	return read_root(arm, (bits + SOFT_INDEX_LG2 - 1) / SOFT_INDEX_LG2, root);
 }
 
-/* QEMU, check_s2_mmu_setup(): with 4K granules SL0 is 0 for two levels and up to 2. */
+/*
+ * QEMU, check_s2_mmu_setup(): with 4K granules SL0 is 0 for two levels and up to 2 for four; the
+ * first one translates at least one bit, and four more than another at most, in tables that lie one
+ * behind the other.
+ */
 static int read_root_s2(const struct iopt_hw *hw, struct soft_root *root)
 {
-	return hw->arm.sl0 > 2 ? -EINVAL : read_root(hw, hw->arm.sl0 + 2u, root);
+	const struct iopt_hw_arm *arm = &hw->arm;
+	unsigned below = soft_entry_lg2(arm->sl0 + 1u), width = 64u - arm->tsz, size;
+
+	if (arm->tg || arm->upper || arm->sl0 > 2 || arm->sl2 || width <= below ||
+	    width > below + SOFT_INDEX_LG2 + 4)
+		return -EINVAL;
+	/* All of it is aligned to its size. */
+	size = width - below + 3;
+	if (size > SOFT_PAGE_LG2 && arm->ttb & ((1ull << size) - 1))
+		return -EINVAL;
+	return read_root(arm, arm->sl0 + 2u, root);
 }
 
 static const struct arm_64 s1 = { .stage = 1, .blocks = 2, .run_lg2 = { 4, 4, 4 } };

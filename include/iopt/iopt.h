@@ -63,12 +63,14 @@ struct iopt_table;
  * @title:          for people, e.g. "Intel VT-d second stage"
  * @abilities:      IOPT_CAN_*
  * @page_sizes:     bit n: a leaf of 2^n bytes exists (with all levels)
+ * @wide_sizes:     which of these exist only where physical addresses have all of @pa_lg2 bits
  * @min_levels:     fewest levels of a domain
  * @max_levels:     most
  * @default_levels: what iopt_config::levels == 0 gives
  * @granule_lg2:    the smallest leaf
  * @index_lg2:      IOVA bits that one level translates
  * @top_lg2:        IOVA bits that the top may translate beyond those: its table is as much larger
+ * @iova_lg2:       IOVA bits at most, if that is less than what the levels translate; else 0
  * @entry_lg2:      bytes of an entry
  * @pa_lg2:         physical address bits that an entry holds
  */
@@ -77,12 +79,14 @@ struct iopt_format_info {
 	const char *title;
 	uint32_t abilities;
 	uint64_t page_sizes;
+	uint64_t wide_sizes;
 	uint8_t min_levels;
 	uint8_t max_levels;
 	uint8_t default_levels;
 	uint8_t granule_lg2;
 	uint8_t index_lg2;
 	uint8_t top_lg2;
+	uint8_t iova_lg2;
 	uint8_t entry_lg2;
 	uint8_t pa_lg2;
 };
@@ -276,7 +280,7 @@ struct iopt_callbacks {
  * @format:     name, see iopt_format_info
  * @levels:     table levels; for a format that grows, the number to start with; 0: the default
  * @max_levels: for a format that grows, how far; 0: as far as @iova_lg2 needs
- * @iova_lg2:   input address bits; 0: all that the (maximum of) levels translate
+ * @iova_lg2:   input address bits; 0: all that the (maximum of) levels translate and the format has
  * @pa_lg2:     output address bits; 0: all that the format holds
  * @page_sizes: bit n: leaves of 2^n bytes may be used; 0: every size that the levels allow (but see
  *              @bbm). The
@@ -329,10 +333,12 @@ void iopt_destroy(struct iopt_domain *domain);
  * @ttb:  TTB0 or S2TTB, address
  * @mair: stage 1: MAIR. Attribute 0 is normal non-cacheable, 1 write-back, 2 Device-nGnRE, 3 inner
  *        non-cacheable and outer write-back
+ * @upper: stage 1: all of this is of TTB1 (T1SZ, TG1 and so on), not of TTB0
  * @tsz:  T0SZ or S2T0SZ
  * @tg:   TG0 or S2TG
  * @ps:   IPS or S2PS
  * @sl0:  stage 2: S2SL0
+ * @sl2:  stage 2: S2SL2
  * @sh:   SH0 or S2SH0: shareability of walks
  * @irgn: IR0 or S2IR0
  * @orgn: OR0 or S2OR0
@@ -343,10 +349,12 @@ void iopt_destroy(struct iopt_domain *domain);
 struct iopt_hw_arm {
 	uint64_t ttb;
 	uint64_t mair;
+	bool upper;
 	uint8_t tsz;
 	uint8_t tg;
 	uint8_t ps;
 	uint8_t sl0;
+	bool sl2;
 	uint8_t sh;
 	uint8_t irgn;
 	uint8_t orgn;

@@ -18,16 +18,18 @@ const char *const formats[NR_FORMATS] = {
 #define MARKED (IOPT_ITEM_ACCESSED | IOPT_ITEM_DIRTY)
 
 static const struct hardware hardware[NR_FORMATS] = {
-	[FORMAT_vtd_ss] = { VTD_SS_A, VTD_SS_D, VTD_SS_R | VTD_SS_W, VTD_SS_W, 0, 0,
+	[FORMAT_vtd_ss] = { VTD_SS_A, VTD_SS_D, VTD_SS_R | VTD_SS_W, VTD_SS_W, 0, 0, false,
 			    vtd_ss_table_pa },
-	[FORMAT_x86_64] = { X86_64_A, X86_64_D, X86_64_P, X86_64_RW, 0, MARKED, x86_64_table_pa },
-	[FORMAT_amd_v1] = { AMD_V1_A, AMD_V1_D, AMD_V1_PR, AMD_V1_IW, 0, 0, amd_v1_table_pa },
-	[FORMAT_riscv_s1] = { RISCV_S1_A, RISCV_S1_D, RISCV_S1_V, RISCV_S1_W, 0, MARKED,
+	[FORMAT_x86_64] = { X86_64_A, X86_64_D, X86_64_P, X86_64_RW, 0, MARKED, false,
+			    x86_64_table_pa },
+	[FORMAT_amd_v1] = { AMD_V1_A, AMD_V1_D, AMD_V1_PR, AMD_V1_IW, 0, 0, false,
+			    amd_v1_table_pa },
+	[FORMAT_riscv_s1] = { RISCV_S1_A, RISCV_S1_D, RISCV_S1_V, RISCV_S1_W, 0, MARKED, false,
 			      riscv_s1_table_pa },
 	[FORMAT_arm_s1] = { ARM_64_AF, ARM_64_RDONLY, ARM_64_VALID, ARM_64_DBM | ARM_64_RDONLY,
-			    ARM_64_RDONLY, IOPT_ITEM_ACCESSED, arm_s1_table_pa },
+			    ARM_64_RDONLY, IOPT_ITEM_ACCESSED, true, arm_s1_table_pa },
 	[FORMAT_arm_s2] = { ARM_64_AF, ARM_64_S2_WRITE, ARM_64_VALID, ARM_64_DBM | ARM_64_S2_WRITE,
-			    0, IOPT_ITEM_ACCESSED, arm_s2_table_pa },
+			    0, IOPT_ITEM_ACCESSED, true, arm_s2_table_pa },
 };
 
 const struct hardware *hardware_of(const char *format)
@@ -95,10 +97,19 @@ static void note_top(void *ctx, struct iopt_domain *domain)
 	device->tops++;
 }
 
+uint8_t best_bbm(const char *format)
+{
+	const struct iopt_format_info *info = iopt_format_find(format);
+
+	return info && info->abilities & IOPT_CAN_BBM ? 2 : 0;
+}
+
 int device_create(struct device *device, const struct iopt_config *config)
 {
 	struct iopt_config own = *config;
 
+	if (!own.bbm)
+		own.bbm = best_bbm(own.format);
 	own.callbacks.invalidate = note_invalidation;
 	own.callbacks.top_changed = note_top;
 	own.ctx = device;

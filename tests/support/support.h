@@ -27,6 +27,7 @@
  * @inverted: those of these bits that mean the opposite: clear for set
  * @starts:   IOPT_ITEM_*: how leaves start in domains that nobody tracks, dirty if they can be
  *            written
+ * @top_exact: the top has as many entries as the IOVA width takes, not a fixed number
  * @table_pa: where an entry leads that leads to a table
  */
 struct hardware {
@@ -36,6 +37,7 @@ struct hardware {
 	uint64_t write;
 	uint64_t inverted;
 	uint8_t starts;
+	bool top_exact;
 	uint64_t (*table_pa)(uint64_t entry);
 };
 
@@ -117,10 +119,13 @@ struct device {
 	void *ctx;
 };
 
+/* The best break-before-make level that there is for a format: leaves may change their sizes. */
+uint8_t best_bbm(const char *format);
+
 /**
  * device_create() - create a domain with a device
  * @device: zeroed, or with @look and @ctx set
- * @config: everything but the callbacks
+ * @config: everything but the callbacks; with the best break-before-make level if it names none
  *
  * Return: as iopt_create(); on success @device->domain is the domain.
  */

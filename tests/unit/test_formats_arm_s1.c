@@ -162,7 +162,7 @@ static void description(void **state)
 {
 	(void)state;
 	assert_string_equal(F->info.name, "arm-s1");
-	assert_int_equal(F->info.min_levels, 3);
+	assert_int_equal(F->info.min_levels, 2);
 	assert_int_equal(F->info.max_levels, 4);
 	assert_int_equal(F->info.pa_lg2, 48);
 }
