@@ -133,6 +133,46 @@ static void inexpressible(void **state)
 	assert_int_equal(attr, 0x5a);
 }
 
+static void hardware_fields(void **state)
+{
+	struct iopt_geometry g = { .levels = 4, .iova_lg2 = 48, .pa_lg2 = 48 };
+	struct iopt_hw hw;
+
+	(void)state;
+	F->hw(0x80000000, &g, 0, &hw);
+	assert_int_equal(hw.arm.ttb, 0x80000000);
+	assert_int_equal(hw.arm.mair, 0xf404ff44);
+	assert_int_equal(hw.arm.tsz, 16);
+	assert_int_equal(hw.arm.tg, 0);
+	assert_int_equal(hw.arm.ps, 5);
+	assert_int_equal(hw.arm.sh, 3);
+	assert_int_equal(hw.arm.irgn, 1);
+	assert_int_equal(hw.arm.orgn, 1);
+	assert_false(hw.arm.upper || hw.arm.ds || hw.arm.ha || hw.arm.hd);
+	g = (struct iopt_geometry){ .levels = 3, .iova_lg2 = 36, .pa_lg2 = 41 };
+	F->hw(0x80000000, &g, IOPT_UPPER | IOPT_TRACKABLE, &hw);
+	assert_int_equal(hw.arm.tsz, 28);
+	assert_int_equal(hw.arm.tg, 2);
+	assert_int_equal(hw.arm.ps, 3); /* 42 bits are the next */
+	assert_true(hw.arm.upper && hw.arm.ha && hw.arm.hd);
+	F->hw(0x80000000, &g, IOPT_NONCOHERENT, &hw);
+	assert_int_equal(hw.arm.sh, 2);
+	assert_int_equal(hw.arm.irgn, 0);
+	assert_int_equal(hw.arm.orgn, 0);
+}
+
+/* T0SZ is 39 at most. */
+static void geometries(void **state)
+{
+	struct iopt_geometry g = { .levels = 2, .iova_lg2 = 25, .pa_lg2 = 48 };
+
+	(void)state;
+	assert_true(F->fits(&g));
+	g.iova_lg2 = 24;
+	assert_false(F->fits(&g));
+	assert_true(F->top_exact);
+}
+
 static void software_values(void **state)
 {
 	(void)state;
@@ -178,6 +218,8 @@ int main(void)
 		cmocka_unit_test(reserved),
 		cmocka_unit_test(accessed_and_dirty),
 		cmocka_unit_test(inexpressible),
+		cmocka_unit_test(hardware_fields),
+		cmocka_unit_test(geometries),
 		cmocka_unit_test(software_values),
 		cmocka_unit_test(other_sizes),
 		cmocka_unit_test(description),

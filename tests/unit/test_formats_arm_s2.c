@@ -78,6 +78,35 @@ static void accessed_and_dirty(void **state)
 	assert_int_equal(F->leaf_dirtied(0x004000000000137f), 0x014000000000137f);
 }
 
+/* The start level, as SL0 says it; four levels are not for hardware of less than 44 bits. */
+static void hardware_fields(void **state)
+{
+	struct iopt_geometry g = { .pa_lg2 = 40 };
+	struct iopt_hw hw;
+
+	(void)state;
+	for (unsigned levels = 2; levels <= 4; levels++) {
+		g.levels = (uint8_t)levels;
+		g.iova_lg2 = (uint8_t)(12 + 9 * levels);
+		F->hw(0x80000000, &g, IOPT_TRACK, &hw);
+		assert_int_equal(hw.arm.ttb, 0x80000000);
+		assert_int_equal(hw.arm.sl0, levels - 2);
+		assert_int_equal(hw.arm.tsz, 52 - 9 * levels);
+		assert_int_equal(hw.arm.tg, 0);
+		assert_int_equal(hw.arm.ps, 2);
+		assert_int_equal(hw.arm.mair, 0);
+		assert_true(hw.arm.ha && hw.arm.hd);
+		assert_false(hw.arm.sl2 || hw.arm.upper);
+		assert_true(F->fits(&g));
+	}
+	g.iova_lg2 = 44;
+	assert_true(F->fits(&g));
+	g.iova_lg2 = 43;
+	assert_false(F->fits(&g));
+	g.levels = 3;
+	assert_true(F->fits(&g));
+}
+
 static void inexpressible(void **state)
 {
 	uint64_t attr = 0x5a;
@@ -93,9 +122,9 @@ static void inexpressible(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(permissions),	 cmocka_unit_test(untracked),
-		cmocka_unit_test(every_size),	 cmocka_unit_test(accessed_and_dirty),
-		cmocka_unit_test(inexpressible),
+		cmocka_unit_test(permissions),	   cmocka_unit_test(untracked),
+		cmocka_unit_test(every_size),	   cmocka_unit_test(accessed_and_dirty),
+		cmocka_unit_test(hardware_fields), cmocka_unit_test(inexpressible),
 	};
 
 	return cmocka_run_group_tests_name("arm-s2 entries", tests, NULL, NULL);
