@@ -43,14 +43,23 @@
 #define S1_TYPE(entry) ((entry) >> 2 & 7)
 #define S2_TYPE(entry) ((entry) >> 2 & 15)
 
+/* Where the high bits of an output address are: QEMU, get_phys_addr_lpae(), descaddr. */
+enum output {
+	OUTPUT_48,   /* there are none */
+	OUTPUT_LPA,  /* 51:48 in bits 15:12 */
+	OUTPUT_LPA2, /* 49:48 in place, 51:50 in bits 9:8 */
+};
+
 /**
  * struct arm_64 - one of the formats
  * @stage:   1 or 2
+ * @output:  enum output
  * @blocks:  highest level that may have blocks: QEMU, lpae_block_desc_valid()
  * @run_lg2: entries of a contiguous run by level: armv8.h, armv8pt_contig_count_lg2(); Kconfig
  */
 struct arm_64 {
 	uint8_t stage;
+	uint8_t output;
 	uint8_t blocks;
 	uint8_t run_lg2[SOFT_MAX_LEVELS];
 };
@@ -103,21 +112,26 @@ static bool leaf_reserved(const struct arm_64 *a, uint64_t entry)
 	       S2_TYPE(entry) == 12;
 }
 
-static struct soft_entry decode_leaf(const struct arm_64 *a, uint64_t entry, unsigned level,
-				     uint64_t pa)
+static struct soft_entry decode_leaf(const struct soft_format *format, uint64_t entry,
+				     unsigned level, uint64_t pa, uint64_t beyond)
 {
+	const struct arm_64 *a = format->variant;
 	struct soft_entry found = { .kind = SOFT_LEAF, .own = pa };
+	unsigned lg2 = soft_entry_lg2(format, level);
 
 	/* The reserved encoding of level 0, and levels without blocks: a translation fault. */
 	if (level ? level > a->blocks : !(entry & TABLE))
 		return soft_wrong(SOFT_IOMMU_BAD_LEVEL);
+	/* QEMU, lpae_block_desc_valid(): with LPA the largest are for 52 bits alone. */
+	if (a->output == OUTPUT_LPA && level == a->blocks && beyond)
+		return soft_wrong(SOFT_IOMMU_BAD_LEVEL);
 	if (leaf_reserved(a, entry))
 		return soft_wrong(SOFT_IOMMU_RESERVED_BITS);
-	if (pa & ((1ull << soft_entry_lg2(level)) - 1))
+	if (pa & ((1ull << lg2) - 1))
 		return soft_wrong(SOFT_IOMMU_MISALIGNED);
 	if (entry & CONTIGUOUS && !a->run_lg2[level])
 		return soft_wrong(SOFT_IOMMU_BAD_SIZE);
-	found.lg2 = (uint8_t)(soft_entry_lg2(level) + (entry & CONTIGUOUS ? a->run_lg2[level] : 0));
+	found.lg2 = (uint8_t)(lg2 + (entry & CONTIGUOUS ? a->run_lg2[level] : 0));
 	found.pa = pa & ~((1ull << found.lg2) - 1);
 	found.prot = (uint8_t)(a->stage == 1 ? s1_prot(entry) : s2_prot(entry));
 	return found;
@@ -142,18 +156,41 @@ static struct soft_entry decode_table(const struct arm_64 *a, uint64_t entry, ui
 	return found;
 }
 
-/* Output addresses of 48 bits; 50:48 are reserved. */
-static struct soft_entry decode(const struct arm_64 *a, uint64_t entry, unsigned level,
+static uint64_t bits(unsigned high, unsigned low)
+{
+	return (2ull << high) - (1ull << low);
+}
+
+/* The output address, or false if a bit is set that no address is made of. */
+static bool output_address(const struct soft_format *format, uint64_t entry, uint64_t *pa)
+{
+	const struct arm_64 *a = format->variant;
+	unsigned granule = format->granule_lg2;
+
+	switch (a->output) {
+	case OUTPUT_LPA:
+		*pa = (entry & bits(47, granule)) | (entry >> 12 & 15) << 48;
+		return !(entry & bits(50, 48));
+	case OUTPUT_LPA2:
+		*pa = (entry & bits(49, granule)) | (entry >> 8 & 3) << 50;
+		return !(entry & (1ull << 50 | (bits(granule, 12) & ~(1ull << granule))));
+	default:
+		*pa = entry & bits(47, granule);
+		return !(entry & (bits(50, 48) | (bits(granule, 12) & ~(1ull << granule))));
+	}
+}
+
+static struct soft_entry decode(const struct soft_format *format, uint64_t entry, unsigned level,
 				uint64_t beyond)
 {
-	uint64_t pa = entry & ((1ull << 48) - (1ull << SOFT_PAGE_LG2));
+	uint64_t pa;
 
 	if (!(entry & VALID))
-		return (struct soft_entry){ .lg2 = (uint8_t)soft_entry_lg2(level) };
-	if (entry >> 48 & 7 || pa & beyond)
+		return (struct soft_entry){ .lg2 = (uint8_t)soft_entry_lg2(format, level) };
+	if (!output_address(format, entry, &pa) || pa & beyond)
 		return soft_wrong(SOFT_IOMMU_RESERVED_BITS);
-	return level && entry & TABLE ? decode_table(a, entry, pa)
-				      : decode_leaf(a, entry, level, pa);
+	return level && entry & TABLE ? decode_table(format->variant, entry, pa)
+				      : decode_leaf(format, entry, level, pa, beyond);
 }
 
 /* IPS: as in QEMU, pamax_map. */
@@ -164,92 +201,183 @@ static unsigned output_width(unsigned ps)
 	return ps < sizeof(widths) ? widths[ps] : 0;
 }
 
+/* TG0 and TG1: QEMU helper.c, tg0_to_gran_size() and tg1_to_gran_size(). */
+static bool is_granule(const struct soft_format *format, unsigned tg, bool upper)
+{
+	static const uint8_t tg0[] = { 12, 16, 14, 0 }, tg1[] = { 0, 14, 12, 16 };
+
+	return tg < 4 && (upper ? tg1 : tg0)[tg] == format->granule_lg2;
+}
+
 /*
  * What both stages have. The access flag and dirty state are hardware's with HA and HD; HD needs HA.
- * T0SZ as in QEMU helper.c, aa64_va_parameters(): 16 to 39. Tables of less than 64 bytes are aligned
- * to that; those here are pages at least.
+ * T0SZ as in QEMU helper.c, aa64_va_parameters(): 16 to 39, from 12 with 52 bits. A top is aligned
+ * to its size, and to 64 bytes.
  */
-static int read_root(const struct iopt_hw_arm *arm, unsigned levels, struct soft_root *root)
+static int read_common(const struct soft_format *format, const struct iopt_hw_arm *arm,
+		       unsigned levels, struct soft_root *root)
 {
-	unsigned output = output_width(arm->ps), width = 64u - arm->tsz;
+	const struct arm_64 *a = format->variant;
+	unsigned output = output_width(arm->ps), width = 64u - arm->tsz, size_lg2;
 
-	if (arm->ds || (arm->hd && !arm->ha) || arm->tsz < 16 || arm->tsz > 39 || !output ||
-	    output > 48 || arm->ttb >> output || levels > SOFT_MAX_LEVELS)
+	if (!is_granule(format, arm->tg, arm->upper) || arm->ds != (a->output == OUTPUT_LPA2) ||
+	    (arm->hd && !arm->ha) || arm->tsz > 39 ||
+	    arm->tsz < (a->output == OUTPUT_48 ? 16 : 12) || !output ||
+	    output > (a->output == OUTPUT_48 ? 48 : 52) || arm->ttb >> output)
 		return -EINVAL;
-	if (arm->ttb & ((1ull << SOFT_PAGE_LG2) - 1))
+	size_lg2 = width - soft_entry_lg2(format, levels - 1) + 3;
+	if (arm->ttb & ((1ull << (size_lg2 < 6 ? 6 : size_lg2)) - 1))
 		return -EINVAL;
 	root->pa = arm->ttb;
 	root->levels = (uint8_t)levels;
-	root->width = (uint8_t)width;
+	root->iova_lg2 = (uint8_t)width;
 	root->accessed = arm->ha;
 	root->dirty = arm->hd;
+	root->upper = arm->upper;
 	return 0;
 }
 
-/* QEMU, get_phys_addr_lpae(): as many strides as it takes. TG1 has other numbers than TG0. */
-static int read_root_s1(const struct iopt_hw *hw, struct soft_root *root)
+/* QEMU, get_phys_addr_lpae(): as many strides as it takes. */
+static int read_root_s1(const struct soft_format *format, const struct iopt_hw *hw,
+			struct soft_root *root)
 {
-	const struct iopt_hw_arm *arm = &hw->arm;
-	unsigned bits = 64u - arm->tsz - SOFT_PAGE_LG2;
+	unsigned width = 64u - hw->arm.tsz;
 
-	if (arm->tg != (arm->upper ? 2 : 0))
+	if (hw->arm.tsz > 39)
 		return -EINVAL;
-	root->upper = arm->upper;
-	return read_root(arm, (bits + SOFT_INDEX_LG2 - 1) / SOFT_INDEX_LG2, root);
+	return read_common(
+		format, &hw->arm,
+		(width - format->granule_lg2 + format->index_lg2 - 1) / format->index_lg2, root);
+}
+
+/* QEMU, check_s2_mmu_setup(): levels by SL0 and SL2; 0: there is no such start. */
+static unsigned start_levels(const struct soft_format *format, const struct iopt_hw_arm *arm)
+{
+	if (arm->sl2)
+		return format->granule_lg2 == 12 && arm->ds && !arm->sl0 ? 5 : 0;
+	if (format->granule_lg2 == 12)
+		return arm->sl0 < 3 ? arm->sl0 + 2u : 0;
+	return arm->sl0 < 3 || (arm->sl0 == 3 && format->granule_lg2 == 14 && arm->ds)
+		       ? arm->sl0 + 1u
+		       : 0;
 }
 
 /*
- * QEMU, check_s2_mmu_setup(): with 4K granules SL0 is 0 for two levels and up to 2 for four; the
- * first one translates at least one bit, and four more than another at most, in tables that lie one
- * behind the other.
+ * The same: the first table translates at least one bit, and four more than another at most, then
+ * in tables that lie one behind the other.
  */
-static int read_root_s2(const struct iopt_hw *hw, struct soft_root *root)
+static int read_root_s2(const struct soft_format *format, const struct iopt_hw *hw,
+			struct soft_root *root)
 {
-	const struct iopt_hw_arm *arm = &hw->arm;
-	unsigned below = soft_entry_lg2(arm->sl0 + 1u), width = 64u - arm->tsz, size;
+	unsigned levels = start_levels(format, &hw->arm), width = 64u - hw->arm.tsz, below;
 
-	if (arm->tg || arm->upper || arm->sl0 > 2 || arm->sl2 || width <= below ||
-	    width > below + SOFT_INDEX_LG2 + 4)
+	if (!levels || hw->arm.upper || hw->arm.tsz > 39)
 		return -EINVAL;
-	/* All of it is aligned to its size. */
-	size = width - below + 3;
-	if (size > SOFT_PAGE_LG2 && arm->ttb & ((1ull << size) - 1))
+	below = soft_entry_lg2(format, levels - 1);
+	if (width <= below || width > below + format->index_lg2 + 4)
 		return -EINVAL;
-	return read_root(arm, arm->sl0 + 2u, root);
+	return read_common(format, &hw->arm, levels, root);
 }
 
-static const struct arm_64 s1 = { .stage = 1, .blocks = 2, .run_lg2 = { 4, 4, 4 } };
-static const struct arm_64 s2 = { .stage = 2, .blocks = 2, .run_lg2 = { 4, 4, 4 } };
+static const struct arm_64 s1 = { 1, OUTPUT_48, 2, { 4, 4, 4 } };
+static const struct arm_64 s1_16k = { 1, OUTPUT_48, 1, { 7, 5 } };
+static const struct arm_64 s1_64k = { 1, OUTPUT_LPA, 2, { 5, 5 } };
+static const struct arm_64 s1_lpa2 = { 1, OUTPUT_LPA2, 3, { 4, 4, 4 } };
+static const struct arm_64 s1_16k_lpa2 = { 1, OUTPUT_LPA2, 2, { 7, 5 } };
+static const struct arm_64 s2 = { 2, OUTPUT_48, 2, { 4, 4, 4 } };
+static const struct arm_64 s2_16k = { 2, OUTPUT_48, 1, { 7, 5 } };
+static const struct arm_64 s2_64k = { 2, OUTPUT_LPA, 2, { 5, 5 } };
+static const struct arm_64 s2_lpa2 = { 2, OUTPUT_LPA2, 3, { 4, 4, 4 } };
+static const struct arm_64 s2_16k_lpa2 = { 2, OUTPUT_LPA2, 2, { 7, 5 } };
 
-static struct soft_entry decode_s1(uint64_t entry, unsigned level, uint64_t beyond)
-{
-	return decode(&s1, entry, level, beyond);
-}
-
-static struct soft_entry decode_s2(uint64_t entry, unsigned level, uint64_t beyond)
-{
-	return decode(&s2, entry, level, beyond);
-}
+/* What all of a stage share, and an entry's eight bytes. */
+/* clang-format off */
+#define S1_FORMAT \
+	.entry_lg2 = 3, .accessed = ACCESSED, .dirty = S1_RO, .inverted = S1_RO, \
+	.own_addresses = true, .fetches = true, .demands_marks = true, \
+	.read_root = read_root_s1, .decode = decode
+#define S2_FORMAT \
+	.entry_lg2 = 3, .accessed = ACCESSED, .dirty = S2_WRITE, \
+	.own_addresses = true, .fetches = true, .demands_marks = true, \
+	.read_root = read_root_s2, .decode = decode
+/* clang-format on */
 
 const struct soft_format soft_arm_s1 = {
 	.name = "arm-s1",
-	.accessed = ACCESSED,
-	.dirty = S1_RO,
-	.inverted = S1_RO,
-	.own_addresses = true,
-	.fetches = true,
-	.demands_marks = true,
-	.read_root = read_root_s1,
-	.decode = decode_s1,
+	.granule_lg2 = 12,
+	.index_lg2 = 9,
+	.variant = &s1,
+	S1_FORMAT,
+};
+
+const struct soft_format soft_arm_s1_16k = {
+	.name = "arm-s1-16k",
+	.granule_lg2 = 14,
+	.index_lg2 = 11,
+	.variant = &s1_16k,
+	S1_FORMAT,
+};
+
+const struct soft_format soft_arm_s1_64k = {
+	.name = "arm-s1-64k",
+	.granule_lg2 = 16,
+	.index_lg2 = 13,
+	.variant = &s1_64k,
+	S1_FORMAT,
+};
+
+const struct soft_format soft_arm_s1_lpa2 = {
+	.name = "arm-s1-lpa2",
+	.granule_lg2 = 12,
+	.index_lg2 = 9,
+	.variant = &s1_lpa2,
+	S1_FORMAT,
+};
+
+const struct soft_format soft_arm_s1_16k_lpa2 = {
+	.name = "arm-s1-16k-lpa2",
+	.granule_lg2 = 14,
+	.index_lg2 = 11,
+	.variant = &s1_16k_lpa2,
+	S1_FORMAT,
 };
 
 const struct soft_format soft_arm_s2 = {
 	.name = "arm-s2",
-	.accessed = ACCESSED,
-	.dirty = S2_WRITE,
-	.own_addresses = true,
-	.fetches = true,
-	.demands_marks = true,
-	.read_root = read_root_s2,
-	.decode = decode_s2,
+	.granule_lg2 = 12,
+	.index_lg2 = 9,
+	.variant = &s2,
+	S2_FORMAT,
+};
+
+const struct soft_format soft_arm_s2_16k = {
+	.name = "arm-s2-16k",
+	.granule_lg2 = 14,
+	.index_lg2 = 11,
+	.variant = &s2_16k,
+	S2_FORMAT,
+};
+
+const struct soft_format soft_arm_s2_64k = {
+	.name = "arm-s2-64k",
+	.granule_lg2 = 16,
+	.index_lg2 = 13,
+	.variant = &s2_64k,
+	S2_FORMAT,
+};
+
+const struct soft_format soft_arm_s2_lpa2 = {
+	.name = "arm-s2-lpa2",
+	.granule_lg2 = 12,
+	.index_lg2 = 9,
+	.variant = &s2_lpa2,
+	S2_FORMAT,
+};
+
+const struct soft_format soft_arm_s2_16k_lpa2 = {
+	.name = "arm-s2-16k-lpa2",
+	.granule_lg2 = 14,
+	.index_lg2 = 11,
+	.variant = &s2_16k_lpa2,
+	S2_FORMAT,
 };
