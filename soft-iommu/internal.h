@@ -43,7 +43,8 @@ struct soft_entry {
  * struct soft_root - where a walk starts, and what it maintains
  * @pa:	      address of the top table, a multiple of 2^SOFT_ROOT_LG2
  * @levels:   1 to SOFT_MAX_LEVELS
- * @iova_lg2: IOVA bits that the tables translate: they decide how many entries the top has
+ * @width:    IOVA bits that the tables translate, if the top has not as many entries as other tables;
+ *            else 0
  * @upper:    IOVAs have all bits above these set, not clear
  * @accessed: set accessed bits
  * @dirty:    set dirty bits
@@ -51,7 +52,7 @@ struct soft_entry {
 struct soft_root {
 	uint64_t pa;
 	uint8_t levels;
-	uint8_t iova_lg2;
+	uint8_t width;
 	bool upper;
 	bool accessed;
 	bool dirty;
@@ -62,7 +63,6 @@ struct soft_root {
  * @name:	 as iopt_config::format
  * @granule_lg2: the smallest leaf
  * @index_lg2:	 IOVA bits that a level translates
- * @top_lg2:	 IOVA bits that the top translates beyond those
  * @entry_lg2:	 bytes of an entry: 2 or 3
  * @accessed:	 the accessed bit of leaves
  * @accessed_table: the accessed bit of table entries; 0: hardware sets none there
@@ -75,7 +75,7 @@ struct soft_root {
  * @fetches:	 knows instruction fetches and privilege
  * @demands_marks: where it does not set accessed and dirty itself, it faults where they are clear
  * @read_root:	 take the registers' or descriptor's fields; 0, or -EINVAL if hardware would not
- *		 have them. Leaves iova_lg2 at 0 where the levels and @top_lg2 decide it
+ *		 have them
  * @decode:	 read @entry of a table at @level; the address bits in @beyond are more than this
  *		 hardware has. Pure.
  */
@@ -83,7 +83,6 @@ struct soft_format {
 	const char *name;
 	uint8_t granule_lg2;
 	uint8_t index_lg2;
-	uint8_t top_lg2;
 	uint8_t entry_lg2;
 	uint64_t accessed;
 	uint64_t accessed_table;
@@ -273,30 +272,33 @@ struct soft_iommu_device {
 
 /*
  * The root in one word. Its address has at most 56 bits and none of the lowest, which the smallest
- * tops that there are leave clear, so that twelve bits are left for the rest, and one above it.
+ * tops that there are leave clear, so that twelve bits are left for the rest.
  */
 #define SOFT_ROOT_LG2	   5u
 #define SOFT_ROOT_SHIFT	   12u /* of the address less its lowest bits */
 #define SOFT_ROOT_LEVELS   0x7ull
 #define SOFT_ROOT_ACCESSED 0x8ull
 #define SOFT_ROOT_DIRTY	   0x10ull
-#define SOFT_ROOT_WIDTH	   5u /* iova_lg2, seven bits */
-#define SOFT_ROOT_UPPER	   (1ull << 63)
+#define SOFT_ROOT_WIDTH	   0x7e0ull
+#define SOFT_ROOT_UPPER	   0x800ull
+
+#define SOFT_ROOT_WIDTH_SHIFT 5u
 
 static inline uint64_t soft_root_pack(const struct soft_root *root)
 {
 	return root->pa >> SOFT_ROOT_LG2 << SOFT_ROOT_SHIFT | root->levels |
 	       (root->accessed ? SOFT_ROOT_ACCESSED : 0) | (root->dirty ? SOFT_ROOT_DIRTY : 0) |
-	       (root->upper ? SOFT_ROOT_UPPER : 0) | (uint64_t)root->iova_lg2 << SOFT_ROOT_WIDTH;
+	       (root->upper ? SOFT_ROOT_UPPER : 0) |
+	       (uint64_t)root->width << SOFT_ROOT_WIDTH_SHIFT;
 }
 
 static inline struct soft_root soft_root_unpack(uint64_t word)
 {
 	return (struct soft_root){
-		.pa = (word & ~SOFT_ROOT_UPPER) >> SOFT_ROOT_SHIFT << SOFT_ROOT_LG2,
+		.pa = word >> SOFT_ROOT_SHIFT << SOFT_ROOT_LG2,
 		.upper = word & SOFT_ROOT_UPPER,
 		.levels = word & SOFT_ROOT_LEVELS,
-		.iova_lg2 = word >> SOFT_ROOT_WIDTH & 0x7f,
+		.width = (word & SOFT_ROOT_WIDTH) >> SOFT_ROOT_WIDTH_SHIFT,
 		.accessed = word & SOFT_ROOT_ACCESSED,
 		.dirty = word & SOFT_ROOT_DIRTY,
 	};

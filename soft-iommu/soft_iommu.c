@@ -113,12 +113,8 @@ int soft_iommu_set_root(struct soft_iommu_domain *domain, const struct iopt_hw *
 {
 	const struct soft_format *format = domain->format;
 	struct soft_root root = { 0 };
-	int error;
+	int error = format->read_root(format, hw, &root);
 
-	/* The most that so many levels translate, unless the hardware is told of a width, too. */
-	error = format->read_root(format, hw, &root);
-	if (!error && !root.iova_lg2)
-		root.iova_lg2 = (uint8_t)(soft_entry_lg2(format, root.levels) + format->top_lg2);
 	if (!error)
 		__atomic_store_n(&domain->root, soft_root_pack(&root), __ATOMIC_RELEASE);
 	return error;

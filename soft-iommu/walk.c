@@ -89,7 +89,7 @@ static enum soft_iommu_reason still_there(const struct soft_iommu *unit, const s
 static enum soft_iommu_reason check_width(const struct soft_iommu_domain *domain,
 					  const struct soft_root *root, uint64_t iova)
 {
-	unsigned width = root->iova_lg2;
+	unsigned width = root->width ? root->width : soft_entry_lg2(domain->format, root->levels);
 
 	if (width >= 64)
 		return SOFT_IOMMU_DONE;
@@ -135,12 +135,13 @@ static struct position start(const struct soft_walk *walk, const struct soft_roo
 	return at;
 }
 
-/* Which entry of a table of that level the IOVA selects: the top's number ends with the width. */
+/* Which entry of a table an IOVA selects. */
 static unsigned index_of(const struct soft_format *format, const struct soft_root *root,
 			 unsigned level, uint64_t iova)
 {
 	unsigned lg2 = soft_entry_lg2(format, level);
-	unsigned bits = level + 1u < root->levels ? format->index_lg2 : root->iova_lg2 - lg2;
+	unsigned bits = root->width && level + 1 == root->levels ? root->width - lg2
+								 : format->index_lg2;
 
 	return iova >> lg2 & ((1u << bits) - 1);
 }

@@ -230,7 +230,7 @@ static int read_common(const struct soft_format *format, const struct iopt_hw_ar
 		return -EINVAL;
 	root->pa = arm->ttb;
 	root->levels = (uint8_t)levels;
-	root->iova_lg2 = (uint8_t)width;
+	root->width = (uint8_t)width;
 	root->accessed = arm->ha;
 	root->dirty = arm->hd;
 	root->upper = arm->upper;

@@ -7,10 +7,13 @@
 
 #include "ledger.h"
 
-/* Physical addresses: region's number, version, offset in the region. */
-#define PA_REGION_LG2  50u
-#define PA_VERSION_LG2 34u
-#define PA_OFFSET_MASK ((1ull << PA_VERSION_LG2) - 1)
+/*
+ * Physical addresses: region's number, version, offset in the region. Of a version's number as many
+ * bits as there is room for: all that may be seen at one time are to be told apart.
+ */
+#define PA_REGION_BITS	      2u
+#define PA_VERSION_BITS	      16u
+#define PA_VERSION_BITS_LEAST 5u
 
 #define load(p)	    __atomic_load_n(&(p), __ATOMIC_SEQ_CST)
 #define store(p, v) __atomic_store_n(&(p), (v), __ATOMIC_SEQ_CST)
@@ -44,9 +47,13 @@ struct region *ledger_add(struct ledger *ledger, uint64_t first, unsigned unit_l
 			  bool exact)
 {
 	struct region *region = &ledger->regions[ledger->nr_regions];
+	unsigned offset_lg2 = unit_lg2 + 64u - (unsigned)__builtin_clzll(nr);
+	unsigned number_lg2 = ledger->rig->format->pa_lg2 - PA_REGION_BITS;
 
 	assert_true(ledger->nr_regions < LEDGER_REGIONS);
-	assert_true(((uint64_t)nr + 1) << unit_lg2 <= PA_OFFSET_MASK);
+	assert_true(offset_lg2 + PA_VERSION_BITS_LEAST <= number_lg2);
+	if (offset_lg2 + PA_VERSION_BITS < number_lg2)
+		offset_lg2 = number_lg2 - PA_VERSION_BITS;
 	assert_int_equal(nr % 64, 0);
 	*region = (struct region){
 		.first = first,
@@ -56,6 +63,8 @@ struct region *ledger_add(struct ledger *ledger, uint64_t first, unsigned unit_l
 		.units = calloc(nr, sizeof(*region->units)),
 		.pending = calloc(nr / 64, sizeof(*region->pending)),
 		.number = ledger->nr_regions,
+		.version_lg2 = offset_lg2,
+		.number_lg2 = number_lg2,
 	};
 	assert_non_null(region->units);
 	assert_non_null(region->pending);
@@ -63,11 +72,17 @@ struct region *ledger_add(struct ledger *ledger, uint64_t first, unsigned unit_l
 	return region;
 }
 
+/* What shows of a version in physical addresses. */
+static uint32_t version_mask(const struct region *region)
+{
+	return (1u << (region->number_lg2 - region->version_lg2)) - 1;
+}
+
 /* Shifted by a unit against the IOVA, so that no leaf larger than a unit fits. */
 uint64_t unit_pa(const struct region *region, unsigned unit, uint32_t version)
 {
-	return (uint64_t)region->number << PA_REGION_LG2 |
-	       (uint64_t)(uint16_t)version << PA_VERSION_LG2 |
+	return (uint64_t)region->number << region->number_lg2 |
+	       (uint64_t)(version & version_mask(region)) << region->version_lg2 |
 	       ((uint64_t)(unit + region->exact) << region->unit_lg2);
 }
 
@@ -98,7 +113,7 @@ static void judge_found(const char *who, const struct region *region, unsigned u
 			uint64_t offset, uint64_t pa, uint32_t before, uint32_t after)
 {
 	uint32_t low = (before >> 2) + ((before & 3) == UNIT_UNMAPPED), high = after >> 2;
-	uint32_t version = (uint16_t)(pa >> PA_VERSION_LG2);
+	uint32_t mask = version_mask(region), version = pa >> region->version_lg2 & mask;
 	uint64_t expected = unit_pa(region, unit, version) + offset;
 
 	if (pa != expected)
@@ -106,10 +121,10 @@ static void judge_found(const char *who, const struct region *region, unsigned u
 			 (unsigned long long)pa,
 			 (unsigned long long)(unit_iova(region, unit) + offset), version,
 			 (unsigned long long)expected);
-	else if (low > high || (uint16_t)(version - low) > (uint16_t)(high - low))
+	else if (low > high || (high - low < mask && ((version - low) & mask) > high - low))
 		complain("%s finds version %u at 0x%llx, where only %u to %u may be (state %u)",
 			 who, version, (unsigned long long)(unit_iova(region, unit) + offset),
-			 low & 0xffff, high & 0xffff, before & 3);
+			 low & mask, high & mask, before & 3);
 }
 
 static void judge_missing(const char *who, const struct region *region, unsigned unit,

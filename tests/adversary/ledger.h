@@ -59,6 +59,8 @@ struct unit {
  * @units:    of them
  * @pending:  bit n: recorded by a sweep that is not synced yet; a bitmap for iopt_sink
  * @number:   of the region, in physical addresses
+ * @version_lg2: where a version's number is in them
+ * @number_lg2: and the region's; what is between is left of a version's
  */
 struct region {
 	uint64_t first;
@@ -69,6 +71,8 @@ struct region {
 	struct unit *units;
 	uint64_t *pending;
 	unsigned number;
+	unsigned version_lg2;
+	unsigned number_lg2;
 };
 
 #define LEDGER_REGIONS 4u

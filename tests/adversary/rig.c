@@ -459,24 +459,38 @@ static void add_run(struct CMUnitTest *units, size_t *used, const struct format_
 	};
 }
 
-int run_format_tests(int argc, char **argv, const char *group, const struct format_test *tests,
-		     size_t nr)
+static int run_each(const char *filter, const char *group, const struct format_test *tests,
+		    size_t nr, bool any_shape)
 {
 	static struct CMUnitTest units[MAX_TESTS];
 	const struct iopt_format_info *format;
 	size_t used = 0;
 
-	if (argc > 1)
-		cmocka_set_test_filter(argv[1]);
+	if (filter)
+		cmocka_set_test_filter(filter);
 	for (size_t i = 0; i < nr; i++) {
 		for (size_t f = 0; (format = iopt_format_info(f)); f++) {
-			if ((format->abilities & tests[i].wants) != tests[i].wants)
+			if ((format->abilities & tests[i].wants) != tests[i].wants ||
+			    (!any_shape && !is_usual(format)))
 				continue;
-			add_run(units, &used, &tests[i], format, false);
+			if (format->abilities & IOPT_CAN_TRACK_DIRTY)
+				add_run(units, &used, &tests[i], format, false);
 			if (!tests[i].tracked)
 				add_run(units, &used, &tests[i], format, true);
 		}
 	}
 	/* cmocka's macro counts an array at compile time; only the entries in use are to run. */
 	return _cmocka_run_group_tests(group, units, used, NULL, NULL);
+}
+
+int run_format_tests(int argc, char **argv, const char *group, const struct format_test *tests,
+		     size_t nr)
+{
+	return run_each(argc > 1 ? argv[1] : NULL, group, tests, nr, false);
+}
+
+int run_shape_tests(int argc, char **argv, const char *group, const struct format_test *tests,
+		    size_t nr)
+{
+	return run_each(argc > 1 ? argv[1] : NULL, group, tests, nr, true);
 }

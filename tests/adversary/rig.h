@@ -22,6 +22,7 @@
 #include "iopt/iopt.h"
 #include "iopt/posix.h"
 #include "soft-iommu/soft_iommu.h"
+#include "tests/support/shape.h"
 
 #define KIB (1ull << 10)
 #define MIB (1ull << 20)
@@ -213,7 +214,7 @@ void rig_sweep(struct rig *rig, uint64_t first, uint64_t last, unsigned flags, s
  * @run:      the test
  * @wants:    abilities that the format must have, IOPT_CAN_*; others are left out
  * @ctx:      for @run, which finds it by test_running()
- * @tracked:  only with dirty tracking; else it is run with and without
+ * @tracked:  only with dirty tracking; else it is run with, where the format has it, and without
  */
 struct format_test {
 	const char *name;
@@ -227,7 +228,7 @@ struct format_test {
 const struct format_test *test_running(void);
 
 /**
- * run_format_tests() - run each of some tests for every format
+ * run_format_tests() - run each of some tests for every format that is_usual()
  * @argc, @argv: of main(): a pattern of names (cmocka_set_test_filter) may be given
  * @group: name of the group
  * @tests: array of @nr
@@ -236,5 +237,9 @@ const struct format_test *test_running(void);
  */
 int run_format_tests(int argc, char **argv, const char *group, const struct format_test *tests,
 		     size_t nr);
+
+/* The same for every format: the tests take their addresses from its description. */
+int run_shape_tests(int argc, char **argv, const char *group, const struct format_test *tests,
+		    size_t nr);
 
 #endif

@@ -13,16 +13,41 @@
 #define PIECE	 32u
 
 /*
- * What is fought about: the middle of a table whose ends are others', four tables beside it, and a
- * table above with what is in it.
+ * What is fought about: the middle of a table whose ends are others', four tables beside it, and, if
+ * there are so many levels, a table above with what is in it.
  */
-#define BASE	    (64 * GIB)
-#define MIDDLE	    (BASE + 512 * KIB)
-#define MIDDLE_SIZE MIB
-#define TABLES	    (BASE + 2 * MIB)
-#define TABLES_SIZE (8 * MIB)
-#define ABOVE	    (BASE + GIB)
-#define ABOVE_SIZE  GIB
+enum { MIDDLE, TABLES, ABOVE, NR_GROUNDS };
+
+/**
+ * struct grounds - where these are
+ * @format: whose tables
+ * @base:   first IOVA of the table with the middle
+ * @pa:     what is mapped there is from here on
+ * @nr:     of @starts and @sizes
+ */
+struct grounds {
+	const struct iopt_format_info *format;
+	uint64_t base;
+	uint64_t pa;
+	unsigned nr;
+	uint64_t starts[NR_GROUNDS];
+	uint64_t sizes[NR_GROUNDS];
+};
+
+static struct grounds grounds_of(const struct iopt_format_info *format, unsigned levels)
+{
+	uint64_t table = 1ull << span_lg2(format, 1), above = 1ull << span_lg2(format, 2);
+	uint64_t base = space_of(format, levels) / 2;
+
+	return (struct grounds){
+		.format = format,
+		.base = base,
+		.pa = 1ull << (format->pa_lg2 - 1),
+		.nr = levels > 2 ? 3 : 2,
+		.starts = { base + table / 4, base + table, base + above },
+		.sizes = { table / 2, 4 * table, above },
+	};
+}
 
 static int forget(void *ctx, uint64_t first, uint64_t last)
 {
@@ -33,30 +58,35 @@ static int forget(void *ctx, uint64_t first, uint64_t last)
 }
 
 /* A range of 2^size_lg2 bytes somewhere in what is fought about. */
-static uint64_t pick(uint64_t *random, unsigned *size_lg2)
+static uint64_t pick(const struct grounds *grounds, uint64_t *random, unsigned *size_lg2)
 {
-	const unsigned sizes_lg2[] = { 12, 13, 14, 16, 17, 21, 21, 22, 23, 30 };
-	uint64_t starts[] = { MIDDLE, TABLES, ABOVE };
-	uint64_t sizes[] = { MIDDLE_SIZE, TABLES_SIZE, ABOVE_SIZE };
+	const unsigned table_lg2 = span_lg2(grounds->format, 1);
+	const unsigned page_lg2 = grounds->format->granule_lg2;
+	const unsigned sizes_lg2[] = {
+		page_lg2,  page_lg2 + 1, page_lg2 + 2,	page_lg2 + 4,  page_lg2 + 5,
+		table_lg2, table_lg2,	 table_lg2 + 1, table_lg2 + 2, span_lg2(grounds->format, 2),
+	};
+	uint64_t size;
 	unsigned where;
 
 	do {
 		*size_lg2 = sizes_lg2[random_below(random, 10)];
-		where = (unsigned)random_below(random, 3);
-	} while (1ull << *size_lg2 > sizes[where]);
+		where = (unsigned)random_below(random, grounds->nr);
+	} while (1ull << *size_lg2 > grounds->sizes[where]);
+	size = grounds->sizes[where];
 	/* Of the large one only the start: they are to meet. */
-	return starts[where] +
-	       (random_below(random, where == 2 && *size_lg2 < 30
-					     ? 4 * MIB >> (*size_lg2 < 22 ? *size_lg2 : 22)
-					     : sizes[where] >> *size_lg2)
-		<< *size_lg2);
+	if (where == ABOVE && *size_lg2 <= table_lg2 + 1)
+		size = 2ull << table_lg2;
+	else if (where == ABOVE && 1ull << *size_lg2 < size)
+		size = 1ull << *size_lg2;
+	return grounds->starts[where] + (random_below(random, size >> *size_lg2) << *size_lg2);
 }
 
-static void fight(struct iopt_domain *domain, struct writer *writer)
+static void fight(const struct grounds *grounds, struct iopt_domain *domain, struct writer *writer)
 {
 	const struct iopt_sink sink = { .record = forget };
 	unsigned size_lg2, prot = READ_WRITE;
-	uint64_t first = pick(&writer->random, &size_lg2);
+	uint64_t first = pick(grounds, &writer->random, &size_lg2);
 	uint64_t last = first + (1ull << size_lg2) - 1;
 	struct iopt_gather gather;
 	int error;
@@ -64,10 +94,11 @@ static void fight(struct iopt_domain *domain, struct writer *writer)
 	iopt_gather_init(&gather, domain, &sink);
 	switch (random_below(&writer->random, 5)) {
 	case 0: /* not contiguous with what a larger leaf needs */
-		error = iopt_map(domain, first, last, (1ull << 45) + PAGE, prot, NULL);
+		error = iopt_map(domain, first, last,
+				 grounds->pa + (1ull << grounds->format->granule_lg2), prot, NULL);
 		break;
 	case 1:
-	case 2: error = iopt_map(domain, first, last, (1ull << 45) + first, prot, NULL); break;
+	case 2: error = iopt_map(domain, first, last, grounds->pa + first, prot, NULL); break;
 	default: error = iopt_unmap(domain, first, last, 0, &gather, NULL); break;
 	}
 	if (error && error != -EEXIST && error != -EOPNOTSUPP && error != -ENOMEM)
@@ -93,7 +124,7 @@ static bool work(struct shift *shift, struct writer *writer, unsigned number)
 	struct ledger *ledger = shift->ledger;
 
 	if (number < FIGHTERS)
-		fight(ledger->rig->domain, writer);
+		fight(shift->ctx, ledger->rig->domain, writer);
 	else
 		keep_rules(writer,
 			   &ledger->regions[random_below(&writer->random, ledger->nr_regions)]);
@@ -114,28 +145,39 @@ static void unmap_own(struct shift *shift, struct writer *writer, unsigned numbe
 
 static void test_neighbours_of_a_fight(const struct iopt_format_info *format)
 {
+	unsigned levels = is_usual(format) ? format->default_levels : format->max_levels;
+	unsigned page_lg2 = format->granule_lg2, index_lg2 = format->index_lg2;
+	struct grounds grounds = grounds_of(format, levels);
+	struct rig_config config = rig_defaults(format->name);
 	struct ledger ledger;
 	struct crew crew;
 	struct rig rig;
 	struct shift shift = {
 		.ledger = &ledger,
+		.ctx = &grounds,
 		.seconds = 1.2,
 		.nr = FIGHTERS + 1,
 		.work = work,
 		.end = unmap_own,
 	};
 
-	crew_rig(&rig, rig_defaults(format->name));
+	config.domain.levels = (uint8_t)levels;
+	crew_rig(&rig, config);
 	ledger_init(&ledger, &rig);
-	ledger_add(&ledger, BASE, 12, 128, true);
-	ledger_add(&ledger, MIDDLE + MIDDLE_SIZE, 12, 128, true);
-	ledger_add(&ledger, TABLES + TABLES_SIZE, 12, 512, true);
-	ledger_add(&ledger, ABOVE + ABOVE_SIZE, 12, 64, true);
+	ledger_add(&ledger, grounds.base, page_lg2, 1u << (index_lg2 - 2), true);
+	for (unsigned i = 0; i < grounds.nr; i++)
+		ledger_add(&ledger, grounds.starts[i] + grounds.sizes[i], page_lg2,
+			   i == TABLES	? 512
+			   : i == ABOVE ? 64
+					: 1u << (index_lg2 - 2),
+			   true);
 	crew_init(&crew, &ledger);
-	crew.nr_stray = 3;
-	crew.stray[0] = (struct iopt_range){ MIDDLE, MIDDLE + MIDDLE_SIZE - 1 };
-	crew.stray[1] = (struct iopt_range){ TABLES, TABLES + TABLES_SIZE - 1 };
-	crew.stray[2] = (struct iopt_range){ ABOVE, ABOVE + 8 * MIB };
+	crew.nr_stray = grounds.nr;
+	for (unsigned i = 0; i < grounds.nr; i++)
+		crew.stray[i] = (struct iopt_range){ grounds.starts[i],
+						     grounds.starts[i] + grounds.sizes[i] - 1 };
+	if (grounds.nr > ABOVE)
+		crew.stray[ABOVE].last = grounds.starts[ABOVE] + grounds.sizes[TABLES];
 	crew_start(&crew);
 	shift_run(&shift);
 	crew_stop(&crew);
@@ -149,5 +191,5 @@ int main(int argc, char **argv)
 		{ "neighbours of a fight", test_neighbours_of_a_fight, 0, NULL, false },
 	};
 
-	return run_format_tests(argc, argv, "fight", tests, sizeof(tests) / sizeof(*tests));
+	return run_shape_tests(argc, argv, "fight", tests, sizeof(tests) / sizeof(*tests));
 }

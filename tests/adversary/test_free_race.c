@@ -12,8 +12,7 @@
 #include "crew.h"
 
 #define WRITERS 3u
-#define TABLE	512u /* units of a table */
-#define TABLES	2u   /* below one that is missing, too, at times */
+#define TABLES	2u /* below one that is missing, too, at times */
 
 /* A writer's own units in a stretch: those of the others lie on both sides. */
 #define OWN	31u
@@ -24,11 +23,13 @@ struct race {
 	struct meeting end;
 	bool over;
 	double latest;
+	uint64_t above;
 };
 
 static void map_neighbours(struct writer *writer, struct region *region, unsigned number)
 {
-	unsigned table = (unsigned)random_below(&writer->random, TABLES) * TABLE;
+	unsigned units = region->nr / TABLES; /* of a table */
+	unsigned table = (unsigned)random_below(&writer->random, TABLES) * units;
 	unsigned stretches = 1 + (unsigned)random_below(&writer->random, 4);
 
 	for (unsigned i = 0; i < stretches; i++) {
@@ -54,12 +55,12 @@ static bool work(struct shift *shift, struct writer *writer, unsigned number)
 		return true;
 	/* The others wait for the next start: all of it is this writer's now. */
 	if (random_next(&writer->random) & 1) {
-		writer_unmap(writer, region, 0, TABLES * TABLE);
-	} else { /* with the table above */
-		writer_unmap_range(writer, region, 0, TABLES * TABLE, region->first,
-				   region->first + GIB - 1);
+		writer_unmap(writer, region, 0, region->nr);
+	} else { /* with the table above, if that is not the top */
+		writer_unmap_range(writer, region, 0, region->nr, region->first,
+				   region->first + race->above - 1);
 	}
-	writer_sync(writer, region, 0, TABLES * TABLE);
+	writer_sync(writer, region, 0, region->nr);
 	/* With few processors, and those busy, it may take longer to lose a race. */
 	iopt_stats(shift->ledger->rig->domain, &stats);
 	race->over = complained() || (shift_over(shift) && (stats.freed[IOPT_FREED_RACE] ||
@@ -69,7 +70,11 @@ static bool work(struct shift *shift, struct writer *writer, unsigned number)
 
 static void test_install_race_lost(const struct iopt_format_info *format)
 {
-	struct race race = { .latest = seconds_now() + 10 * test_scale() };
+	uint64_t first = space_of(format, format->default_levels) / 2;
+	struct race race = {
+		.latest = seconds_now() + 10 * test_scale(),
+		.above = 1ull << span_lg2(format, format->default_levels > 2 ? 2 : 1),
+	};
 	struct iopt_stats stats;
 	struct ledger ledger;
 	struct crew crew;
@@ -84,7 +89,7 @@ static void test_install_race_lost(const struct iopt_format_info *format)
 
 	crew_rig(&rig, rig_defaults(format->name));
 	ledger_init(&ledger, &rig);
-	ledger_add(&ledger, 64 * GIB, 12, TABLES * TABLE, true);
+	ledger_add(&ledger, first, format->granule_lg2, TABLES << format->index_lg2, true);
 	crew_init(&crew, &ledger);
 	crew.naps = 300;
 	crew_start(&crew);
@@ -104,5 +109,5 @@ int main(int argc, char **argv)
 		{ "install race lost", test_install_race_lost, 0, NULL, false },
 	};
 
-	return run_format_tests(argc, argv, "free by race", tests, sizeof(tests) / sizeof(*tests));
+	return run_shape_tests(argc, argv, "free by race", tests, sizeof(tests) / sizeof(*tests));
 }

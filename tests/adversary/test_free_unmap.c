@@ -10,7 +10,6 @@
 #include "crew.h"
 
 #define WRITERS 3u
-#define TABLE	512u
 #define SLOTS	6u /* two of each writer, neighbours of the others' in the table above */
 
 /* Several mappings behind each other, some with holes between. */
@@ -53,6 +52,8 @@ static bool work(struct shift *shift, struct writer *writer, unsigned number)
 
 static void test_unmap_of_whole_tables(const struct iopt_format_info *format)
 {
+	uint64_t base = space_of(format, format->default_levels) / 4;
+	unsigned table = 1u << format->index_lg2, page_lg2 = format->granule_lg2;
 	struct iopt_stats stats;
 	struct ledger ledger;
 	struct crew crew;
@@ -66,12 +67,13 @@ static void test_unmap_of_whole_tables(const struct iopt_format_info *format)
 
 	crew_rig(&rig, rig_defaults(format->name));
 	ledger_init(&ledger, &rig);
-	ledger_add(&ledger, 64 * GIB, 12, SLOTS * TABLE, true);
+	ledger_add(&ledger, base, page_lg2, SLOTS * table, true);
 	/* A slot of this one is two tables. */
-	ledger_add(&ledger, 128 * GIB, 12, SLOTS * 2 * TABLE, true);
+	ledger_add(&ledger, 2 * base, page_lg2, SLOTS * 2 * table, true);
 	/* And of this one a table above, of blocks. */
-	ledger_add(&ledger, 256 * GIB, 21, SLOTS * TABLE, true);
-	if (format->abilities & IOPT_CAN_RUNS)
+	if (is_usual(format))
+		ledger_add(&ledger, 256 * GIB, 21, SLOTS * table, true);
+	if (is_usual(format) && format->abilities & IOPT_CAN_RUNS)
 		ledger_add(&ledger, 192 * GIB, 16, SLOTS * 32, true);
 	crew_init(&crew, &ledger);
 	crew_start(&crew);
@@ -89,5 +91,5 @@ int main(int argc, char **argv)
 		{ "unmap of whole tables", test_unmap_of_whole_tables, 0, NULL, false },
 	};
 
-	return run_format_tests(argc, argv, "free by unmap", tests, sizeof(tests) / sizeof(*tests));
+	return run_shape_tests(argc, argv, "free by unmap", tests, sizeof(tests) / sizeof(*tests));
 }

@@ -108,14 +108,37 @@ static void unmap_rest(struct shift *shift, struct writer *writer, unsigned numb
 	}
 }
 
+/*
+ * The same for any shape: the smallest sizes, each on both sides of a border of tables of the level
+ * that holds the smallest.
+ */
+static void add_regions_of(struct ledger *ledger)
+{
+	const struct iopt_format_info *format = ledger->rig->format;
+	uint64_t part = space_of(format, format->default_levels) / 4;
+	unsigned nr = 0;
+
+	for (unsigned lg2 = format->granule_lg2; lg2 < 64 && nr < 3; lg2++) {
+		unsigned units = lg2 == format->granule_lg2 ? 1536 : 192;
+
+		if ((format->page_sizes >> lg2 & 1) && (uint64_t)units << lg2 < part)
+			ledger_add(ledger, ++nr * part - ((uint64_t)units << lg2) / 2, lg2, units,
+				   true);
+	}
+}
+
 /* Leaves of other sizes beside those of a page: blocks, and runs where there are some. */
 static void add_regions(struct ledger *ledger)
 {
-	uint64_t sizes = ledger->rig->format->page_sizes;
+	const struct iopt_format_info *format = ledger->rig->format;
 	unsigned sizes_lg2[] = { 12, 16, 21, 23 };
 
+	if (!is_usual(format)) {
+		add_regions_of(ledger);
+		return;
+	}
 	for (unsigned i = 0; i < 4; i++)
-		if (sizes >> sizes_lg2[i] & 1)
+		if (format->page_sizes >> sizes_lg2[i] & 1)
 			ledger_add(ledger, (i + 1) * 64 * GIB, sizes_lg2[i],
 				   sizes_lg2[i] == 12 ? 1536 : 192, true);
 }
@@ -208,5 +231,5 @@ int main(int argc, char **argv)
 		{ "rollback beside neighbours", test_rollback_beside_neighbours, 0, NULL, false },
 	};
 
-	return run_format_tests(argc, argv, "storm", tests, sizeof(tests) / sizeof(*tests));
+	return run_shape_tests(argc, argv, "storm", tests, sizeof(tests) / sizeof(*tests));
 }

@@ -49,7 +49,7 @@ static void must(int result, const char *what)
 
 static void map_everywhere(const struct call *call, uint64_t first)
 {
-	for (size_t f = 0; f < NR_FORMATS; f++)
+	for (size_t f = usual(0); f < NR_FORMATS; f = usual(f + 1))
 		for (unsigned way = 0; way < NR_WAYS; way++)
 			must(iopt_map_sg(devices[f][way].domain, first, call->segments,
 					 call->nr_segments, RW, NULL, NULL),
@@ -58,7 +58,7 @@ static void map_everywhere(const struct call *call, uint64_t first)
 
 static void unmap_everywhere(uint64_t first, uint64_t last)
 {
-	for (size_t f = 0; f < NR_FORMATS; f++) {
+	for (size_t f = usual(0); f < NR_FORMATS; f = usual(f + 1)) {
 		for (unsigned way = 0; way < NR_WAYS; way++) {
 			struct iopt_domain *domain = devices[f][way].domain;
 			struct iopt_gather gather;
@@ -75,7 +75,7 @@ static void unmap_everywhere(uint64_t first, uint64_t last)
 /* From time to time, all of it. */
 static void trim_idle(void)
 {
-	for (size_t f = 0; f < NR_FORMATS; f++) {
+	for (size_t f = usual(0); f < NR_FORMATS; f = usual(f + 1)) {
 		struct iopt_domain *domain = devices[f][BY_TRIM].domain;
 		struct iopt_gather gather;
 
@@ -222,7 +222,7 @@ static bool check(size_t f, unsigned way)
 
 static void open_domains(void)
 {
-	for (size_t f = 0; f < NR_FORMATS; f++) {
+	for (size_t f = usual(0); f < NR_FORMATS; f = usual(f + 1)) {
 		const struct iopt_config config = { .format = formats[f],
 						    .levels = 4,
 						    .flags = IOPT_SPLIT };
@@ -250,12 +250,12 @@ int main(int argc, char **argv)
 	replay(calls, argv[2], &random, calls_made / loops / 2);
 	trim_idle();
 	printf("%" PRIu64 " calls, %zu mappings live\n", calls_made, taken.nr);
-	for (size_t f = 0; f < NR_FORMATS; f++)
+	for (size_t f = usual(0); f < NR_FORMATS; f = usual(f + 1))
 		for (unsigned way = 0; way < NR_WAYS; way++)
 			good &= check(f, way);
 	if (!taken.nr)
 		die("nothing is live at the end: nothing was shown", 0);
-	for (size_t f = 0; f < NR_FORMATS; f++)
+	for (size_t f = usual(0); f < NR_FORMATS; f = usual(f + 1))
 		for (unsigned way = 0; way < NR_WAYS; way++)
 			iopt_destroy(devices[f][way].domain);
 	for (unsigned i = 0; i < CALLS_DOMAINS; i++)

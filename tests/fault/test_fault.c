@@ -109,7 +109,7 @@ static unsigned fail_each(const struct trial *trial, const char *format)
 static void create(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_config config = { .format = formats[i] };
 		unsigned failures = 0;
 
@@ -143,7 +143,7 @@ static void first_page(void **state)
 	static const struct trial trial = { 4, NULL, map_page };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++)
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1))
 		assert_int_equal(fail_each(&trial, formats[i]), 3);
 }
 
@@ -166,7 +166,7 @@ static void large_range(void **state)
 	static const struct trial trial = { 4, some_neighbours, map_much };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++)
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1))
 		assert_true(fail_each(&trial, formats[i]) >= 4);
 }
 
@@ -181,7 +181,7 @@ static void several_tables(void **state)
 	static const struct trial trial = { 4, NULL, map_three_tables };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++)
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1))
 		assert_int_equal(fail_each(&trial, formats[i]), 2 + 4);
 }
 
@@ -189,7 +189,7 @@ static void several_tables(void **state)
 static void exposed_leaves_are_invalidated(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, 0);
 		map(0, PAGE);
 		iopt_posix_fail(1, true);
@@ -267,7 +267,7 @@ static void after_blocks_over_tables(void **state)
 	static const struct trial trial = { 4, empty_tables, map_blocks_and_pages };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++)
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1))
 		assert_int_equal(fail_each(&trial, formats[i]), 1);
 }
 
@@ -289,7 +289,7 @@ static void scatter_list(void **state)
 	static const struct trial trial = { 4, some_neighbours, map_list };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++)
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1))
 		assert_true(fail_each(&trial, formats[i]) >= 3);
 }
 
@@ -302,7 +302,7 @@ static void scatter_list(void **state)
 static void reserve(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_reserve reserve = { 0 };
 		uint64_t had;
 		unsigned failures = 0;
@@ -340,7 +340,7 @@ static void reserve(void **state)
 static void reserve_too_small(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_reserve reserve = { 0 };
 		uint64_t had;
 
@@ -392,7 +392,7 @@ static void everything_else(void **state)
 	const struct iopt_sink sink = { .record = ignore };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_translation t;
 		struct iopt_gather gather;
 

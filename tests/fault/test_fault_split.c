@@ -215,7 +215,7 @@ static unsigned fail_each(const struct trial *trial, const char *format)
 
 static void run_trial(const struct trial *trial, unsigned least)
 {
-	for (size_t i = 0; i < NR_FORMATS; i++)
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1))
 		assert_true(fail_each(trial, formats[i]) >= least);
 }
 
@@ -282,7 +282,7 @@ static bool fail_unmap_at(const char *format, uint64_t nth, bool repeat)
 static void unmaps(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		unsigned failures = 0;
 
 		while (fail_unmap_at(formats[i], failures + 1, false)) {

@@ -32,6 +32,13 @@ static const struct hardware hardware[NR_FORMATS] = {
 			    0, IOPT_ITEM_ACCESSED, true, arm_s2_table_pa },
 };
 
+size_t usual(size_t i)
+{
+	while (i < NR_FORMATS && !is_usual(iopt_format_info(i)))
+		i++;
+	return i;
+}
+
 const struct hardware *hardware_of(const char *format)
 {
 	for (size_t i = 0; i < NR_FORMATS; i++)

@@ -12,6 +12,7 @@
 
 #include "iopt/iopt.h"
 #include "iopt/posix.h"
+#include "tests/support/shape.h"
 
 #define KIB (1ull << 10)
 #define MIB (1ull << 20)
@@ -51,6 +52,14 @@ enum {
 
 /* Their names, in that order. */
 extern const char *const formats[NR_FORMATS];
+
+/**
+ * usual() - the next format that the addresses of most tests are written for, see is_usual()
+ * @i: look from this one on
+ *
+ * Return: its index; NR_FORMATS: there is none any more.
+ */
+size_t usual(size_t i);
 
 /**
  * hardware_of() - the hardware that walks a format

@@ -104,7 +104,7 @@ static void numbers_of_levels(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_config config = config_of(levelled[i].format);
 
 		assert_int_equal(try_config(&config), 0);
@@ -207,7 +207,7 @@ static void page_sizes(void **state)
 static void flags(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_config config = config_of(formats[i]);
 		bool sign = iopt_format_find(formats[i])->abilities & IOPT_CAN_SIGN_EXTEND;
 		bool upper = iopt_format_find(formats[i])->abilities & IOPT_CAN_UPPER;
@@ -241,7 +241,7 @@ static void flags(void **state)
 static void bbm_levels(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_config config = config_of(formats[i]);
 		bool bbm = iopt_format_find(formats[i])->abilities & IOPT_CAN_BBM;
 

@@ -74,7 +74,7 @@ static void clear(uint64_t first, uint64_t last)
 static void misaligned(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_domain *domain = domain_of(formats[i], 4, 0);
 
 		for (unsigned bit = 0; bit < 12; bit++) {
@@ -95,7 +95,7 @@ static void misaligned(void **state)
 static void empty_and_backward(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_domain *domain = domain_of(formats[i], 4, 0);
 
 		assert_int_equal(iopt_map(domain, PAGE, PAGE - 1, 0, RW, NULL), -EINVAL);
@@ -338,7 +338,7 @@ static void every_power_of_two(void **state)
 static void sizes_of_the_mask(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_domain *domain = domain_with_sizes(formats[i], 1ull << 12);
 
 		assert_int_equal(iopt_map(domain, 0, 2 * MIB - 1, 0, RW, NULL), 0);
@@ -383,7 +383,7 @@ static void check_exists(uint64_t first, uint64_t last)
 static void over_live_mappings(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_domain *domain = domain_of(formats[i], 4, 0);
 
 		assert_int_equal(iopt_map(domain, 4 * PAGE, 8 * PAGE - 1, 0, RW, NULL), 0);
@@ -421,7 +421,7 @@ static void make_empty_table(uint64_t iova)
 static void block_over_a_table_in_use(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_domain *domain = domain_of(formats[i], 4, 0);
 
 		for (uint64_t k = 0; k < 6; k++)
@@ -450,7 +450,7 @@ static void list_over_a_table_in_use(void **state)
 	const struct iopt_segment segments[] = { { 0, 2 * MIB }, { 64 * MIB, 2 * MIB } };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_domain *domain = domain_of(formats[i], 4, 0);
 
 		make_empty_table(0);
@@ -527,7 +527,7 @@ static void check_block_over_empty(const char *format, uint64_t bytes, unsigned 
 static void block_over_empty_tables(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		check_block_over_empty(formats[i], 2 * MIB, 1);
 		check_block_over_empty(formats[i], GIB, 3);
 	}
@@ -547,7 +547,7 @@ static void look_for_leaf(struct device *seen, const struct iopt_gather *gather)
 static void failed_map_syncs(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_domain *domain = domain_of(formats[i], 4, 0);
 		bool found = false;
 
@@ -602,7 +602,7 @@ static void run_with_something_in_the_middle(void **state)
 static void maps_over_nothing_are_quiet(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_domain *domain = domain_of(formats[i], 4, 0);
 
 		assert_int_equal(
@@ -617,7 +617,7 @@ static void maps_over_nothing_are_quiet(void **state)
 static void hardware_that_caches_what_is_not_there(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_domain *domain = domain_of(formats[i], 4, IOPT_CACHES_EMPTY);
 		const struct iopt_segment segments[] = { { 0, PAGE }, { 16 * PAGE, 2 * PAGE } };
 
@@ -722,7 +722,7 @@ static void blocks_across_a_growing_top(void **state)
 static void list_of_segments(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_domain *domain = domain_of(formats[i], 4, 0);
 		const struct iopt_segment segments[] = {
 			{ 0x7000, PAGE },
@@ -821,7 +821,7 @@ static void list_across_the_gap(void **state)
 static void list_that_fails_at_its_end(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_domain *domain = domain_of(formats[i], 4, 0);
 		const struct iopt_segment segments[] = { { 0x7000, PAGE },
 							 { 0x3000, PAGE },

@@ -58,7 +58,7 @@ static void check_refused(uint64_t first, uint64_t last, unsigned leaf_lg2, unsi
 static void bad_ranges(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		map_in_pages(AT, 2 * MIB, PA, RW);
 		for (unsigned bit = 0; bit < 12; bit++) {
@@ -85,7 +85,7 @@ static void bad_sizes_flags_and_gathers(void **state)
 	struct device other = { 0 };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		map_in_pages(AT, 2 * MIB, PA, RW);
 		for (unsigned lg2 = 0; lg2 < 70; lg2++)
@@ -116,7 +116,7 @@ static void bad_sizes_flags_and_gathers(void **state)
 static void every_size_comes_back(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		for (unsigned lg2 = 13; lg2 <= 31; lg2++) {
 			for (unsigned to = 12; to < lg2; to++) {
 				uint64_t linked;
@@ -144,7 +144,7 @@ static void every_size_comes_back(void **state)
 static void pages_become_the_largest(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, IOPT_TRACK);
 		map_in_pages(AT - 13 * PAGE, 4 * MIB + 30 * PAGE, PA - 13 * PAGE, RW);
 		assert_int_equal(merge(0, AT + GIB - 1, ANY), 0);
@@ -158,7 +158,7 @@ static void pages_become_the_largest(void **state)
 static void within_the_range(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		map_split(30, 12);
 		assert_int_equal(merge(AT + PAGE, AT + 8 * MIB - PAGE - 1, ANY), 0);
@@ -199,7 +199,7 @@ static void across_a_stranger(void **state)
 	static const uint64_t places[] = { 0, 1, 300, 510, 511 };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		for (unsigned k = 0; k < 15; k++) {
 			uint64_t odd = AT + places[k % 5] * PAGE;
 
@@ -229,7 +229,7 @@ static void misaligned(void **state)
 	static struct snapshot snapshot;
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		map_in_pages(AT, 2 * MIB, PA + PAGE, RW);
 		map_in_pages(AT + 2 * MIB, 64 * KIB, PA + 512 * GIB + 3 * PAGE, RW);
@@ -304,7 +304,7 @@ static void dirty_is_ored(void **state)
 	static const unsigned lg2s[] = { 13, 16, 21, 22 };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		for (size_t k = 0; k < 4; k++) {
 			for (size_t n = 0; n < 5; n++) {
 				uint64_t bytes = bytes_of(lg2s[k]);
@@ -352,7 +352,7 @@ static void write_through_cached_walk(struct device *told, const struct iopt_gat
 static void writes_until_the_invalidation(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_item leaf;
 
 		open_domain(formats[i], 4, IOPT_TRACK);
@@ -405,7 +405,7 @@ static void preset_bits_stay(void **state)
 static void attributes_stay(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		for (unsigned prot = 0; prot < 32; prot++) {
 			struct iopt_translation t;
 
@@ -425,7 +425,7 @@ static void attributes_stay(void **state)
 static void merge_never_allocates(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, IOPT_TRACK);
 		map_split(30, 12);
 		iopt_posix_fail(1, true);
@@ -450,7 +450,7 @@ static void one_leaf(void **state)
 	static const unsigned lg2s[] = { 13, 16, 20, 21, 22, 29, 30 };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		for (size_t k = 0; k < 7; k++) {
 			uint64_t bytes = bytes_of(lg2s[k]);
 
@@ -480,7 +480,7 @@ static void one_leaf_refused(void **state)
 	const unsigned one = IOPT_MERGE_ONE;
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		map_in_pages(AT, 2 * MIB, PA, RW);
 		check_refused(AT, AT + 3 * PAGE - 1, ANY, one, -EINVAL);
@@ -516,7 +516,7 @@ static void budgets(void **state)
 	static const uint64_t steps[] = { 1, 2, 7, 64, 1000 };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		for (size_t k = 0; k < 5; k++) {
 			uint64_t merged, calls = 0;
 
@@ -546,7 +546,7 @@ static void budgets(void **state)
 static void a_step_is_small(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		uint64_t next;
 
 		open_domain(formats[i], 4, 0);
@@ -571,7 +571,7 @@ static int merge_claiming(uint64_t first, uint64_t last)
 static void claims_each_range(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		for (uint64_t k = 0; k < 3; k++)
 			map_in_pages(AT + k * 4 * MIB, 2 * MIB, PA + k * 4 * MIB, RW);
@@ -623,7 +623,7 @@ static void claimed_is_looked_at_again(void **state)
 	static const unsigned lg2s[] = { 13, 16, 21, 22 };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		for (size_t k = 0; k < 8; k++) {
 			uint64_t bytes = bytes_of(lg2s[k % 4]);
 			unsigned found = 0;

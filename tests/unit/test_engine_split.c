@@ -47,7 +47,7 @@ static void check_refused(uint64_t first, uint64_t last, unsigned leaf_lg2, unsi
 static void bad_ranges(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		map_leaf(30);
 		for (unsigned bit = 0; bit < 12; bit++) {
@@ -74,7 +74,7 @@ static void sizes_that_are_not(void **state)
 	struct iopt_config config = { .format = "x86-64", .page_sizes = 1 << 12 | 1 << 30 };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		map_leaf(30);
 		for (unsigned lg2 = 0; lg2 < 70; lg2++)
@@ -119,7 +119,7 @@ static void bad_flags_and_gathers(void **state)
 static void every_size_to_every_other(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		for (unsigned lg2 = 12; lg2 <= 31; lg2++) {
 			for (unsigned to = 12; to < lg2; to++) {
 				open_domain(formats[i], 4, 0);
@@ -147,7 +147,7 @@ static void nothing_to_do(void **state)
 	static struct snapshot snapshot;
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, IOPT_TRACK);
 		map_to(AT, 2 * MIB, PA, RW);
 		map_pages(AT + 2 * MIB, 7);
@@ -203,7 +203,7 @@ static void part_of_a_leaf(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++) {
 			if (!(sizes >> parts[k].lg2 & 1))
@@ -219,7 +219,7 @@ static void part_of_a_leaf(void **state)
 static void across_leaves_and_holes(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		map(GIB, GIB);
 		map(2 * GIB + 4 * MIB, 2 * MIB);
@@ -283,7 +283,7 @@ static void sign_extended(void **state)
 static void other_walkers(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, IOPT_NONCOHERENT | IOPT_CACHES_EMPTY);
 		map_leaf(30);
 		assert_int_equal(split(AT, AT + 2 * MIB - 1, 12), 0);
@@ -299,7 +299,7 @@ static void dirty_goes_into_every_piece(void **state)
 	static const unsigned lg2s[] = { 13, 16, 21, 22, 30 };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		for (size_t k = 0; k < 5; k++) {
 			uint64_t last = AT + bytes_of(lg2s[k]) - 1;
 
@@ -332,7 +332,7 @@ static void clean_stays_clean(void **state)
 	static const unsigned lg2s[] = { 13, 16, 21, 22, 30 };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		for (size_t k = 0; k < 5; k++) {
 			open_domain(formats[i], 4, IOPT_TRACK);
 			if (!(sizes >> lg2s[k] & 1)) {
@@ -360,7 +360,7 @@ static void clean_stays_clean(void **state)
 static void attributes_stay(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		for (unsigned prot = 0; prot < 32; prot++) {
 			struct iopt_translation t;
 
@@ -386,7 +386,7 @@ static void budgets(void **state)
 	static const uint64_t steps[] = { 1, 2, 3, 7, 64, 1000 };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		for (size_t k = 0; k < 6; k++) {
 			uint64_t next = AT, before = AT, linked;
 			unsigned calls = 0;
@@ -417,7 +417,7 @@ static void budgets(void **state)
 static void stopped_in_the_middle(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		uint64_t next;
 
 		open_domain(formats[i], 4, 0);
@@ -448,7 +448,7 @@ static int split_claiming(uint64_t first, uint64_t last, unsigned leaf_lg2)
 static void claims_each_leaf(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		map(GIB, 2 * MIB);
 		map_pages(GIB + 2 * MIB, 3);
@@ -471,7 +471,7 @@ static void claims_each_leaf(void **state)
 static void refused_is_skipped(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		for (uint64_t k = 0; k < 6; k += 2)
 			map(AT + k * 2 * MIB, 2 * MIB);
@@ -549,7 +549,7 @@ static void unmap_splits(void **state)
 	struct iopt_released released;
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, IOPT_SPLIT);
 		for (size_t k = 0; k < sizeof(holes) / sizeof(holes[0]); k++) {
 			uint64_t first = AT + holes[k].from, last = first + holes[k].bytes - 1;
@@ -585,7 +585,7 @@ static void unmap_splits(void **state)
 static void unmap_splits_both_ends(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, IOPT_SPLIT);
 		map(GIB, GIB);
 		map_pages(2 * GIB + 2 * MIB, 9);
@@ -606,7 +606,7 @@ static void unmap_that_splits_is_exact(void **state)
 	static const unsigned lg2s[] = { 16, 21, 30 };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		for (size_t k = 0; k < 3; k++) {
 			uint64_t bytes = bytes_of(lg2s[k]);
 
@@ -639,7 +639,7 @@ static void unmap_refused_translates(void **state)
 	struct iopt_gather owed;
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, IOPT_SPLIT | IOPT_TRACK);
 		map_leaf(21);
 		iopt_gather_init(&owed, device.domain, &bitmap);
@@ -660,7 +660,7 @@ static void unmap_refused_translates(void **state)
 static void unmap_bit_by_bit(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, IOPT_SPLIT);
 		map_leaf(sizes >> 22 & 1 ? 22 : 21); /* amd-v1: two entries of a run */
 		for (uint64_t k = 0, page = 0; k < 1024; k++, page = (page + 389) % 1024) {
@@ -683,7 +683,7 @@ static void unmap_bit_by_bit(void **state)
 static void track_splits_in_steps(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		uint64_t next = 0;
 		unsigned calls = 1;
 		int result;
@@ -722,7 +722,7 @@ static void track_splits_in_steps(void **state)
 static void track_given_up(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		uint64_t next = 0;
 
 		open_domain(formats[i], 4, IOPT_TRACKABLE);
@@ -745,7 +745,7 @@ static void track_given_up(void **state)
 static void track_claims(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		uint64_t next = 0;
 
 		open_domain(formats[i], 4, IOPT_TRACKABLE);
@@ -770,7 +770,7 @@ static void track_refused(void **state)
 	uint64_t next = 0;
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, IOPT_TRACKABLE);
 		assert_int_equal(iopt_track_split(device.domain, 11, 0, 0, &next), -EINVAL);
 		assert_int_equal(iopt_track_split(device.domain, sizes >> 39 & 1 ? 48 : 39, 0, 0,

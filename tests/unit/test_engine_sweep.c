@@ -131,7 +131,7 @@ static void check_reported(const struct iopt_range *ranges, unsigned nr)
 static void bad_arguments(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_config config = { .format = formats[i] };
 		struct device other = { 0 };
 		struct iopt_gather others;
@@ -183,7 +183,7 @@ static void beyond_the_width(void **state)
 static void not_trackable(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, 0);
 		map(0, PAGE);
 		assert_int_equal(clear(0, PAGE - 1), -EOPNOTSUPP);
@@ -200,7 +200,7 @@ static void not_trackable(void **state)
 static void nothing_dirty(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, IOPT_TRACK);
 		assert_int_equal(clear(0, (1ull << 48) - 1), 0);
 		map(0, 3 * PAGE);
@@ -218,7 +218,7 @@ static void nothing_dirty(void **state)
 static void leaves_of_all_sizes(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, IOPT_TRACK);
 		map_pages(0, 512);
 		map(2 * MIB, 2 * MIB);
@@ -252,7 +252,7 @@ static void reading_changes_nothing(void **state)
 	static struct snapshot before;
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, IOPT_TRACK);
 		map_pages(0, 20);
 		map(2 * MIB, 2 * MIB);
@@ -273,7 +273,7 @@ static void reading_changes_nothing(void **state)
 static void clearing_keeps_everything_else(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_item before[3], after;
 		static const uint64_t iovas[] = { 7 * PAGE, 2 * MIB, GIB };
 
@@ -361,7 +361,7 @@ static void check_middle(const char *format, uint64_t first, uint64_t bytes)
 static void starts_in_the_middle_of_a_leaf(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		check_middle(formats[i], 2 * MIB, 2 * MIB);
 		check_middle(formats[i], GIB, GIB);
 	}
@@ -373,7 +373,7 @@ static void starts_in_the_middle_of_a_leaf(void **state)
 static void parts_of_pages(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, IOPT_TRACK);
 		map_pages(0, 5);
 		for (unsigned k = 0; k < 5; k++)
@@ -400,7 +400,7 @@ static void parts_of_pages(void **state)
 static void clearing_owes_an_invalidation(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, IOPT_TRACK);
 		map_pages(0, 70);
 		map(2 * MIB, 2 * MIB);
@@ -433,7 +433,7 @@ static void sink_that_refuses(void **state)
 	enum { NR = sizeof(pages) / sizeof(pages[0]) };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		for (unsigned refuse = 1; refuse <= NR + 1; refuse++) {
 			domain_of(formats[i], 4, IOPT_TRACK);
 			map_pages(0, 600);
@@ -460,7 +460,7 @@ static void sink_that_refuses(void **state)
 static void sink_that_refuses_a_block(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, IOPT_TRACK);
 		map(0, 2 * MIB);
 		map(GIB, GIB);
@@ -480,7 +480,7 @@ static void sink_that_refuses_a_block(void **state)
 static void budgets(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		for (uint64_t budget = 1; budget < 12; budget++) {
 			uint64_t first = 0, next = 0;
 			unsigned calls = 0;
@@ -531,7 +531,7 @@ static void looks_dirty(struct device *seen, const struct iopt_gather *owed)
 static void track_on(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		bool dirty = true;
 
 		domain_of(formats[i], 4, IOPT_TRACKABLE);
@@ -562,7 +562,7 @@ static void track_on(void **state)
 static void track_on_owes_everything_always(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, IOPT_TRACKABLE);
 		assert_int_equal(iopt_track(device.domain, true), 0);
 		assert_int_equal(device.invalidations, 1);
@@ -605,7 +605,7 @@ static void track_on_everywhere(void **state)
 static void track_off(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, IOPT_TRACK);
 		map_pages(0, 4);
 		write_to(0);
@@ -628,7 +628,7 @@ static void track_off(void **state)
 static void new_leaves_are_clean(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, IOPT_TRACKABLE);
 		map_pages(0, 2);
 		assert_int_equal(iopt_track(device.domain, true), 0);

@@ -77,7 +77,7 @@ static void bad_arguments(void **state)
 static void empty_tables_go(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		leave_tables(5 * GIB);
 		assert_int_equal(tables(), 4);
@@ -100,7 +100,7 @@ static void empty_tables_go(void **state)
 static void the_top_stays(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		assert_int_equal(trim(0, low_last(4)), 0);
 		assert_int_equal(tables(), 1);
@@ -120,7 +120,7 @@ static void tables_in_use_stay(void **state)
 	static const uint64_t places[] = { 0, 2 * MIB - PAGE, 17 * PAGE };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		for (size_t k = 0; k < 3; k++) {
 			open_domain(formats[i], 4, 0);
 			map(GIB, 2 * MIB); /* a block */
@@ -140,7 +140,7 @@ static void tables_in_use_stay(void **state)
 static void only_of_the_range(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		map(0, PAGE);
 		for (uint64_t at = 2; at < 12; at += 2)
@@ -161,7 +161,7 @@ static void only_of_the_range(void **state)
 static void interior_tables_follow(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		leave_tables(3 * GIB);
 		leave_tables(3 * GIB + 2 * MIB);
@@ -224,7 +224,7 @@ static void growing_tops(void **state)
 static void trim_never_allocates(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, IOPT_TRACK);
 		leave_tables(0);
 		leave_tables(7 * GIB);
@@ -258,7 +258,7 @@ static void look_for_tables(struct device *told, const struct iopt_gather *owed)
 static void invalidates_by_itself(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		map(5 * GIB, PAGE);
 		for (unsigned level = 0; level < 3; level++)
@@ -286,7 +286,7 @@ static void invalidates_by_itself(void **state)
 static void tables_share_an_invalidation(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		map(GIB, PAGE);
 		for (uint64_t at = 2; at < 42; at += 2)
@@ -306,7 +306,7 @@ static void tables_share_an_invalidation(void **state)
 static void walkers_that_do_not_snoop(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, IOPT_NONCOHERENT | IOPT_CACHES_EMPTY);
 		leave_tables(0);
 		assert_int_equal(trim(0, low_last(4)), 0);
@@ -323,7 +323,7 @@ static void walkers_that_do_not_snoop(void **state)
 static void budgets(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		for (uint64_t budget = 1; budget < 9; budget++) {
 			uint64_t next = 0, before = 0;
 			unsigned calls = 1;
@@ -379,7 +379,7 @@ static void unmap_gives_back(void **state)
 	struct iopt_released released;
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		for (unsigned k = 0; k < 3; k++)
 			map(5 * GIB + places[k], PAGE);
@@ -406,7 +406,7 @@ static void unmap_gives_back_above(void **state)
 	static const uint64_t sizes[] = { 64 * KIB, 2 * MIB, 4 * MIB, GIB };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		for (unsigned k = 0; k < 4; k++) {
 			open_domain(formats[i], 4, IOPT_TRACK);
 			map(512 * GIB, sizes[k]);
@@ -425,7 +425,7 @@ static void unmap_gives_back_above(void **state)
 static void unmap_owes_as_before(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		map(5 * GIB, 3 * PAGE);
 		assert_int_equal(unmap_trim(5 * GIB, 3 * PAGE, 0, NULL), 0);
@@ -444,7 +444,7 @@ static void unmap_that_takes_nothing(void **state)
 	static struct snapshot snapshot;
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
 		leave_tables(4 * MIB);
 		map(0, PAGE);
@@ -463,7 +463,7 @@ static void unmap_that_takes_nothing(void **state)
 static void unmap_is_exact(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, IOPT_TRACK);
 		map_pages(5 * GIB, 4);
 		write_to(5 * GIB + PAGE);

@@ -95,7 +95,7 @@ static void check_refused(uint64_t first, uint64_t last, unsigned flags, int res
 static void bad_ranges(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, 0);
 		map(0, 16 * PAGE);
 		for (unsigned bit = 0; bit < 12; bit++) {
@@ -155,7 +155,7 @@ static void gather_of_another_domain(void **state)
 static void nothing(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, 0);
 		/* In a domain without tables, then beside a page. */
 		assert_int_equal(unmap(0, PAGE, IOPT_UNMAP_COUNT), 0);
@@ -180,7 +180,7 @@ static void nothing(void **state)
 static void one_of_several_pages(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, 0);
 		map(PAGE, PAGE);
 		map(2 * PAGE, PAGE);
@@ -199,7 +199,7 @@ static void one_of_several_pages(void **state)
 static void across_leaves_levels_and_holes(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, 0);
 		map(GIB - PAGE, PAGE);
 		map(GIB + 5 * PAGE, PAGE);
@@ -229,7 +229,7 @@ static void across_leaves_levels_and_holes(void **state)
 static void gather_is_exact_for_a_leaf(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, 0);
 		map(7 * PAGE, PAGE);
 		map(4 * MIB, 2 * MIB);
@@ -253,7 +253,7 @@ static void gather_is_exact_for_a_leaf(void **state)
 static void released_lies_in_the_range(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, 0);
 		map(2 * MIB, 2 * MIB);
 		assert_int_equal(unmap(PAGE, 6 * MIB, 0), 0);
@@ -269,7 +269,7 @@ static void released_lies_in_the_range(void **state)
 static void whole_table(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		uint64_t before, level0;
 		struct iopt_visit visit;
 		struct iopt_item item;
@@ -311,7 +311,7 @@ static void whole_table(void **state)
 static void whole_subtree(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, 0);
 		map(0, 5 * PAGE);
 		map(4 * MIB, 2 * MIB);
@@ -335,7 +335,7 @@ static void whole_subtree(void **state)
 static void a_tables_size_but_not_a_table(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, 0);
 		map(PAGE, PAGE);
 		map(4 * PAGE, PAGE);
@@ -359,7 +359,7 @@ static void a_tables_size_but_not_a_table(void **state)
 static void empty_table(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, 0);
 		map(0, PAGE);
 		assert_int_equal(unmap(0, PAGE, 0), 0);
@@ -468,7 +468,7 @@ static void full(void **state)
 	const unsigned flags = IOPT_UNMAP_FULL | IOPT_UNMAP_COUNT;
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, 0);
 		check_refused(0, PAGE - 1, flags, -ENOENT);
 		map(2 * MIB - 2 * PAGE, 2 * PAGE);
@@ -488,7 +488,7 @@ static void full(void **state)
 static void full_and_holes(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, 0);
 		map(0, PAGE);
 		map(2 * PAGE, PAGE);
@@ -508,7 +508,7 @@ static void full_and_holes(void **state)
 static void middle_of_a_block(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, 0);
 		map(2 * MIB, 2 * MIB);
 		map(4 * MIB, 3 * PAGE);
@@ -572,7 +572,7 @@ static void check_seen(const struct seen *seen, uint64_t first, uint64_t last)
 static void dirty_pages_are_reported(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		const struct hardware *hw = hardware_of(formats[i]);
 		struct seen seen = { 0 };
 		const struct iopt_sink sink = { .record = see, .ctx = &seen };
@@ -619,7 +619,7 @@ static void write_late(struct device *seen, const struct iopt_gather *owed)
 static void writes_until_the_invalidation(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct late late = { .hw = hardware_of(formats[i]) };
 		struct seen seen = { 0 };
 		const struct iopt_sink sink = { .record = see, .ctx = &seen };
@@ -682,7 +682,7 @@ static void any_entry_of_a_run(void **state)
 static void not_tracking(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		const struct hardware *hw = hardware_of(formats[i]);
 		struct seen seen = { 0 };
 		const struct iopt_sink sink = { .record = see, .ctx = &seen };
@@ -712,7 +712,7 @@ static void not_tracking(void **state)
 static void sink_that_is_too_short(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		uint64_t words[2] = { 0, 0 };
 		const struct iopt_sink sink = {
 			.words = words, .first = 2 * MIB, .pages = 100, .page_lg2 = 12
@@ -742,7 +742,7 @@ static void sink_that_is_too_short(void **state)
 static void never_allocates(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, IOPT_TRACK);
 		map(2 * MIB - PAGE, 8 * MIB);
 		map(GIB, GIB);

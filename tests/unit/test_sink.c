@@ -98,7 +98,7 @@ static void any_first_bit(void **state)
 	enum { PAGES = 130 };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		const uint64_t first = 2 * MIB - 70 * PAGE; /* two tables */
 
 		domain_of(formats[i]);
@@ -124,7 +124,7 @@ static void dense_and_sparse(void **state)
 	enum { PAGES = 200 };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_sink sink;
 
 		domain_of(formats[i]);
@@ -155,7 +155,7 @@ static void any_part_of_the_range(void **state)
 	enum { PAGES = 150 };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i]);
 		map_pages(0, PAGES);
 		for (unsigned k = 0; k < PAGES; k++)
@@ -181,7 +181,7 @@ static void smaller_and_larger_pages(void **state)
 	static const uint8_t sizes[] = { 8, 9, 11, 13, 14, 16, 20, 21, 25, 30, 40 };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		const uint64_t first = 2 * MIB - 7 * PAGE;
 
 		domain_of(formats[i]);
@@ -208,7 +208,7 @@ static void smaller_and_larger_pages(void **state)
 static void blocks_in_small_pages(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_sink sink;
 
 		domain_of(formats[i]);
@@ -260,7 +260,7 @@ static void last_page_of_64_bits(void **state)
 static void too_short(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_sink sink;
 
 		domain_of(formats[i]);
@@ -293,7 +293,7 @@ static void too_short(void **state)
 static void unmap_into_a_bitmap(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		const uint64_t first = GIB - 3 * PAGE;
 		struct iopt_sink sink;
 
@@ -340,7 +340,7 @@ static void function_and_bitmap(void **state)
 	enum { PAGES = 700 };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		uint64_t pages[(PAGES + 63) / 64] = { 0 };
 		const struct iopt_sink function = { .record = count_pages, .ctx = pages };
 		struct iopt_sink sink;

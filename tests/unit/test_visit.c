@@ -90,7 +90,7 @@ static void an_empty_domain(void **state)
 	struct iopt_hw hw;
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, 0);
 		iopt_hw(device.domain, &hw);
 		assert_int_equal(visit_all(IOPT_VISIT_LEAVES), 0);
@@ -113,7 +113,7 @@ static void one_leaf(void **state)
 	const uint64_t iova = (5ull << 39) + 3 * GIB + 7 * 2 * MIB + 9 * PAGE;
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		uint64_t spans[] = { 512 * GIB << 9, 512 * GIB, GIB, 2 * MIB };
 		uint64_t parent = 0;
 
@@ -167,7 +167,7 @@ static void going_on_in_the_middle(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, 0);
 		fill();
 		for (size_t f = 0; f < 3; f++) {
@@ -191,7 +191,7 @@ static void going_on_in_the_middle(void **state)
 static void order(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		size_t nr;
 
 		domain_of(formats[i], 4, 0);
@@ -215,7 +215,7 @@ static void order(void **state)
 static void parts_of_leaves(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, 0);
 		map(2 * MIB, 2 * MIB, RW);
 		map(GIB, GIB, RW);
@@ -268,7 +268,7 @@ static void runs(void **state)
 static void accessed_and_dirty(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		const struct hardware *hw = hardware_of(formats[i]);
 
 		domain_of(formats[i], 4, IOPT_TRACKABLE);
@@ -369,7 +369,7 @@ static void halves(void **state)
 static void many_tables(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, 0);
 		for (uint64_t k = 0; k < 500; k++)
 			map(k * 2 * MIB + k * PAGE, PAGE, RW);
@@ -415,7 +415,7 @@ static void every_byte(void **state)
 	static const unsigned lg2s[] = { 12, 21, 30 };
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		domain_of(formats[i], 4, 0);
 		for (size_t k = 0; k < 3; k++) {
 			uint64_t size = 1ull << lg2s[k], pa = (k + 4) * GIB;
