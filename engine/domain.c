@@ -134,8 +134,10 @@ static int geometry_widths(const struct iopt_config *config, const struct iopt_f
 
 	g->iova_lg2 = config->iova_lg2 ? config->iova_lg2 : most;
 	g->pa_lg2 = config->pa_lg2 ? config->pa_lg2 : info->pa_lg2;
+	if (g->pa_lg2 < info->pa_lg2)
+		sizes &= ~info->wide_sizes;
 	g->page_sizes = config->page_sizes ? config->page_sizes
-					   : default_sizes(config, info) & below;
+					   : default_sizes(config, info) & sizes;
 	if (g->iova_lg2 > most || g->iova_lg2 <= info->granule_lg2 || g->pa_lg2 > info->pa_lg2 ||
 	    g->pa_lg2 <= info->granule_lg2)
 		return -IOPT_EINVAL;

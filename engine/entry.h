@@ -111,6 +111,13 @@ static inline bool entry_dirty(uint64_t leaf)
 	return F->leaf_dirty(leaf) || (leaf & F->leaf_pending);
 }
 
+/* New attributes for a leaf, with what is marked in it. */
+static inline uint64_t attr_marked(uint64_t attr, uint64_t leaf)
+{
+	attr |= leaf & (F->leaf_a | F->leaf_pending);
+	return F->leaf_dirty(leaf) ? F->leaf_dirtied(attr) : attr;
+}
+
 static inline uint64_t entry_load(const void *slot)
 {
 	return __atomic_load_n((const uint64_t *)slot, __ATOMIC_RELAXED);

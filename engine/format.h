@@ -65,7 +65,7 @@ struct iopt_geometry {
  *               table: a compare-and-exchange is retried when only these changed
  * @table_a:     the accessed bit of a table entry; 0: the format has none
  * @table_touched: the software bit "a sweep found it accessed last time"; 0 where @table_a is
- * @leaf_hw:     bits of a leaf that hardware may change: accessed and dirty
+ * @leaf_a:      bits that hardware sets in a leaf when it uses it: accessed
  * @leaf_fixed:  bits of a leaf that may not change while hardware may use it: a memory type, where
  *               the architecture wants a break before another one; 0: all may
  * @leaf_pending: the software bit of a leaf that is being split or merged: counts as dirty until
@@ -98,10 +98,15 @@ struct iopt_geometry {
  * @leaf_lg2:    size of the leaf (of the whole run) that this entry is of.
  * @leaf_pa:     physical address where the leaf (the whole run) starts.
  * @leaf_prot:   IOPT_READ and so on.
- * @leaf_dirty:  whether hardware marked this entry dirty.
+ * @leaf_hw:     bits of this leaf that hardware or a sweep may change while it stays the same leaf:
+ *               accessed, and the one that says dirty. All leaves with the same permissions have
+ *               the same. Takes what leaf_attrs() gives, too.
+ * @leaf_dirty:  whether hardware marked this entry dirty, or leaf_dirtied() did.
  * @leaf_accessed: the same for accessed.
- * @leaf_clean:  the entry with dirty cleared.
- * @leaf_dirtied: the entry with dirty set.
+ * @leaf_clean:  the entry with dirty cleared. Dirty is the state of one bit, which may well be 0;
+ *               which bit it is may depend on the permissions (a format whose dirty bit is a
+ *               permission has another one for leaves that nobody may write any more).
+ * @leaf_dirtied: the entry with dirty set. Takes what leaf_attr() gives, too.
  * @table:       the entry, at level @level, that leads to the table at @pa, one level below. Starts
  *               with accessed set where hardware would otherwise have to write it.
  * @table_pa:    where it leads.
@@ -116,7 +121,7 @@ struct iopt_format {
 	uint64_t table_hw;
 	uint64_t table_a;
 	uint64_t table_touched;
-	uint64_t leaf_hw;
+	uint64_t leaf_a;
 	uint64_t leaf_fixed;
 	uint64_t leaf_pending;
 	uint64_t dirty_and;
@@ -136,6 +141,7 @@ struct iopt_format {
 	unsigned (*leaf_lg2)(uint64_t entry, unsigned level);
 	uint64_t (*leaf_pa)(uint64_t entry, unsigned level);
 	unsigned (*leaf_prot)(uint64_t entry);
+	uint64_t (*leaf_hw)(uint64_t entry);
 	bool (*leaf_dirty)(uint64_t entry);
 	bool (*leaf_accessed)(uint64_t entry);
 	uint64_t (*leaf_clean)(uint64_t entry);

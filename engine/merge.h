@@ -67,7 +67,7 @@ static bool joins(const void *table, unsigned level, unsigned index, unsigned i,
 	uint64_t entry = entry_load(slot_after(table, index + i));
 
 	return F->kind(entry, level) == IOPT_LEAF &&
-	       !((F->leaf_attrs(entry, level) ^ joint->attr) & ~F->leaf_hw) &&
+	       !((F->leaf_attrs(entry, level) ^ joint->attr) & ~F->leaf_hw(joint->attr)) &&
 	       entry_pa(entry, level, index + i) ==
 		       joint->pa + ((uint64_t)i << entry_span_lg2(level));
 }
@@ -389,7 +389,7 @@ static int merge_one_entry(const struct place *place, uint64_t entry, uint64_t i
 	if (iova == first)
 		*joint = (struct joint){ pa, attr };
 	if ((joint->pa & leaf_mask(lg2)) || pa - joint->pa != iova - first ||
-	    ((attr ^ joint->attr) & ~F->leaf_hw))
+	    ((attr ^ joint->attr) & ~F->leaf_hw(joint->attr)))
 		return -IOPT_EXDEV;
 	return 0;
 }

@@ -12,12 +12,6 @@
 
 #include "engine/split.h"
 
-/* What goes from an old leaf into a new one with other attributes. */
-static inline uint64_t leaf_marks(void)
-{
-	return F->leaf_hw | F->leaf_pending;
-}
-
 static void protect_entry(const struct place *place, uint64_t attr)
 {
 	const unsigned level = place->level;
@@ -30,8 +24,8 @@ static void protect_entry(const struct place *place, uint64_t attr)
 			return;
 		lg2 = F->leaf_lg2(entry, level);
 		run = run_length(lg2, level);
-		changed = F->leaf(attr | (F->leaf_attrs(entry, level) & leaf_marks()),
-				  F->leaf_pa(entry, level), level, lg2, place->index & (run - 1));
+		changed = F->leaf(attr_marked(attr, entry), F->leaf_pa(entry, level), level, lg2,
+				  place->index & (run - 1));
 	} while (!entry_cas(place_slot(place), &entry, changed));
 }
 

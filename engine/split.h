@@ -140,7 +140,7 @@ static void fill_again(uint64_t pa, unsigned level, uint64_t bits)
 		if (level > 0 && F->kind(entry, level) == IOPT_TABLE)
 			fill_again(F->table_pa(entry), level - 1, bits);
 		else
-			entry_store(slot_at(entries, i), (entry & ~F->leaf_hw) | bits);
+			entry_store(slot_at(entries, i), (entry & ~F->leaf_hw(entry)) | bits);
 	}
 }
 
@@ -190,7 +190,7 @@ static void split_owes(struct splitting *s, const struct leaf *leaf, bool dirty)
 /* Whether an entry still is the leaf that was seen, whatever hardware marked in it. */
 static bool same_leaf(uint64_t entry, uint64_t seen, unsigned level)
 {
-	return F->kind(entry, level) == IOPT_LEAF && !((entry ^ seen) & ~F->leaf_hw);
+	return F->kind(entry, level) == IOPT_LEAF && !((entry ^ seen) & ~F->leaf_hw(seen));
 }
 
 /*
@@ -204,9 +204,9 @@ static bool split_link(struct splitting *s, const struct leaf *leaf, uint64_t se
 
 	entry = place_find(top, leaf->first, level, &place);
 	while (place.level == level && same_leaf(entry, seen, level)) {
-		if ((entry ^ bits) & F->leaf_hw) {
+		if (entry != bits) {
 			bits = entry;
-			fill_again(F->table_pa(table), level - 1, bits & F->leaf_hw);
+			fill_again(F->table_pa(table), level - 1, bits & F->leaf_hw(bits));
 		}
 		if (!entry_cas_release(place_slot(&place), &entry, table))
 			continue;

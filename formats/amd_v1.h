@@ -232,6 +232,12 @@ static inline unsigned amd_v1_leaf_prot(uint64_t entry)
 	       (entry & AMD_V1_FC ? IOPT_SNOOP : 0);
 }
 
+static inline uint64_t amd_v1_leaf_hw(uint64_t entry)
+{
+	(void)entry;
+	return AMD_V1_A | AMD_V1_D;
+}
+
 static inline bool amd_v1_leaf_dirty(uint64_t entry)
 {
 	return entry & AMD_V1_D;
@@ -315,7 +321,7 @@ static const struct iopt_format amd_v1_format = {
 	.table_hw = AMD_V1_A,
 	.table_a = 0,
 	.table_touched = 0,
-	.leaf_hw = AMD_V1_A | AMD_V1_D,
+	.leaf_a = AMD_V1_A,
 	.leaf_pending = AMD_V1_PENDING,
 	.dirty_and = 0,
 	.kind = amd_v1_kind,
@@ -330,6 +336,7 @@ static const struct iopt_format amd_v1_format = {
 	.leaf_lg2 = amd_v1_leaf_lg2,
 	.leaf_pa = amd_v1_leaf_pa,
 	.leaf_prot = amd_v1_leaf_prot,
+	.leaf_hw = amd_v1_leaf_hw,
 	.leaf_dirty = amd_v1_leaf_dirty,
 	.leaf_accessed = amd_v1_leaf_accessed,
 	.leaf_clean = amd_v1_leaf_clean,

@@ -102,28 +102,28 @@
 #define RISCV_A (1ull << 6)
 #define RISCV_D (1ull << 7)
 
-#define RISCV_PPN	   0x003ffffffffffc00ull /* Privileged, Sv39: bits 53:10 */
+#define RISCV_PPN	0x003ffffffffffc00ull /* Privileged, Sv39: bits 53:10 */
 #define RISCV_PPN_SHIFT 2u /* from a PPN in bits 53:10 to an address in bits 55:12 */
 
-#define RISCV_N	 (1ull << 63) /* Privileged, Svnapot */
-#define RISCV_64K	 (8ull << 10) /* Privileged, Svnapot, encodings: PPN bits 3:0 are 1000b */
+#define RISCV_N	      (1ull << 63) /* Privileged, Svnapot */
+#define RISCV_64K     (8ull << 10) /* Privileged, Svnapot, encodings: PPN bits 3:0 are 1000b */
 #define RISCV_64K_LG2 16u
 
-#define RISCV_PBMT	 (3ull << 61) /* Privileged, Svpbmt */
-#define RISCV_PBMT_NC	 (1ull << 61)
-#define RISCV_PBMT_IO	 (2ull << 61)
+#define RISCV_PBMT    (3ull << 61) /* Privileged, Svpbmt */
+#define RISCV_PBMT_NC (1ull << 61)
+#define RISCV_PBMT_IO (2ull << 61)
 
 #define RISCV_LEAF (RISCV_R | RISCV_X) /* either: Privileged, translation, step 4 */
 
 /* The engine's own bits, see above. */
-#define RISCV_SOFT	  (1ull << 9)
+#define RISCV_SOFT     (1ull << 9)
 #define RISCV_PENDING  (1ull << 8)
-#define RISCV_FROZEN	  (RISCV_SOFT | RISCV_X)
+#define RISCV_FROZEN   (RISCV_SOFT | RISCV_X)
 #define RISCV_RETIRING (RISCV_SOFT | RISCV_G)
 
 #define RISCV_GENERATION_SHIFT 10u
 
-#define RISCV_PAGE_LG2  12u /* Privileged, Sv39: the page offset is 12 bits */
+#define RISCV_PAGE_LG2	12u /* Privileged, Sv39: the page offset is 12 bits */
 #define RISCV_INDEX_LG2 9u  /* Privileged, Sv39: 2^9 entries a table */
 
 /* The address that a page number in an entry's bits 53:10 names. */
@@ -196,7 +196,7 @@ static inline int riscv_leaf_attr(unsigned prot, uint32_t config_flags, uint64_t
 }
 
 static inline uint64_t riscv_leaf(uint64_t attr, uint64_t pa, unsigned level, unsigned size_lg2,
-				     unsigned slot)
+				  unsigned slot)
 {
 	uint64_t entry = pa >> RISCV_PPN_SHIFT | attr;
 
@@ -231,6 +231,12 @@ static inline unsigned riscv_leaf_prot(uint64_t entry)
 	       (entry & RISCV_X ? IOPT_EXEC : 0) | (entry & RISCV_U ? 0 : IOPT_PRIV) |
 	       ((entry & RISCV_PBMT) == RISCV_PBMT_NC ? IOPT_UNCACHED : 0) |
 	       ((entry & RISCV_PBMT) == RISCV_PBMT_IO ? IOPT_DEVICE : 0);
+}
+
+static inline uint64_t riscv_leaf_hw(uint64_t entry)
+{
+	(void)entry;
+	return RISCV_A | RISCV_D;
 }
 
 static inline bool riscv_leaf_dirty(uint64_t entry)
@@ -289,7 +295,7 @@ static inline uint8_t riscv_mode(unsigned levels)
 	.table_hw = 0, \
 	.table_a = 0, \
 	.table_touched = 0, \
-	.leaf_hw = RISCV_A | RISCV_D, \
+	.leaf_a = RISCV_A, \
 	.leaf_pending = RISCV_PENDING, \
 	.dirty_and = 0, \
 	.kind = riscv_kind, \
@@ -303,6 +309,7 @@ static inline uint8_t riscv_mode(unsigned levels)
 	.leaf_lg2 = riscv_leaf_lg2, \
 	.leaf_pa = riscv_leaf_pa, \
 	.leaf_prot = riscv_leaf_prot, \
+	.leaf_hw = riscv_leaf_hw, \
 	.leaf_dirty = riscv_leaf_dirty, \
 	.leaf_accessed = riscv_leaf_accessed, \
 	.leaf_clean = riscv_leaf_clean, \

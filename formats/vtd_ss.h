@@ -196,6 +196,12 @@ static inline unsigned vtd_ss_leaf_prot(uint64_t entry)
 	       (entry & VTD_SS_SNP ? IOPT_SNOOP : 0);
 }
 
+static inline uint64_t vtd_ss_leaf_hw(uint64_t entry)
+{
+	(void)entry;
+	return VTD_SS_A | VTD_SS_D;
+}
+
 static inline bool vtd_ss_leaf_dirty(uint64_t entry)
 {
 	return entry & VTD_SS_D;
@@ -270,7 +276,7 @@ static const struct iopt_format vtd_ss_format = {
 	.table_hw = VTD_SS_A | VTD_SS_TOUCHED,
 	.table_a = VTD_SS_A,
 	.table_touched = VTD_SS_TOUCHED,
-	.leaf_hw = VTD_SS_A | VTD_SS_D,
+	.leaf_a = VTD_SS_A,
 	.leaf_pending = VTD_SS_PENDING,
 	.dirty_and = VTD_SS_D,
 	.kind = vtd_ss_kind,
@@ -285,6 +291,7 @@ static const struct iopt_format vtd_ss_format = {
 	.leaf_lg2 = vtd_ss_leaf_lg2,
 	.leaf_pa = vtd_ss_leaf_pa,
 	.leaf_prot = vtd_ss_leaf_prot,
+	.leaf_hw = vtd_ss_leaf_hw,
 	.leaf_dirty = vtd_ss_leaf_dirty,
 	.leaf_accessed = vtd_ss_leaf_accessed,
 	.leaf_clean = vtd_ss_leaf_clean,

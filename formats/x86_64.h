@@ -218,6 +218,12 @@ static inline unsigned x86_64_leaf_prot(uint64_t entry)
 	       (entry & X86_64_US ? 0 : IOPT_PRIV) | (entry & X86_64_NX ? 0 : IOPT_EXEC);
 }
 
+static inline uint64_t x86_64_leaf_hw(uint64_t entry)
+{
+	(void)entry;
+	return X86_64_A | X86_64_EA | X86_64_D;
+}
+
 static inline bool x86_64_leaf_dirty(uint64_t entry)
 {
 	return entry & X86_64_D;
@@ -288,7 +294,7 @@ static const struct iopt_format x86_64_format = {
 	.table_hw = X86_64_A | X86_64_EA | X86_64_TOUCHED,
 	.table_a = X86_64_A,
 	.table_touched = X86_64_TOUCHED,
-	.leaf_hw = X86_64_A | X86_64_EA | X86_64_D,
+	.leaf_a = X86_64_A | X86_64_EA,
 	.leaf_pending = X86_64_PENDING,
 	.dirty_and = X86_64_D,
 	.kind = x86_64_kind,
@@ -303,6 +309,7 @@ static const struct iopt_format x86_64_format = {
 	.leaf_lg2 = x86_64_leaf_lg2,
 	.leaf_pa = x86_64_leaf_pa,
 	.leaf_prot = x86_64_leaf_prot,
+	.leaf_hw = x86_64_leaf_hw,
 	.leaf_dirty = x86_64_leaf_dirty,
 	.leaf_accessed = x86_64_leaf_accessed,
 	.leaf_clean = x86_64_leaf_clean,

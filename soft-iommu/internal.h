@@ -24,6 +24,7 @@ enum soft_kind {
 /**
  * struct soft_entry - a decoded entry
  * @pa:	    table: its address; leaf: of the leaf's first byte (of the whole run)
+ * @own:    leaf, where each entry of a run has an address of its own: that
  * @kind:   enum soft_kind
  * @reason: enum soft_iommu_reason, for SOFT_WRONG
  * @lg2:    leaf: log2 of its bytes (of the whole run)
@@ -31,6 +32,7 @@ enum soft_kind {
  */
 struct soft_entry {
 	uint64_t pa;
+	uint64_t own;
 	uint8_t kind;
 	uint8_t reason;
 	uint8_t lg2;
@@ -43,6 +45,7 @@ struct soft_entry {
  * @levels:   1 to SOFT_MAX_LEVELS
  * @width:    IOVA bits that the tables translate, if the top has not as many entries as other tables;
  *            else 0
+ * @upper:    IOVAs have all bits above these set, not clear
  * @accessed: set accessed bits
  * @dirty:    set dirty bits
  */
@@ -50,6 +53,7 @@ struct soft_root {
 	uint64_t pa;
 	uint8_t levels;
 	uint8_t width;
+	bool upper;
 	bool accessed;
 	bool dirty;
 };
@@ -62,8 +66,12 @@ struct soft_root {
  * @entry_lg2:	 bytes of an entry: 2 or 3
  * @accessed:	 the accessed bit of leaves
  * @accessed_table: the accessed bit of table entries; 0: hardware sets none there
- * @dirty:	 the dirty bit of leaves
- * @significant: bits of a leaf that must be the same in all entries of a run; 0: there are no runs
+ * @dirty:	 the bit of leaves that says dirty
+ * @inverted:	 the same, if it says so by being clear; else 0
+ * @significant: bits of a leaf that must be the same in all entries of a run, if these are equal; 0:
+ *		 there are no such runs
+ * @own_addresses: each entry of a run has its own address
+ * @variant:	 for @read_root and @decode, where they are of several formats
  * @fetches:	 knows instruction fetches and privilege
  * @demands_marks: where it does not set accessed and dirty itself, it faults where they are clear
  * @read_root:	 take the registers' or descriptor's fields; 0, or -EINVAL if hardware would not
@@ -79,7 +87,10 @@ struct soft_format {
 	uint64_t accessed;
 	uint64_t accessed_table;
 	uint64_t dirty;
+	uint64_t inverted;
 	uint64_t significant;
+	const void *variant;
+	bool own_addresses;
 	bool fetches;
 	bool demands_marks;
 	int (*read_root)(const struct soft_format *format, const struct iopt_hw *hw,
@@ -93,11 +104,26 @@ extern const struct soft_format soft_x86_64;
 extern const struct soft_format soft_amd_v1;
 extern const struct soft_format soft_riscv_s1;
 extern const struct soft_format soft_riscv_g;
+extern const struct soft_format soft_arm_s1;
+extern const struct soft_format soft_arm_s1_16k;
+extern const struct soft_format soft_arm_s1_64k;
+extern const struct soft_format soft_arm_s1_lpa2;
+extern const struct soft_format soft_arm_s1_16k_lpa2;
+extern const struct soft_format soft_arm_s2;
+extern const struct soft_format soft_arm_s2_16k;
+extern const struct soft_format soft_arm_s2_64k;
+extern const struct soft_format soft_arm_s2_lpa2;
+extern const struct soft_format soft_arm_s2_16k_lpa2;
 
 /* log2 of the bytes that one entry of a table at this level translates. */
 static inline unsigned soft_entry_lg2(const struct soft_format *format, unsigned level)
 {
 	return format->granule_lg2 + format->index_lg2 * level;
+}
+
+static inline bool soft_is_dirty(const struct soft_format *format, uint64_t entry)
+{
+	return (entry ^ format->inverted) & format->dirty;
 }
 
 static inline struct soft_entry soft_wrong(enum soft_iommu_reason reason)
@@ -255,6 +281,7 @@ struct soft_iommu_device {
 #define SOFT_ROOT_ACCESSED 0x8ull
 #define SOFT_ROOT_DIRTY	   0x10ull
 #define SOFT_ROOT_WIDTH	   0x7e0ull
+#define SOFT_ROOT_UPPER	   0x800ull
 
 #define SOFT_ROOT_WIDTH_SHIFT 5u
 
@@ -262,6 +289,7 @@ static inline uint64_t soft_root_pack(const struct soft_root *root)
 {
 	return root->pa >> SOFT_ROOT_LG2 << SOFT_ROOT_SHIFT | root->levels |
 	       (root->accessed ? SOFT_ROOT_ACCESSED : 0) | (root->dirty ? SOFT_ROOT_DIRTY : 0) |
+	       (root->upper ? SOFT_ROOT_UPPER : 0) |
 	       (uint64_t)root->width << SOFT_ROOT_WIDTH_SHIFT;
 }
 
@@ -269,6 +297,7 @@ static inline struct soft_root soft_root_unpack(uint64_t word)
 {
 	return (struct soft_root){
 		.pa = word >> SOFT_ROOT_SHIFT << SOFT_ROOT_LG2,
+		.upper = word & SOFT_ROOT_UPPER,
 		.levels = word & SOFT_ROOT_LEVELS,
 		.width = (word & SOFT_ROOT_WIDTH) >> SOFT_ROOT_WIDTH_SHIFT,
 		.accessed = word & SOFT_ROOT_ACCESSED,

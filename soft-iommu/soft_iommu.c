@@ -26,7 +26,9 @@
 #include "internal.h"
 
 static const struct soft_format *const formats[] = {
-	&soft_vtd_ss, &soft_x86_64, &soft_amd_v1, &soft_riscv_s1, &soft_riscv_g,
+	&soft_vtd_ss, &soft_x86_64,	&soft_amd_v1,	  &soft_riscv_s1,    &soft_riscv_g,
+	&soft_arm_s1, &soft_arm_s1_16k, &soft_arm_s1_64k, &soft_arm_s1_lpa2, &soft_arm_s1_16k_lpa2,
+	&soft_arm_s2, &soft_arm_s2_16k, &soft_arm_s2_64k, &soft_arm_s2_lpa2, &soft_arm_s2_16k_lpa2,
 };
 
 #define DEFAULT_EVENTS 256u
@@ -340,7 +342,7 @@ enum soft_iommu_reason soft_iommu_walk(struct soft_iommu_domain *domain, uint64_
 			.leaf_lg2 = walk.leaf.lg2,
 			.level = (uint8_t)walk.level,
 			.accessed = walk.entry & domain->format->accessed,
-			.dirty = walk.entry & domain->format->dirty,
+			.dirty = soft_is_dirty(domain->format, walk.entry),
 		};
 	if (SOFT_IOMMU_BIT(reason) & SOFT_IOMMU_BREACHES) {
 		event.reason = (uint8_t)reason;

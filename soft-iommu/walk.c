@@ -93,6 +93,8 @@ static enum soft_iommu_reason check_width(const struct soft_iommu_domain *domain
 
 	if (width >= 64)
 		return SOFT_IOMMU_DONE;
+	if (root->upper)
+		return (int64_t)iova >> width == -1 ? SOFT_IOMMU_DONE : SOFT_IOMMU_BEYOND_WIDTH;
 	if (domain->flags & SOFT_IOMMU_SIGN_EXTEND) {
 		int64_t above = (int64_t)iova >> (width - 1);
 
@@ -168,14 +170,14 @@ static bool exchange(const struct soft_format *format, void *slot, uint64_t old,
 					   __ATOMIC_RELAXED);
 }
 
-/* Set bits in the entry that was read. False: it is another one by now. */
-static bool set_bits(const struct soft_format *format, void *slot, uint64_t *entry, uint64_t bits)
+/* Mark the entry that was read. False: it is another one by now. */
+static bool mark(const struct soft_format *format, void *slot, uint64_t *entry, uint64_t marked)
 {
-	if ((*entry & bits) == bits)
+	if (marked == *entry)
 		return true;
-	if (!exchange(format, slot, *entry, *entry | bits))
+	if (!exchange(format, slot, *entry, marked))
 		return false;
-	*entry |= bits;
+	*entry = marked;
 	return true;
 }
 
@@ -198,6 +200,8 @@ static bool leads_alike(const struct soft_walk *walk, uint64_t entry, unsigned l
 	struct soft_entry other = format->decode(format, entry, level, 0);
 	uint64_t pa = walk->leaf.pa + ((uint64_t)i << soft_entry_lg2(format, level));
 
+	if (format->own_addresses && other.own != pa)
+		return false;
 	return other.kind == SOFT_LEAF && other.lg2 < 64 &&
 	       other.pa + (pa & ((1ull << other.lg2) - 1)) == pa;
 }
@@ -218,7 +222,7 @@ static bool run_agrees(struct soft_walk *walk, void *table, const struct positio
 
 	for (i = first; lg2 && i < first + (1u << lg2); i++) {
 		entry = load(format, slot_of(format, table, i));
-		if (!((entry ^ walk->entry) & format->significant) ||
+		if ((!format->own_addresses && !((entry ^ walk->entry) & format->significant)) ||
 		    format->decode(format, entry, at->level, 0).kind == SOFT_EMPTY ||
 		    leads_alike(walk, entry, at->level, i - first))
 			continue;
@@ -233,9 +237,23 @@ static bool run_agrees(struct soft_walk *walk, void *table, const struct positio
 static bool lacks_marks(const struct soft_walk *walk, const struct soft_root *root)
 {
 	const struct soft_format *format = walk->domain->format;
-	uint64_t marks = format->accessed | (walk->request & SOFT_IOMMU_WRITE ? format->dirty : 0);
 
-	return format->demands_marks && !root->accessed && (walk->entry & marks) != marks;
+	if (!format->demands_marks)
+		return false;
+	return (!root->accessed && !(walk->entry & format->accessed)) ||
+	       (!root->dirty && walk->request & SOFT_IOMMU_WRITE &&
+		!soft_is_dirty(format, walk->entry));
+}
+
+/* What the leaf becomes by the access. */
+static uint64_t marked(const struct soft_walk *walk, const struct soft_root *root)
+{
+	const struct soft_format *format = walk->domain->format;
+	uint64_t entry = walk->entry | (root->accessed ? format->accessed : 0);
+
+	if (!root->dirty || !(walk->request & SOFT_IOMMU_WRITE))
+		return entry;
+	return ((entry ^ format->inverted) | format->dirty) ^ format->inverted;
 }
 
 /* A leaf was read. False: it is another one by now. */
@@ -243,8 +261,7 @@ static bool use_leaf(struct soft_walk *walk, const struct soft_root *root, void 
 		     enum soft_iommu_reason *reason)
 {
 	const struct soft_format *format = walk->domain->format;
-	bool was_clean = root->dirty && !(walk->entry & format->dirty);
-	uint64_t bits = root->accessed ? format->accessed : 0;
+	bool was_clean = root->dirty && !soft_is_dirty(format, walk->entry);
 
 	*reason = SOFT_IOMMU_DONE;
 	if (!walk->device)
@@ -252,15 +269,16 @@ static bool use_leaf(struct soft_walk *walk, const struct soft_root *root, void 
 	*reason = soft_permitted(format, walk->leaf.prot, walk->request);
 	if (*reason)
 		return true;
-	if (root->dirty && walk->request & SOFT_IOMMU_WRITE)
-		bits |= format->dirty;
 	if (lacks_marks(walk, root)) {
 		*reason = SOFT_IOMMU_NOT_MARKED;
 		return true;
 	}
-	if (!set_bits(format, slot, &walk->entry, bits))
+	if (!mark(format, slot, &walk->entry, marked(walk, root)))
 		return false;
-	walk->clean = root->dirty && !(walk->entry & format->dirty);
+	walk->clean = root->dirty && !soft_is_dirty(format, walk->entry);
+	/* What a read is cached with is good for no write that a walk would fault. */
+	if (format->demands_marks && !root->dirty && !soft_is_dirty(format, walk->entry))
+		walk->leaf.prot &= (uint8_t)~IOPT_WRITE;
 	walk->device->stats.dirty_set += was_clean && !walk->clean;
 	return true;
 }
@@ -294,7 +312,7 @@ static bool step(struct soft_walk *walk, const struct soft_root *root, struct po
 	case SOFT_EMPTY: *reason = SOFT_IOMMU_NOT_PRESENT; return true;
 	case SOFT_TABLE:
 		if (!walk->device || !root->accessed ||
-		    set_bits(format, slot, &walk->entry, format->accessed_table))
+		    mark(format, slot, &walk->entry, walk->entry | format->accessed_table))
 			descend(walk, at, &found);
 		return false;
 	case SOFT_LEAF:

@@ -16,6 +16,7 @@
 
 #define PAGE_LG2  12u
 #define INDEX_LG2 9u
+#define TOP_LG2	  2u /* hypervisor.adoc, "Guest Physical Address Translation" */
 
 /* As in the reference model, pte_t and step 3. */
 #define VALID	 (1ull << 0)
@@ -58,13 +59,16 @@ static int read_iosatp(const struct soft_format *format, const struct iopt_hw *h
 	return read_context(hw->riscv_s1.ppn, hw->riscv_s1.mode, hw->riscv_s1.sade, root);
 }
 
-/* The root of the G-stage is 16 KiB, and aligned to that. */
+/* The root of the G-stage is 16 KiB and aligned to that: two more bits select an entry of it. */
 static int read_iohgatp(const struct soft_format *format, const struct iopt_hw *hw,
 			struct soft_root *root)
 {
-	if (hw->riscv_g.ppn & ((1u << format->top_lg2) - 1))
+	int error = read_context(hw->riscv_g.ppn, hw->riscv_g.mode, hw->riscv_g.gade, root);
+
+	if (error || hw->riscv_g.ppn & ((1u << TOP_LG2) - 1))
 		return -EINVAL;
-	return read_context(hw->riscv_g.ppn, hw->riscv_g.mode, hw->riscv_g.gade, root);
+	root->width = (uint8_t)(soft_entry_lg2(format, root->levels) + TOP_LG2);
+	return 0;
 }
 
 /* Address bits that this hardware lacks; entries here have four more than the others'. */
@@ -151,7 +155,6 @@ const struct soft_format soft_riscv_g = {
 	.name = "riscv-g",
 	.granule_lg2 = PAGE_LG2,
 	.index_lg2 = INDEX_LG2,
-	.top_lg2 = 2, /* hypervisor.adoc, "Guest Physical Address Translation" */
 	.entry_lg2 = 3,
 	.accessed = ACCESSED,
 	.dirty = DIRTY,

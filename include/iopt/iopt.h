@@ -63,6 +63,7 @@ struct iopt_table;
  * @title:          for people, e.g. "Intel VT-d second stage"
  * @abilities:      IOPT_CAN_*
  * @page_sizes:     bit n: a leaf of 2^n bytes exists (with all levels)
+ * @wide_sizes:     which of these exist only where physical addresses have all of @pa_lg2 bits
  * @min_levels:     fewest levels of a domain
  * @max_levels:     most
  * @default_levels: what iopt_config::levels == 0 gives
@@ -78,6 +79,7 @@ struct iopt_format_info {
 	const char *title;
 	uint32_t abilities;
 	uint64_t page_sizes;
+	uint64_t wide_sizes;
 	uint8_t min_levels;
 	uint8_t max_levels;
 	uint8_t default_levels;
@@ -327,6 +329,41 @@ int iopt_create(const struct iopt_config *config, struct iopt_domain **domain);
 void iopt_destroy(struct iopt_domain *domain);
 
 /**
+ * struct iopt_hw_arm - what an Arm SMMU, or a processor's stage 2, must be told
+ * @ttb:  TTB0 or S2TTB, address
+ * @mair: stage 1: MAIR. Attribute 0 is normal non-cacheable, 1 write-back, 2 Device-nGnRE, 3 inner
+ *        non-cacheable and outer write-back
+ * @upper: stage 1: all of this is of TTB1 (T1SZ, TG1 and so on), not of TTB0
+ * @tsz:  T0SZ or S2T0SZ
+ * @tg:   TG0 or S2TG
+ * @ps:   IPS or S2PS
+ * @sl0:  stage 2: S2SL0
+ * @sl2:  stage 2: S2SL2
+ * @sh:   SH0 or S2SH0: shareability of walks
+ * @irgn: IR0 or S2IR0
+ * @orgn: OR0 or S2OR0
+ * @ds:   DS or S2DS: 52-bit addresses with small granules (LPA2)
+ * @ha:   HA or S2HA: hardware sets the access flag
+ * @hd:   HD or S2HD: hardware marks what is written through
+ */
+struct iopt_hw_arm {
+	uint64_t ttb;
+	uint64_t mair;
+	bool upper;
+	uint8_t tsz;
+	uint8_t tg;
+	uint8_t ps;
+	uint8_t sl0;
+	bool sl2;
+	uint8_t sh;
+	uint8_t irgn;
+	uint8_t orgn;
+	bool ds;
+	bool ha;
+	bool hd;
+};
+
+/**
  * struct iopt_hw - what the hardware must be told of a domain
  * @root:   physical address of the top table
  * @levels: levels of tables, top included
@@ -335,6 +372,7 @@ void iopt_destroy(struct iopt_domain *domain);
  * @amd_v1: device-table entry
  * @riscv_s1: device or process context
  * @riscv_g: device context
+ * @arm:    context descriptor (stage 1) or stream table entry (stage 2) of an SMMUv3
  *
  * Field names are the specifications'; values are the fields' own, not shifted into place unless
  * the comment says so.
@@ -371,6 +409,7 @@ struct iopt_hw {
 			uint8_t mode; /* iohgatp.MODE: 8, 9, 10 for Sv39x4, Sv48x4, Sv57x4 */
 			bool gade;    /* tc.GADE: hardware sets accessed and dirty bits */
 		} riscv_g;
+		struct iopt_hw_arm arm;
 	};
 };
 

@@ -221,6 +221,8 @@ void rig_open(struct rig *rig, const struct rig_config *config)
 	domain.callbacks.invalidate = invalidate;
 	domain.callbacks.top_changed = rig->format->abilities & IOPT_CAN_GROW ? top_changed : NULL;
 	domain.ctx = rig;
+	if (!domain.bbm && rig->format->abilities & IOPT_CAN_BBM)
+		domain.bbm = 2;
 	assert_int_equal(iopt_create(&domain, &rig->domain), 0);
 	attach_devices(rig, config);
 }

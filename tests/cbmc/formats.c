@@ -29,6 +29,7 @@ struct made {
 	uint32_t flags;
 	unsigned level;
 	unsigned size_lg2;
+	unsigned slot;
 };
 
 static bool is_size(unsigned lg2)
@@ -45,15 +46,20 @@ static struct made any_leaf(void)
 	assume(!(m.pa & ((1ull << m.size_lg2) - 1)) && !(m.pa >> F->info.pa_lg2));
 	assume(!F->leaf_attr(m.prot, m.flags, &m.attr));
 	m.level = leaf_level(m.size_lg2);
-	m.entry = F->leaf(m.attr, m.pa, m.level, m.size_lg2,
-			  any_below(run_length(m.size_lg2, m.level)));
+	m.slot = any_below(run_length(m.size_lg2, m.level));
+	m.entry = F->leaf(m.attr, m.pa, m.level, m.size_lg2, m.slot);
 	return m;
 }
 
 /* Bits that hardware and the engine may change while it stays the same leaf. */
-static uint64_t any_marks(void)
+static uint64_t marks_of(uint64_t entry)
 {
-	return nondet_u64() & (F->leaf_hw | F->leaf_pending);
+	return F->leaf_hw(entry) | F->leaf_pending;
+}
+
+static uint64_t any_marked(uint64_t entry)
+{
+	return entry ^ (nondet_u64() & marks_of(entry));
 }
 
 static uint64_t any_table_pa(void)
@@ -81,7 +87,7 @@ static uint32_t any_generation(void)
 void prove_leaf_says_what_it_is(void)
 {
 	struct made m = any_leaf();
-	uint64_t entry = m.entry ^ any_marks();
+	uint64_t entry = any_marked(m.entry);
 
 	claim(F->kind(entry, m.level) == IOPT_LEAF, "kind");
 	claim(F->leaf_lg2(entry, m.level) == m.size_lg2, "size");
@@ -90,12 +96,51 @@ void prove_leaf_says_what_it_is(void)
 	reached();
 }
 
-void prove_replicas_are_equal(void)
+/* Whichever entry of a run it is, it speaks of the whole run, and its number comes from the slot. */
+void prove_every_entry_of_a_run_says_the_same(void)
 {
 	struct made m = any_leaf();
 	unsigned slot = any_below(run_length(m.size_lg2, m.level));
+	uint64_t entry = F->leaf(m.attr, m.pa, m.level, m.size_lg2, slot);
 
-	claim(F->leaf(m.attr, m.pa, m.level, m.size_lg2, slot) == m.entry, "each slot");
+	claim(F->leaf_lg2(entry, m.level) == m.size_lg2, "size");
+	claim(F->leaf_pa(entry, m.level) == m.pa, "address");
+	claim(F->leaf_attrs(entry, m.level) == F->leaf_attrs(m.entry, m.level), "attributes");
+	claim(slot != m.slot || entry == m.entry, "nothing else decides");
+	reached();
+}
+
+/* What a change of permissions makes of a leaf: it says the new ones, and what was marked stays. */
+void prove_attributes_take_marks_along(void)
+{
+	struct made m = any_leaf();
+	uint64_t marked = any_marked(m.entry), attr, other;
+	unsigned prot = nondet_u32();
+
+	assume(!F->leaf_attr(prot, m.flags, &attr));
+	other = F->leaf(attr_marked(attr, marked), m.pa, m.level, m.size_lg2, m.slot);
+	claim(F->kind(other, m.level) == IOPT_LEAF, "kind");
+	claim(F->leaf_lg2(other, m.level) == m.size_lg2, "size");
+	claim(F->leaf_pa(other, m.level) == m.pa, "address");
+	claim(F->leaf_prot(other) == prot, "permissions");
+	claim(!(marked & ~other & F->leaf_pending), "pending");
+	claim(!F->leaf_accessed(marked) || F->leaf_accessed(other), "accessed");
+	claim(!F->leaf_dirty(marked) || F->leaf_dirty(other), "dirty");
+	if (m.flags & (IOPT_TRACKABLE | IOPT_TRACK))
+		claim(F->leaf_dirty(marked) == F->leaf_dirty(other), "no more than that");
+	reached();
+}
+
+/* Leaves that a merge takes for the same, but for what hardware marked, grant the same. */
+void prove_no_mark_is_a_permission(void)
+{
+	struct made m = any_leaf();
+	uint64_t attr, other;
+
+	assume(!F->leaf_attr(nondet_u32(), m.flags, &attr));
+	other = any_marked(F->leaf(attr, m.pa, m.level, m.size_lg2, m.slot));
+	if (!((F->leaf_attrs(other, m.level) ^ m.attr) & ~F->leaf_hw(m.attr)))
+		claim(F->leaf_prot(other) == m.prot, "permissions");
 	reached();
 }
 
@@ -103,19 +148,20 @@ void prove_replicas_are_equal(void)
 void prove_attributes_make_leaves_of_other_sizes(void)
 {
 	struct made m = any_leaf();
-	uint64_t marked = m.entry ^ any_marks(), pa = nondet_u64(), other;
-	unsigned lg2 = any_below(64), level;
+	uint64_t marked = any_marked(m.entry), pa = nondet_u64(), other;
+	unsigned lg2 = any_below(64), level, slot;
 
 	assume(is_size(lg2));
 	assume(!(pa & ((1ull << lg2) - 1)) && !(pa >> F->info.pa_lg2));
 	level = leaf_level(lg2);
-	other = F->leaf(F->leaf_attrs(marked, m.level), pa, level, lg2, 0);
+	slot = any_below(run_length(lg2, level));
+	other = F->leaf(F->leaf_attrs(marked, m.level), pa, level, lg2, slot);
 	claim(F->kind(other, level) == IOPT_LEAF, "kind");
 	claim(F->leaf_lg2(other, level) == lg2, "size");
 	claim(F->leaf_pa(other, level) == pa, "address");
 	claim(F->leaf_prot(other) == m.prot, "permissions");
-	claim(!((other ^ marked) & (F->leaf_hw | F->leaf_pending)), "marks");
-	if (lg2 == m.size_lg2 && pa == m.pa)
+	claim(!((other ^ marked) & marks_of(marked)), "marks");
+	if (lg2 == m.size_lg2 && pa == m.pa && slot == m.slot)
 		claim(other == marked, "the leaf itself");
 	reached();
 }
@@ -123,15 +169,17 @@ void prove_attributes_make_leaves_of_other_sizes(void)
 void prove_dirty_is_one_bit(void)
 {
 	struct made m = any_leaf();
-	uint64_t entry = m.entry ^ any_marks();
+	uint64_t entry = any_marked(m.entry);
 	uint64_t clean = F->leaf_clean(entry), dirtied = F->leaf_dirtied(entry);
 	uint64_t bit = clean ^ dirtied;
 
 	claim(!F->leaf_dirty(clean) && F->leaf_dirty(dirtied), "clean is not dirty");
 	claim(bit && !(bit & (bit - 1)), "one bit");
 	claim(!((entry ^ clean) & ~bit) && !((entry ^ dirtied) & ~bit), "nothing else changes");
-	claim(F->leaf_dirty(entry) == !!(entry & bit), "it is the bit");
-	claim(bit & F->leaf_hw, "hardware may change it");
+	claim(F->leaf_dirty(entry) == !((entry ^ dirtied) & bit), "it is the bit");
+	claim(bit & F->leaf_hw(entry), "hardware may change it");
+	claim(F->leaf_hw(clean) == F->leaf_hw(dirtied), "and no other one then");
+	claim(!F->dirty_and || (dirtied & bit), "what an AND clears was set");
 	claim(!F->dirty_and || F->dirty_and == bit, "an AND takes the same");
 	claim(!F->dirty_and || (entry & ~F->dirty_and) == clean, "and nothing else");
 	reached();
@@ -195,7 +243,7 @@ void prove_software_values_are_nothing_else(void)
 	claim(F->kind(value, level) == IOPT_SOFT, "kind");
 	claim(F->soft(value) == soft, "which one");
 	claim(F->kind(0, level) == IOPT_EMPTY, "empty");
-	claim(!(value & (F->dirty_and | F->table_hw | F->leaf_hw)), "off the bits of hardware");
+	claim(!(value & (F->dirty_and | F->table_hw | F->leaf_hw(value))), "off hardware's bits");
 	claim(!F->leaf_dirty(value) && !F->table_accessed(value), "neither dirty nor accessed");
 	claim(F->retiring_pa(values[IOPT_RETIRING]) == pa, "address");
 	reached();
@@ -223,7 +271,7 @@ void prove_marks_are_free_in_present_entries(void)
 	uint64_t tag = shared ? shared : all;
 
 	claim(!(m.entry & tag) && !(table & tag), "tag");
-	claim(F->leaf_pending && !(F->leaf_pending & (F->leaf_hw | all)), "pending");
+	claim(F->leaf_pending && !(F->leaf_pending & (F->leaf_hw(m.entry) | all)), "pending");
 	claim(!(F->table_touched & all), "touched");
 	reached();
 }

@@ -69,14 +69,12 @@ static uint64_t sizes_for(const struct model *m, uint64_t last)
 	return m->map_sizes & levels_last(m, levels_for(m, last));
 }
 
-/* x86 tables that nobody may track start accessed and, where they can be written, dirty. */
+/* Some that nobody may track start accessed and, where they can be written, dirty. */
 static void plan_starts(struct model *m, unsigned nr)
 {
-	bool set = m->info->abilities & IOPT_CAN_PRIV && !m->trackable;
-
-	for (unsigned i = 0; set && i < nr; i++) {
-		m->plan[i].accessed = true;
-		m->plan[i].dirty = m->plan[i].prot & IOPT_WRITE;
+	for (unsigned i = 0; !m->trackable && i < nr; i++) {
+		m->plan[i].accessed = m->hw->starts & IOPT_ITEM_ACCESSED;
+		m->plan[i].dirty = m->hw->starts & IOPT_ITEM_DIRTY && m->plan[i].prot & IOPT_WRITE;
 	}
 }
 

@@ -519,7 +519,7 @@ void run_trim(struct model *m, const struct op *op)
 static void protect_leaves(struct model *m, const struct op *op)
 {
 	unsigned i = leaves_from(&m->leaves, op->first), nr;
-	bool set = m->info->abilities & IOPT_CAN_PRIV && !m->trackable;
+	bool set = m->hw->starts & IOPT_ITEM_DIRTY && !m->trackable;
 
 	for (nr = leaves_in(&m->leaves, op->first, op->last); nr; nr--, i++) {
 		struct leaf *leaf = &m->leaves.at[i];

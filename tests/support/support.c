@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "formats/amd_v1.h"
+#include "formats/arm_s1.h"
+#include "formats/arm_s2.h"
 #include "formats/riscv_g.h"
 #include "formats/riscv_s1.h"
 #include "formats/vtd_ss.h"
@@ -10,19 +12,27 @@
 #include "tests/support/support.h"
 
 const char *const formats[NR_FORMATS] = {
-	[FORMAT_vtd_ss] = "vtd-ss",
-	[FORMAT_x86_64] = "x86-64",
-	[FORMAT_amd_v1] = "amd-v1",
-	[FORMAT_riscv_s1] = "riscv-s1",
-	[FORMAT_riscv_g] = "riscv-g",
+	[FORMAT_vtd_ss] = "vtd-ss",	[FORMAT_x86_64] = "x86-64",   [FORMAT_amd_v1] = "amd-v1",
+	[FORMAT_riscv_s1] = "riscv-s1", [FORMAT_riscv_g] = "riscv-g", [FORMAT_arm_s1] = "arm-s1",
+	[FORMAT_arm_s2] = "arm-s2",
 };
 
+#define MARKED (IOPT_ITEM_ACCESSED | IOPT_ITEM_DIRTY)
+
 static const struct hardware hardware[NR_FORMATS] = {
-	[FORMAT_vtd_ss] = { VTD_SS_A, VTD_SS_D, VTD_SS_R | VTD_SS_W, VTD_SS_W, vtd_ss_table_pa },
-	[FORMAT_x86_64] = { X86_64_A, X86_64_D, X86_64_P, X86_64_RW, x86_64_table_pa },
-	[FORMAT_amd_v1] = { AMD_V1_A, AMD_V1_D, AMD_V1_PR, AMD_V1_IW, amd_v1_table_pa },
-	[FORMAT_riscv_s1] = { RISCV_A, RISCV_D, RISCV_V, RISCV_W, riscv_table_pa },
-	[FORMAT_riscv_g] = { RISCV_A, RISCV_D, RISCV_V, RISCV_W, riscv_table_pa },
+	[FORMAT_vtd_ss] = { VTD_SS_A, VTD_SS_D, VTD_SS_R | VTD_SS_W, VTD_SS_W, 0, 0, false,
+			    vtd_ss_table_pa },
+	[FORMAT_x86_64] = { X86_64_A, X86_64_D, X86_64_P, X86_64_RW, 0, MARKED, false,
+			    x86_64_table_pa },
+	[FORMAT_amd_v1] = { AMD_V1_A, AMD_V1_D, AMD_V1_PR, AMD_V1_IW, 0, 0, false,
+			    amd_v1_table_pa },
+	[FORMAT_riscv_s1] = { RISCV_A, RISCV_D, RISCV_V, RISCV_W, 0, MARKED, false,
+			      riscv_table_pa },
+	[FORMAT_riscv_g] = { RISCV_A, RISCV_D, RISCV_V, RISCV_W, 0, MARKED, false, riscv_table_pa },
+	[FORMAT_arm_s1] = { ARM_64_AF, ARM_64_RDONLY, ARM_64_VALID, ARM_64_DBM | ARM_64_RDONLY,
+			    ARM_64_RDONLY, IOPT_ITEM_ACCESSED, true, arm_s1_table_pa },
+	[FORMAT_arm_s2] = { ARM_64_AF, ARM_64_S2_WRITE, ARM_64_VALID, ARM_64_DBM | ARM_64_S2_WRITE,
+			    0, IOPT_ITEM_ACCESSED, true, arm_s2_table_pa },
 };
 
 size_t usual(size_t i)
@@ -43,13 +53,14 @@ const struct hardware *hardware_of(const char *format)
 bool hardware_writes(const struct hardware *hw, uint64_t entry_pa)
 {
 	uint64_t *slot = iopt_posix_va(entry_pa);
-	uint64_t entry = __atomic_load_n(slot, __ATOMIC_RELAXED);
+	uint64_t entry = __atomic_load_n(slot, __ATOMIC_RELAXED), marked;
 
 	do {
-		if (!(entry & hw->present) || !(entry & hw->write))
+		if (!(entry & hw->present) || !((entry ^ hw->inverted) & hw->write))
 			return false;
-	} while (!__atomic_compare_exchange_n(slot, &entry, entry | hw->accessed | hw->dirty, false,
-					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+		marked = ((entry ^ hw->inverted) | hw->accessed | hw->dirty) ^ hw->inverted;
+	} while (!__atomic_compare_exchange_n(slot, &entry, marked, false, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
 	return true;
 }
 
@@ -96,10 +107,19 @@ static void note_top(void *ctx, struct iopt_domain *domain)
 	device->tops++;
 }
 
+uint8_t best_bbm(const char *format)
+{
+	const struct iopt_format_info *info = iopt_format_find(format);
+
+	return info && info->abilities & IOPT_CAN_BBM ? 2 : 0;
+}
+
 int device_create(struct device *device, const struct iopt_config *config)
 {
 	struct iopt_config own = *config;
 
+	if (!own.bbm)
+		own.bbm = best_bbm(own.format);
 	own.callbacks.invalidate = note_invalidation;
 	own.callbacks.top_changed = note_top;
 	own.ctx = device;

@@ -24,7 +24,11 @@
  * @accessed: the bit that hardware sets in a leaf that it used
  * @dirty:    and that it sets when it wrote through it
  * @present:  one of these is set in an entry that hardware looks at
- * @write:    set in a leaf that may be written through
+ * @write:    one of these is set in a leaf that may be written through
+ * @inverted: those of these bits that mean the opposite: clear for set
+ * @starts:   IOPT_ITEM_*: how leaves start in domains that nobody tracks, dirty if they can be
+ *            written
+ * @top_exact: the top has as many entries as the IOVA width takes, not a fixed number
  * @table_pa: where an entry leads that leads to a table
  */
 struct hardware {
@@ -32,6 +36,9 @@ struct hardware {
 	uint64_t dirty;
 	uint64_t present;
 	uint64_t write;
+	uint64_t inverted;
+	uint8_t starts;
+	bool top_exact;
 	uint64_t (*table_pa)(uint64_t entry);
 };
 
@@ -59,6 +66,12 @@ size_t usual(size_t i);
  * @format: name of one of the library's formats
  */
 const struct hardware *hardware_of(const char *format);
+
+/* Whether an entry is marked dirty. */
+static inline bool hardware_dirty(const struct hardware *hw, uint64_t entry)
+{
+	return (entry ^ hw->inverted) & hw->dirty;
+}
 
 /**
  * hardware_writes() - a device's write went through this leaf entry: set accessed and dirty
@@ -115,10 +128,13 @@ struct device {
 	void *ctx;
 };
 
+/* The best break-before-make level that there is for a format: leaves may change their sizes. */
+uint8_t best_bbm(const char *format);
+
 /**
  * device_create() - create a domain with a device
  * @device: zeroed, or with @look and @ctx set
- * @config: everything but the callbacks
+ * @config: everything but the callbacks; with the best break-before-make level if it names none
  *
  * Return: as iopt_create(); on success @device->domain is the domain.
  */

@@ -99,8 +99,8 @@ static void numbers_of_levels(void **state)
 		const char *format;
 		uint8_t fewest, most;
 	} levelled[NR_FORMATS] = {
-		{ "vtd-ss", 3, 5 }, { "x86-64", 4, 5 }, { "amd-v1", 1, 6 }, { "riscv-s1", 3, 5 },
-		{ "riscv-g", 3, 5 }
+		{ "vtd-ss", 3, 5 },  { "x86-64", 4, 5 }, { "amd-v1", 1, 6 }, { "riscv-s1", 3, 5 },
+		{ "riscv-g", 3, 5 }, { "arm-s1", 2, 4 }, { "arm-s2", 2, 4 },
 	};
 
 	(void)state;

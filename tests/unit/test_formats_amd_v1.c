@@ -265,7 +265,7 @@ static void software_values(void **state)
 	assert_int_equal(F->leaf_pending, 0x8);
 	assert_int_equal(F->table_touched, 0);
 	assert_int_equal(F->table_a, 0);
-	assert_int_equal(F->leaf_hw, 0x60); /* D, A */
+	assert_int_equal(F->leaf_hw(0x1), 0x60); /* D, A */
 }
 
 /* All but address, size in it, and next level stays: IW, IR, FC, D, A, pending, PR. */

@@ -217,7 +217,7 @@ static void software_values(void **state)
 	assert_int_equal(F->leaf_pending, 0x0040000000000000);
 	assert_int_equal(F->table_touched, 0x0080000000000000);
 	assert_int_equal(F->table_a, 0x100);
-	assert_int_equal(F->leaf_hw, 0x300); /* D, A */
+	assert_int_equal(F->leaf_hw(0x3), 0x300); /* D, A */
 }
 
 /* All but address and PS stays: pending, SNP, D, A, W, R. */

@@ -210,7 +210,7 @@ static void software_values(void **state)
 	assert_int_equal(F->leaf_pending, 0x0040000000000000);
 	assert_int_equal(F->table_touched, 0x0080000000000000);
 	assert_int_equal(F->table_a, 0x20);
-	assert_int_equal(F->leaf_hw, 0x460); /* EA, D, A */
+	assert_int_equal(F->leaf_hw(0x7), 0x460); /* EA, D, A */
 }
 
 /* All but address and PS stays: NX, pending, D, A, U/S, R/W, P. */

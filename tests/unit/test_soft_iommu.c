@@ -127,6 +127,19 @@ static uint64_t get(uint64_t table, unsigned index)
 #define RV_PA(pa) ((uint64_t)(pa) >> 2)
 #define RV_RW	  (RV_V | RV_R | RV_W | RV_U)
 #define RV_64K	  (RV_N | 0x2000)
+#define ARM_T	  0x3ull /* a table, or a page */
+#define ARM_B	  0x1ull /* a block */
+#define ARM_WB	  0x4ull /* stage 1: AttrIndx 1 */
+#define ARM_EL0	  0x40ull
+#define ARM_RO	  0x80ull
+#define ARM_AF	  0x400ull
+#define ARM_DBM	  (1ull << 51)
+#define ARM_CONT  (1ull << 52)
+#define ARM_PXN	  (1ull << 53)
+#define ARM_UXN	  (1ull << 54)
+#define ARM_S1	  (ARM_WB | 0x340ull | 0x800ull | ARM_PXN | ARM_UXN) /* AP[1], SH, nG */
+#define ARM_S2	  (0x3cull | 0x340ull | ARM_UXN)		     /* write-back, SH, S2AP[0] */
+#define ARM_S2_W  0x80ull
 
 /* ---- a unit with one domain and one device ------------------------------------------------- */
 
@@ -193,6 +206,19 @@ static struct iopt_hw riscv_hw(uint64_t pa, unsigned levels, bool sade)
 {
 	return (struct iopt_hw){
 		.riscv_s1 = { .ppn = pa >> 12, .mode = (uint8_t)(levels + 5), .sade = sade },
+	};
+}
+
+/* 48 bits of physical address; SL0 is of stage 2. */
+static struct iopt_hw arm_hw(uint64_t pa, unsigned width, unsigned sl0, bool marks)
+{
+	return (struct iopt_hw){
+		.arm = { .ttb = pa,
+			 .tsz = (uint8_t)(64 - width),
+			 .ps = 5,
+			 .sl0 = (uint8_t)sl0,
+			 .ha = marks,
+			 .hd = marks },
 	};
 }
 
@@ -497,6 +523,187 @@ static void test_read_riscv_s1(void **unused)
 	assert_int_equal(soft_iommu_count(unit, SOFT_IOMMU_BREACHES), 0);
 }
 
+static void check_arm_prot(uint64_t entry, uint64_t bits, unsigned prot)
+{
+	put(root, 0, entry | bits);
+	assert_int_equal(walked(0).prot, prot);
+}
+
+/* A stage-1 or stage-2 domain of one table of blocks: two levels of 30 bits. */
+static void make_arm(unsigned stage, bool marks)
+{
+	root = new_table();
+	make_domain(stage == 1 ? "arm-s1" : "arm-s2", arm_hw(root, 30, 0, marks), 0);
+	device = make_device(0, 1);
+}
+
+static void test_permissions_arm(void **unused)
+{
+	const uint64_t s1 = ARM_B | ARM_WB | ARM_AF | ARM_EL0, s2 = ARM_B | ARM_AF | 0x3c;
+
+	(void)unused;
+	make_arm(1, false);
+	check_arm_prot(s1, 0, IOPT_READ | IOPT_WRITE | IOPT_EXEC);
+	check_arm_prot(s1, ARM_UXN, IOPT_READ | IOPT_WRITE);
+	check_arm_prot(s1, ARM_RO | ARM_PXN, IOPT_READ | IOPT_EXEC);
+	check_arm_prot(s1 & ~ARM_EL0, ARM_UXN, IOPT_READ | IOPT_WRITE | IOPT_EXEC | IOPT_PRIV);
+	check_arm_prot(s1 & ~ARM_EL0, ARM_PXN, IOPT_READ | IOPT_WRITE | IOPT_PRIV);
+	check_arm_prot(s1, ARM_UXN | ARM_RO | ARM_DBM, IOPT_READ | IOPT_WRITE);
+	check_arm_prot(s1 & ~ARM_WB, ARM_UXN | ARM_RO, IOPT_READ | IOPT_UNCACHED);
+	check_arm_prot(s1 & ~ARM_WB, ARM_UXN | ARM_RO | 0x8, IOPT_READ | IOPT_DEVICE);
+	soft_iommu_device_destroy(device);
+	soft_iommu_domain_destroy(domain);
+
+	make_arm(2, false);
+	check_arm_prot(s2, 0x40, IOPT_READ | IOPT_EXEC);
+	check_arm_prot(s2, 0x80, IOPT_WRITE | IOPT_EXEC);
+	check_arm_prot(s2, 0xc0 | ARM_UXN, IOPT_READ | IOPT_WRITE);
+	check_arm_prot(s2, 0x40 | ARM_UXN | ARM_DBM, IOPT_READ | IOPT_WRITE);
+	check_arm_prot(ARM_B | ARM_AF | 0x14, 0x40 | ARM_UXN, IOPT_READ | IOPT_UNCACHED);
+	check_arm_prot(ARM_B | ARM_AF | 0x4, 0x40 | ARM_UXN, IOPT_READ | IOPT_DEVICE);
+	/* Nothing grants a table more or less at stage 2. */
+	put(root, 1, new_table() | ARM_T | 1ull << 51 | 0xffc);
+	put(get(root, 1) & 0xfffffffff000, 0, 0x7000 | ARM_T | ARM_S2 | ARM_AF);
+	assert_int_equal(walked(0x200000).pa, 0x7000);
+}
+
+/* What a table says of stage 1 holds for all below it. */
+static void test_tables_arm(void **unused)
+{
+	uint64_t low = new_table();
+
+	(void)unused;
+	make_arm(1, false);
+	put(low, 0, 0x7000 | ARM_T | ARM_WB | ARM_AF | ARM_EL0);
+	put(root, 0, low | ARM_T);
+	assert_int_equal(walked(0).prot, IOPT_READ | IOPT_WRITE | IOPT_EXEC);
+	put(root, 0, low | ARM_T | 1ull << 61);
+	assert_int_equal(walked(0).prot, IOPT_READ | IOPT_WRITE | IOPT_EXEC | IOPT_PRIV);
+	put(root, 0, low | ARM_T | 1ull << 62);
+	assert_int_equal(walked(0).prot, IOPT_READ | IOPT_EXEC);
+	put(root, 0, low | ARM_T | 1ull << 60);
+	assert_int_equal(walked(0).prot, IOPT_READ | IOPT_WRITE);
+}
+
+/* Every level, blocks, runs and where a walk starts. */
+static void test_read_arm(void **unused)
+{
+	uint64_t tables[4];
+	unsigned i;
+
+	(void)unused;
+	for (i = 0; i < 4; i++)
+		tables[i] = new_table();
+	for (i = 1; i < 4; i++)
+		put(tables[i], 1, tables[i - 1] | ARM_T);
+	put(tables[0], 1, 0xf23456789000 | ARM_T | ARM_S1 | 7ull << 55);
+	for (i = 0; i < 16; i++) {
+		put(tables[0], 16 + i, (0x12340000 + i * 0x1000) | ARM_T | ARM_S1 | ARM_CONT);
+		put(tables[1], 32 + i, (0x40000000 + i * 0x200000ull) | ARM_B | ARM_S1 | ARM_CONT);
+		put(tables[2], 48 + i, (i + 16ull) << 30 | ARM_B | ARM_S1 | ARM_CONT);
+	}
+	put(tables[2], 2, 5ull << 30 | ARM_B | ARM_S1);
+
+	for (i = 2; i <= 4; i++) {
+		const uint64_t path = (1ull << (12 + 9 * i)) / 512;
+
+		make_domain("arm-s1", arm_hw(tables[i - 1], 12 + 9 * i, 0, true), 0);
+		uint64_t base = 0;
+
+		for (unsigned level = 1; level < i; level++)
+			base |= 1ull << (12 + 9 * level);
+		assert_int_equal(walked(base | 0x1abc).pa, 0xf23456789abc);
+		assert_int_equal(walked(base | 0x1abc).leaf_lg2, 12);
+		assert_int_equal(walked(base | 0x17123).pa, 0x12347123);
+		assert_int_equal(walked(base | 0x17123).leaf_lg2, 16);
+		assert_int_equal(walked(base | 0x17123).entry_pa, tables[0] + 8 * 0x17);
+		base &= ~0x3fffffull;
+		assert_int_equal(walked((base & ~(1ull << 21)) | 0x4612345).pa, 0x40612345);
+		assert_int_equal(walked((base & ~(1ull << 21)) | 0x4612345).leaf_lg2, 25);
+		assert_int_equal(soft_iommu_walk(domain, path * 512, NULL),
+				 SOFT_IOMMU_BEYOND_WIDTH);
+		if (i > 2) {
+			base &= ~((1ull << 39) - 1);
+			assert_int_equal(walked(base | 2ull << 30 | 0x123456).pa,
+					 5ull << 30 | 0x123456);
+			assert_int_equal(walked(base | 49ull << 30 | 7).pa, 17ull << 30 | 7);
+			assert_int_equal(walked(base | 49ull << 30 | 7).leaf_lg2, 34);
+		}
+		soft_iommu_domain_destroy(domain);
+		domain = NULL;
+	}
+	assert_int_equal(soft_iommu_count(unit, SOFT_IOMMU_BREACHES), 0);
+}
+
+/* Tops of other sizes, and the upper half. */
+static void test_tops_arm(void **unused)
+{
+	uint64_t first = new_table(), second, leaf = 0x7000 | ARM_T | ARM_S2 | ARM_AF;
+	struct iopt_hw hw;
+
+	(void)unused;
+	if (first & 0x1000)
+		first = new_table();
+	second = new_table();
+	assert_int_equal(second, first + 0x1000);
+	/* 31 bits in two levels: two tables one behind the other. */
+	put(second, 511, new_table() | ARM_T);
+	put(get(second, 511) & ~ARM_T, 511, leaf);
+	make_domain("arm-s2", arm_hw(first, 31, 0, false), 0);
+	assert_int_equal(walked(0x7ffff123).pa, 0x7123);
+	assert_int_equal(walked(0x7ffff123).entry_pa, (get(second, 511) & ~ARM_T) + 8 * 511);
+	assert_int_equal(soft_iommu_walk(domain, 0x80000000, NULL), SOFT_IOMMU_BEYOND_WIDTH);
+	assert_int_equal(soft_iommu_walk(domain, 0x3fffffff, NULL), SOFT_IOMMU_NOT_PRESENT);
+	soft_iommu_domain_destroy(domain);
+	/* 25 bits: 16 entries; the same for the last IOVAs. */
+	put(first, 15, get(second, 511));
+	hw = arm_hw(first, 25, 0, false);
+	make_domain("arm-s1", hw, 0);
+	put(get(second, 511) & ~ARM_T, 511, 0x7000 | ARM_T | ARM_S1 | ARM_AF);
+	assert_int_equal(walked(0x1fff123).pa, 0x7123);
+	assert_int_equal(soft_iommu_walk(domain, 0x2000000, NULL), SOFT_IOMMU_BEYOND_WIDTH);
+	soft_iommu_domain_destroy(domain);
+	hw.arm.upper = true;
+	hw.arm.tg = 2;
+	make_domain("arm-s1", hw, 0);
+	assert_int_equal(walked(0xfffffffffffff123).pa, 0x7123);
+	assert_int_equal(soft_iommu_walk(domain, 0x1fff123, NULL), SOFT_IOMMU_BEYOND_WIDTH);
+	assert_int_equal(soft_iommu_walk(domain, 0xfffffffffdffffff, NULL),
+			 SOFT_IOMMU_BEYOND_WIDTH);
+}
+
+/* What no hardware has: SL0 and widths that do not fit, other granules, HD without HA. */
+static void test_roots_arm(void **unused)
+{
+	uint64_t table = new_table();
+	struct iopt_hw hws[9];
+	unsigned i;
+
+	(void)unused;
+	while (table & 0xffff)
+		table = new_table();
+	hws[0] = arm_hw(table, 30, 1, false); /* too narrow for three levels */
+	hws[1] = arm_hw(table, 35, 0, false); /* 32 tables */
+	hws[2] = arm_hw(table, 30, 3, false);
+	hws[3] = arm_hw(table, 24, 0, false);
+	hws[4] = arm_hw(table | 0x1000, 32, 0, false); /* four tables are aligned to all four */
+	hws[5] = arm_hw(table, 30, 0, false);
+	hws[5].arm.tg = 1;
+	hws[6] = arm_hw(table, 30, 0, false);
+	hws[6].arm.hd = true;
+	hws[7] = arm_hw(1ull << 44, 30, 0, false);
+	hws[7].arm.ps = 4;
+	hws[8] = arm_hw(table, 30, 0, false);
+	hws[8].arm.ds = true;
+	for (i = 0; i < 9; i++) {
+		struct soft_iommu_domain_config config = { .format = "arm-s2", .hw = hws[i] };
+
+		assert_int_equal(soft_iommu_domain_create(unit, &config, &domain), -EINVAL);
+	}
+	hws[0] = arm_hw(table, 34, 0, true);
+	make_domain("arm-s2", hws[0], 0);
+}
+
 /* Permissions are those of all levels together. */
 static void test_permissions_of_all_levels(void **unused)
 {
@@ -798,6 +1005,134 @@ static void test_marks_riscv_s1(void **unused)
 	assert_int_equal(get(low, 2), leaf | RV_A | RV_D);
 	/* Nothing in what leads to a table: it is reserved there. */
 	assert_int_equal(get(root, 0) & (RV_A | RV_D), 0);
+}
+
+static void expect_arm(uint64_t entry, enum soft_iommu_reason reason)
+{
+	put(root, 3, entry);
+	expect_fault(0x600000, SOFT_IOMMU_READ, reason, root + 24, entry);
+}
+
+static void test_faults_arm(void **unused)
+{
+	const uint64_t s1 = 0x40000000 | ARM_B | ARM_S1 | ARM_AF;
+	const uint64_t s2 = 0x40000000 | ARM_B | ARM_S2 | ARM_AF;
+	uint64_t low = new_table();
+	unsigned i;
+
+	(void)unused;
+	make_arm(1, false);
+	expect_arm(s1 & ~ARM_B, SOFT_IOMMU_NOT_PRESENT);
+	put(root, 4, s1 | ARM_RO);
+	expect_fault(0x800000, SOFT_IOMMU_WRITE, SOFT_IOMMU_NO_WRITE, root + 32, s1 | ARM_RO);
+	expect_fault(0x800000, SOFT_IOMMU_READ | SOFT_IOMMU_FETCH, SOFT_IOMMU_NO_EXEC, root + 32,
+		     s1 | ARM_RO);
+	expect_arm(s1 & ~ARM_EL0, SOFT_IOMMU_NO_USER);
+	for (i = 48; i < 51; i++)
+		expect_arm(s1 | 1ull << i, SOFT_IOMMU_RESERVED_BITS);
+	for (i = 12; i < 21; i++)
+		expect_arm(s1 | 1ull << i, SOFT_IOMMU_MISALIGNED);
+	expect_arm(s1 | 0x10, SOFT_IOMMU_RESERVED_BITS); /* MAIR has four attributes */
+	expect_arm(low | ARM_T | 1ull << 63, SOFT_IOMMU_RESERVED_BITS);
+	for (i = 48; i < 51; i++)
+		expect_arm(low | ARM_T | 1ull << i, SOFT_IOMMU_RESERVED_BITS);
+	/* The reserved encoding of the lowest level. */
+	put(root, 3, low | ARM_T);
+	put(low, 0, s1);
+	expect_fault(0x600000, SOFT_IOMMU_READ, SOFT_IOMMU_BAD_LEVEL, low, s1);
+	soft_iommu_device_destroy(device);
+	soft_iommu_domain_destroy(domain);
+
+	/* No blocks of 512 GiB. */
+	make_domain("arm-s1", arm_hw(root, 48, 0, false), 0);
+	device = make_device(0, 1);
+	put(root, 3, ARM_B | ARM_S1 | ARM_AF);
+	expect_fault(3ull << 39, SOFT_IOMMU_READ, SOFT_IOMMU_BAD_LEVEL, root + 24, get(root, 3));
+	soft_iommu_device_destroy(device);
+	soft_iommu_domain_destroy(domain);
+
+	make_arm(2, false);
+	expect_arm(s2 & ~0x40ull, SOFT_IOMMU_NO_READ);
+	expect_arm(s2 | 0x800, SOFT_IOMMU_RESERVED_BITS);
+	expect_arm(s2 | 1ull << 53, SOFT_IOMMU_RESERVED_BITS);
+	expect_arm(s2 & ~0xcull, SOFT_IOMMU_RESERVED_BITS); /* MemAttr 1100b */
+	for (i = 59; i < 64; i++)
+		expect_arm(low | ARM_T | 1ull << i, SOFT_IOMMU_RESERVED_BITS);
+}
+
+/* An entry of a run that leads elsewhere, or where another one does. */
+static void test_runs_arm(void **unused)
+{
+	const uint64_t leaf = ARM_B | ARM_S1 | ARM_AF | ARM_CONT;
+	unsigned i;
+
+	(void)unused;
+	make_arm(1, false);
+	for (i = 0; i < 16; i++)
+		put(root, 16 + i, (0x40000000 + i * 0x200000ull) | leaf);
+	assert_int_equal(read_at(33 << 20), SOFT_IOMMU_DONE);
+	/* Some may be gone. */
+	put(root, 21, 0);
+	invalidate(IOPT_OWES_ALL, 0, 0);
+	assert_int_equal(read_at(32 << 20), SOFT_IOMMU_DONE);
+	assert_int_equal(touched, 0x40000000);
+	/* Its own address is that of its neighbour. */
+	put(root, 21, 0x40800000 | leaf);
+	invalidate(IOPT_OWES_ALL, 0, 0);
+	expect_fault(32 << 20, SOFT_IOMMU_READ, SOFT_IOMMU_REPLICAS_DIFFER, root + 168,
+		     0x40800000 | leaf);
+	/* Also if it is the one that is walked by. */
+	expect_fault(42 << 20, SOFT_IOMMU_READ, SOFT_IOMMU_REPLICAS_DIFFER, root + 168,
+		     0x40800000 | leaf);
+	/* A leaf of its own, at the same place, is one that was split. */
+	put(root, 21, 0x40a00000 | (leaf & ~ARM_CONT));
+	assert_int_equal(read_at(32 << 20), SOFT_IOMMU_DONE);
+}
+
+/* The access flag and dirty state, set by hardware or asked for. */
+static void test_marks_arm(void **unused)
+{
+	const uint64_t s1 = 0x40000000 | ARM_B | ARM_S1, s2 = 0x40000000 | ARM_B | ARM_S2;
+
+	struct soft_iommu_event event;
+
+	(void)unused;
+	make_arm(1, false);
+	expect_arm(s1, SOFT_IOMMU_NOT_MARKED);
+	/* Without HD it is read only, in what was cached by a read, too. */
+	put(root, 4, s1 | ARM_AF | ARM_RO | ARM_DBM);
+	expect_fault(0x800000, SOFT_IOMMU_WRITE, SOFT_IOMMU_NOT_MARKED, root + 32, get(root, 4));
+	assert_int_equal(read_at(0x800000), SOFT_IOMMU_DONE);
+	assert_int_equal(write_at(0x800000), SOFT_IOMMU_NO_WRITE);
+	assert_int_equal(soft_iommu_events(unit, &event, 1), 1);
+	assert_true(event.cached);
+	put(root, 5, s1 | ARM_AF);
+	assert_int_equal(write_at(0xa00000), SOFT_IOMMU_DONE);
+	assert_int_equal(get(root, 5), s1 | ARM_AF);
+	soft_iommu_device_destroy(device);
+	soft_iommu_domain_destroy(domain);
+
+	make_arm(1, true);
+	put(root, 3, s1 | ARM_RO | ARM_DBM);
+	assert_int_equal(read_at(0x600000), SOFT_IOMMU_DONE);
+	assert_int_equal(get(root, 3), s1 | ARM_AF | ARM_RO | ARM_DBM);
+	assert_false(walked(0x600000).dirty);
+	assert_int_equal(write_at(0x600000), SOFT_IOMMU_DONE);
+	assert_int_equal(get(root, 3), s1 | ARM_AF | ARM_DBM);
+	assert_true(walked(0x600000).dirty);
+	put(root, 4, s1 | ARM_RO);
+	expect_fault(0x800000, SOFT_IOMMU_WRITE, SOFT_IOMMU_NO_WRITE, root + 32, s1 | ARM_RO);
+	soft_iommu_device_destroy(device);
+	soft_iommu_domain_destroy(domain);
+
+	make_arm(2, true);
+	put(root, 3, s2 | ARM_DBM);
+	assert_int_equal(read_at(0x600000), SOFT_IOMMU_DONE);
+	assert_int_equal(get(root, 3), s2 | ARM_AF | ARM_DBM);
+	assert_int_equal(write_at(0x600000), SOFT_IOMMU_DONE);
+	assert_int_equal(get(root, 3), s2 | ARM_AF | ARM_DBM | ARM_S2_W);
+	put(root, 4, s2);
+	expect_fault(0x800000, SOFT_IOMMU_WRITE, SOFT_IOMMU_NO_WRITE, root + 32, s2);
 }
 
 /* The sixth level has no leaves; a root that doesn't fit its mode is a skipped or a bad level. */
@@ -1882,6 +2217,11 @@ int main(void)
 		TEST(test_read_x86_64),
 		TEST(test_read_amd_v1),
 		TEST(test_read_riscv_s1),
+		TEST(test_permissions_arm),
+		TEST(test_tables_arm),
+		TEST(test_read_arm),
+		TEST(test_tops_arm),
+		TEST(test_roots_arm),
 		TEST(test_permissions_of_all_levels),
 		TEST(test_faults_vtd_ss),
 		TEST(test_faults_x86_64),
@@ -1890,6 +2230,9 @@ int main(void)
 		TEST(test_marks_riscv_s1),
 		TEST(test_types_riscv_s1),
 		TEST(test_riscv_g),
+		TEST(test_faults_arm),
+		TEST(test_runs_arm),
+		TEST(test_marks_arm),
 		TEST(test_amd_root),
 		TEST(test_narrow_hardware),
 		TEST(test_stale_translation),

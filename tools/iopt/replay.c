@@ -265,6 +265,9 @@ static struct iopt_config engine_config(const struct replay_options *options)
 
 	if (options->format->abilities & IOPT_CAN_ACCESSED_TABLES)
 		config.flags |= IOPT_ACCESSED_TABLES;
+	/* The soft-iommu's hardware does not mind. */
+	if (options->format->abilities & IOPT_CAN_BBM)
+		config.bbm = 2;
 	/* A mapping may have become part of a larger leaf. */
 	if (options->merge)
 		config.flags |= IOPT_SPLIT;
@@ -311,7 +314,7 @@ static uint64_t last_iova(const struct replay_options *options)
 
 	if (info->abilities & IOPT_CAN_GROW)
 		levels = info->max_levels;
-	bits = info->granule_lg2 + levels * info->index_lg2;
+	bits = format_iova_bits(info, levels);
 	return bits < 64 ? (1ULL << bits) - 1 : UINT64_MAX;
 }
 

@@ -125,6 +125,8 @@ static int fill_domain(struct tracker_domain *domain, uint32_t flags)
 
 	if (config->format->abilities & IOPT_CAN_ACCESSED_TABLES)
 		engine.flags |= IOPT_ACCESSED_TABLES;
+	if (config->format->abilities & IOPT_CAN_BBM)
+		engine.bbm = 2; /* the soft-iommu's hardware does not mind */
 	if (config->format->abilities & IOPT_CAN_GROW)
 		engine.callbacks.top_changed = top_changed;
 	error = iopt_create(&engine, &domain->engine);

@@ -93,6 +93,12 @@ static inline unsigned tiny_leaf_prot(uint64_t entry)
 	return IOPT_READ | (entry & TINY_W ? IOPT_WRITE : 0);
 }
 
+static inline uint64_t tiny_leaf_hw(uint64_t entry)
+{
+	(void)entry;
+	return TINY_A | TINY_D;
+}
+
 static inline bool tiny_leaf_dirty(uint64_t entry)
 {
 	return entry & TINY_D;
@@ -150,7 +156,7 @@ static inline void tiny_hw(uint64_t root, const struct iopt_geometry *geometry,
 #define TINY_FUNCTIONS \
 	.soft_dead = TINY_DEAD, \
 	.table_hw = TINY_A | TINY_TOUCHED, \
-	.leaf_hw = TINY_A | TINY_D, \
+	.leaf_a = TINY_A, \
 	.leaf_pending = TINY_PENDING, \
 	.kind = tiny_kind, \
 	.soft = tiny_soft, \
@@ -165,6 +171,7 @@ static inline void tiny_hw(uint64_t root, const struct iopt_geometry *geometry,
 	.leaf_lg2 = tiny_leaf_lg2, \
 	.leaf_pa = tiny_leaf_pa, \
 	.leaf_prot = tiny_leaf_prot, \
+	.leaf_hw = tiny_leaf_hw, \
 	.leaf_dirty = tiny_leaf_dirty, \
 	.leaf_accessed = tiny_leaf_accessed, \
 	.leaf_clean = tiny_leaf_clean, \
