@@ -99,8 +99,11 @@ static void numbers_of_levels(void **state)
 		const char *format;
 		uint8_t fewest, most;
 	} levelled[NR_FORMATS] = {
-		{ "vtd-ss", 3, 5 },   { "x86-64", 4, 5 }, { "amd-v1", 1, 6 },
-		{ "riscv-s1", 3, 5 }, { "arm-s1", 2, 4 }, { "arm-s2", 2, 4 },
+		{ "vtd-ss", 3, 5 },	 { "x86-64", 4, 5 },	      { "amd-v1", 1, 6 },
+		{ "riscv-s1", 3, 5 },	 { "arm-s1", 2, 4 },	      { "arm-s1-16k", 2, 4 },
+		{ "arm-s1-64k", 2, 3 },	 { "arm-s1-lpa2", 2, 5 },     { "arm-s1-16k-lpa2", 2, 4 },
+		{ "arm-s2", 2, 4 },	 { "arm-s2-16k", 2, 3 },      { "arm-s2-64k", 2, 3 },
+		{ "arm-s2-lpa2", 2, 5 }, { "arm-s2-16k-lpa2", 2, 4 },
 	};
 
 	(void)state;
