@@ -92,6 +92,9 @@ extern const struct soft_format soft_vtd_ss;
 extern const struct soft_format soft_x86_64;
 extern const struct soft_format soft_amd_v1;
 extern const struct soft_format soft_riscv_s1;
+extern const struct soft_format soft_apple_dart;
+extern const struct soft_format soft_apple_dart_4k;
+extern const struct soft_format soft_apple_dart2;
 
 /* log2 of the bytes that one entry of a table at this level translates. */
 static inline unsigned soft_entry_lg2(const struct soft_format *format, unsigned level)

@@ -25,8 +25,10 @@
 
 #include "internal.h"
 
-static const struct soft_format *const formats[] = { &soft_vtd_ss, &soft_x86_64, &soft_amd_v1,
-						     &soft_riscv_s1 };
+static const struct soft_format *const formats[] = { &soft_vtd_ss,     &soft_x86_64,
+						     &soft_amd_v1,     &soft_riscv_s1,
+						     &soft_apple_dart, &soft_apple_dart_4k,
+						     &soft_apple_dart2 };
 
 #define DEFAULT_EVENTS 256u
 

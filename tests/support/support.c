@@ -3,16 +3,19 @@
 #include <string.h>
 
 #include "formats/amd_v1.h"
+#include "formats/apple_dart.h"
+#include "formats/apple_dart2.h"
+#include "formats/apple_dart_4k.h"
 #include "formats/riscv_s1.h"
 #include "formats/vtd_ss.h"
 #include "formats/x86_64.h"
 #include "tests/support/support.h"
 
 const char *const formats[NR_FORMATS] = {
-	[FORMAT_vtd_ss] = "vtd-ss",
-	[FORMAT_x86_64] = "x86-64",
-	[FORMAT_amd_v1] = "amd-v1",
-	[FORMAT_riscv_s1] = "riscv-s1",
+	[FORMAT_vtd_ss] = "vtd-ss",	      [FORMAT_x86_64] = "x86-64",
+	[FORMAT_amd_v1] = "amd-v1",	      [FORMAT_riscv_s1] = "riscv-s1",
+	[FORMAT_apple_dart] = "apple-dart",   [FORMAT_apple_dart_4k] = "apple-dart-4k",
+	[FORMAT_apple_dart2] = "apple-dart2",
 };
 
 static const struct hardware hardware[NR_FORMATS] = {
@@ -20,6 +23,10 @@ static const struct hardware hardware[NR_FORMATS] = {
 	[FORMAT_x86_64] = { X86_64_A, X86_64_D, X86_64_P, X86_64_RW, x86_64_table_pa },
 	[FORMAT_amd_v1] = { AMD_V1_A, AMD_V1_D, AMD_V1_PR, AMD_V1_IW, amd_v1_table_pa },
 	[FORMAT_riscv_s1] = { RISCV_S1_A, RISCV_S1_D, RISCV_S1_V, RISCV_S1_W, riscv_s1_table_pa },
+	/* Nothing is marked here. */
+	[FORMAT_apple_dart] = { .present = APPLE_DART_VALID, .table_pa = apple_dart1_pa },
+	[FORMAT_apple_dart_4k] = { .present = APPLE_DART_VALID, .table_pa = apple_dart1_pa },
+	[FORMAT_apple_dart2] = { .present = APPLE_DART_VALID, .table_pa = apple_dart2_pa },
 };
 
 size_t usual(size_t i)
