@@ -276,7 +276,7 @@ static const struct iopt_format riscv_s1_format = {
 		.name = "riscv-s1",
 		.title = "RISC-V first stage: Sv39, Sv48, Sv57",
 		.abilities = IOPT_CAN_TRACK_DIRTY | IOPT_CAN_RUNS | IOPT_CAN_SIGN_EXTEND |
-			     IOPT_CAN_EXEC | IOPT_CAN_PRIV | IOPT_CAN_RESIZE,
+			     IOPT_CAN_EXEC | IOPT_CAN_PRIV | IOPT_CAN_RESIZE | IOPT_CAN_TRIM,
 		.page_sizes = 1ull << 12 | 1ull << 16 | 1ull << 21 | 1ull << 30 | 1ull << 39 |
 			      1ull << 48,
 		.min_levels = 3, /* Sv39 */

@@ -184,7 +184,8 @@ uint64_t soft_iommu_count(const struct soft_iommu *unit, uint32_t reasons);
 
 /**
  * struct soft_iommu_domain_config - a domain as the hardware is told of it
- * @format: as iopt_config::format: "vtd-ss", "x86-64", "amd-v1" or "riscv-s1"
+ * @format: as iopt_config::format: "vtd-ss", "x86-64", "amd-v1", "riscv-s1", "apple-dart",
+ *          "apple-dart-4k" or "apple-dart2"
  * @hw:     from iopt_hw(). Of each format its own fields are used (ssptptr and aw, fsptptr and
  *          fspm, root_ptr and mode, ssade, had), as registers and descriptors would, not root and
  *          levels

@@ -13,6 +13,9 @@
 #include "formats/arm_s2_16k_lpa2.h"
 #include "formats/arm_s2_64k.h"
 #include "formats/arm_s2_lpa2.h"
+#include "formats/apple_dart.h"
+#include "formats/apple_dart2.h"
+#include "formats/apple_dart_4k.h"
 #include "formats/riscv_s1.h"
 #include "formats/vtd_ss.h"
 #include "formats/x86_64.h"
@@ -33,6 +36,9 @@ const char *const formats[NR_FORMATS] = {
 	[FORMAT_arm_s2_64k] = "arm-s2-64k",
 	[FORMAT_arm_s2_lpa2] = "arm-s2-lpa2",
 	[FORMAT_arm_s2_16k_lpa2] = "arm-s2-16k-lpa2",
+	[FORMAT_apple_dart] = "apple-dart",
+	[FORMAT_apple_dart_4k] = "apple-dart-4k",
+	[FORMAT_apple_dart2] = "apple-dart2",
 };
 
 #define MARKED (IOPT_ITEM_ACCESSED | IOPT_ITEM_DIRTY)
@@ -65,6 +71,10 @@ static const struct hardware hardware[NR_FORMATS] = {
 	[FORMAT_arm_s2_64k] = ARM_S2(arm_s2_64k_table_pa),
 	[FORMAT_arm_s2_lpa2] = ARM_S2(arm_s2_lpa2_table_pa),
 	[FORMAT_arm_s2_16k_lpa2] = ARM_S2(arm_s2_16k_lpa2_table_pa),
+	/* Nothing is marked here. */
+	[FORMAT_apple_dart] = { .present = APPLE_DART_VALID, .table_pa = apple_dart1_pa },
+	[FORMAT_apple_dart_4k] = { .present = APPLE_DART_VALID, .table_pa = apple_dart1_pa },
+	[FORMAT_apple_dart2] = { .present = APPLE_DART_VALID, .table_pa = apple_dart2_pa },
 };
 
 size_t usual(size_t i)
