@@ -47,6 +47,12 @@ static inline unsigned run_length(unsigned size_lg2, unsigned level)
 	return 1u << (size_lg2 - entry_span_lg2(level));
 }
 
+/* Whether software values, other than dead, lie in tables that are in use. */
+static inline bool has_trim(void)
+{
+	return F->info.abilities & IOPT_CAN_TRIM;
+}
+
 static inline bool has_runs(void)
 {
 	return F->info.abilities & IOPT_CAN_RUNS;
@@ -93,10 +99,10 @@ static inline void *slot_table(void *slot)
 			(~(uintptr_t)0 << (F->info.index_lg2 + F->info.entry_lg2)));
 }
 
-/* Whether an entry is that value of the engine's own. */
+/* Whether an entry is that value of the engine's own: frozen or retiring. */
 static inline bool entry_is(uint64_t entry, unsigned level, enum iopt_soft soft)
 {
-	return F->kind(entry, level) == IOPT_SOFT && F->soft(entry) == soft;
+	return has_trim() && F->kind(entry, level) == IOPT_SOFT && F->soft(entry) == soft;
 }
 
 /* What a writer that holds an anchor in the table may store over: empty, or frozen in vain. */

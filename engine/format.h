@@ -84,7 +84,10 @@ struct iopt_geometry {
  *               Where @table_a is not 0, a leaf is one by bits that are set: ORed with any other
  *               entries of its level it still is (sweeps look at many at once).
  * @soft:        which software value an entry of kind IOPT_SOFT is.
- * @frozen:      the software value with a generation, of IOPT_GENERATION_BITS bits.
+ * @frozen:      the software value with a generation, of IOPT_GENERATION_BITS bits. This and the
+ *               next three are NULL without IOPT_CAN_TRIM: which bits hardware ignores is not known
+ *               then, and nothing of the kind lies in a table that is in use. Such a format may
+ *               resize leaves, or has no blocks.
  * @frozen_generation: which one.
  * @retiring:    the software value with the physical address of the table that hung there.
  * @retiring_pa: which one.

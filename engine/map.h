@@ -396,6 +396,7 @@ static inline uint64_t place_iova(const struct place *place, uint64_t iova)
 static enum step replace_table(struct mapping *m, struct piece *piece, const struct place *place,
 			       uint64_t entry)
 {
+	const bool breaks = has_trim() && !resizes(m->domain);
 	const unsigned run = piece->run;
 	uint64_t iova = place_iova(place, m->next);
 	uint64_t leaf, pa = piece->pa + (piece->done << entry_span_lg2(place->level));
@@ -405,16 +406,16 @@ static enum step replace_table(struct mapping *m, struct piece *piece, const str
 		return STEP_CHECK;
 
 	leaf = run > 1 ? 0 : F->leaf(m->attr, pa, piece->level, piece->size_lg2, 0);
-	if (!resizes(m->domain))
+	if (breaks)
 		leaf = F->retiring(F->table_pa(entry));
 	unmapping_init(&u, m->domain, mapping_gather(m), IOPT_FREED_BLOCK, iova,
 		       iova | entry_mask(place->level));
 	if (!unlink_table(&u, place, entry, leaf, iova))
 		return STEP_AGAIN;
 	released(&u, iova, iova | entry_mask(place->level), IOPT_OWES_TABLES, F->info.granule_lg2);
-	if (!resizes(m->domain))
+	if (breaks)
 		retire_finish(m->domain, place, leaf, iova);
-	if (run > 1 || !resizes(m->domain))
+	if (run > 1 || breaks)
 		return STEP_AGAIN;
 	piece_pass(m, piece, 1);
 	return STEP_DONE;
@@ -428,6 +429,8 @@ static enum step resolve_soft(struct mapping *m, const struct place *place, uint
 {
 	struct iopt_table *table;
 
+	if (!has_trim())
+		return STEP_AGAIN; /* dead, see below */
 	switch (F->soft(entry)) {
 	case IOPT_FROZEN:
 		if (!freeze_closed(iopt_host_table_at(place->table), entry))

@@ -343,7 +343,7 @@ static int split_run(struct splitting *s, bool claim)
 	int result = 0;
 
 	while (result >= 0 && !s->scan.done && !split_spent(s)) {
-		struct leaf leaf;
+		struct leaf leaf = { .run = 0 };
 		bool found;
 
 		iopt_host_read_lock();

@@ -220,6 +220,8 @@ static int trim(struct iopt_domain *domain, uint64_t first, uint64_t last,
 		return -IOPT_EINVAL;
 	if (!domain_has(domain, first, last))
 		return -IOPT_ERANGE;
+	if (!has_trim())
+		return -IOPT_EOPNOTSUPP;
 	t.gather = gather;
 	t.budget = budget;
 	scan_start(&t.scan, domain, first, last);

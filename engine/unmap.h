@@ -390,7 +390,9 @@ static int unmap_check(const struct iopt_domain *domain, uint64_t first, uint64_
 	    (flags & ~(IOPT_UNMAP_COUNT | IOPT_UNMAP_FULL | IOPT_UNMAP_TRIM)) ||
 	    gather->domain != domain)
 		return -IOPT_EINVAL;
-	return domain_has(domain, first, last) ? 0 : -IOPT_ERANGE;
+	if (!domain_has(domain, first, last))
+		return -IOPT_ERANGE;
+	return (flags & IOPT_UNMAP_TRIM) && !has_trim() ? -IOPT_EOPNOTSUPP : 0;
 }
 
 /*

@@ -427,7 +427,9 @@ static inline bool arm_64_s2_fits(const struct arm_64 *a, const struct iopt_geom
 {
 	switch (a->granule_lg2) {
 	case 12: return geometry->levels < 4 || geometry->iova_lg2 >= 44;
-	case 14: return geometry->levels < 3 || geometry->iova_lg2 >= 42;
+	case 14:
+		return geometry->levels < 3 ||
+		       geometry->iova_lg2 >= (geometry->levels < 4 ? 42 : 49);
 	default: return geometry->levels < 3 || geometry->iova_lg2 >= 44;
 	}
 }

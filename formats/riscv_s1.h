@@ -37,7 +37,7 @@ static const struct iopt_format riscv_s1_format = {
 		.title = "RISC-V first stage: Sv39, Sv48, Sv57",
 		.abilities = IOPT_CAN_TRACK_DIRTY | IOPT_CAN_RUNS | IOPT_CAN_SIGN_EXTEND |
 			     IOPT_CAN_EXEC | IOPT_CAN_PRIV | IOPT_CAN_RESIZE |
-			     IOPT_CAN_MEMORY_TYPES,
+			     IOPT_CAN_MEMORY_TYPES | IOPT_CAN_TRIM,
 		.page_sizes = RISCV_PAGE_SIZES,
 		.min_levels = 3, /* Sv39 */
 		.max_levels = 5, /* Sv57 */

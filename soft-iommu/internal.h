@@ -114,6 +114,9 @@ extern const struct soft_format soft_arm_s2_16k;
 extern const struct soft_format soft_arm_s2_64k;
 extern const struct soft_format soft_arm_s2_lpa2;
 extern const struct soft_format soft_arm_s2_16k_lpa2;
+extern const struct soft_format soft_apple_dart;
+extern const struct soft_format soft_apple_dart_4k;
+extern const struct soft_format soft_apple_dart2;
 
 /* log2 of the bytes that one entry of a table at this level translates. */
 static inline unsigned soft_entry_lg2(const struct soft_format *format, unsigned level)

@@ -12,8 +12,8 @@
 #include "engine/host.h"
 #include "iopt/posix.h"
 
-/* Tables come in orders: 2^order pages of 4 KiB, 64 KiB at most. */
-#define IOPT_POSIX_ORDERS 5u
+/* Tables come in orders: 2^order pages of 4 KiB, 1 MiB at most: 16 tables of 64 KiB. */
+#define IOPT_POSIX_ORDERS 9u
 
 #define IOPT_POSIX_PAGE_BYTES (1ull << IOPT_POSIX_PAGE_LG2)
 

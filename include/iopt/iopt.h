@@ -55,6 +55,8 @@ struct iopt_table;
 #define IOPT_CAN_RESIZE		 0x0200u /* leaves may change their size while in use */
 #define IOPT_CAN_MEMORY_TYPES	 0x0400u /* IOPT_UNCACHED and IOPT_DEVICE */
 #define IOPT_CAN_UPPER		 0x0800u /* IOPT_UPPER */
+#define IOPT_CAN_TRIM		 0x2000u /* iopt_trim(), IOPT_UNMAP_TRIM */
+#define IOPT_CAN_UNCACHED	 0x4000u /* IOPT_UNCACHED; so has IOPT_CAN_MEMORY_TYPES */
 #define IOPT_CAN_BBM		 0x1000u /* IOPT_CAN_RESIZE only as iopt_config::bbm allows */
 
 /**
@@ -328,6 +330,9 @@ int iopt_create(const struct iopt_config *config, struct iopt_domain **domain);
  */
 void iopt_destroy(struct iopt_domain *domain);
 
+/* Table base registers that a stream of a DART has at most. */
+#define IOPT_DART_TTBRS 4u
+
 /**
  * struct iopt_hw_arm - what an Arm SMMU, or a processor's stage 2, must be told
  * @ttb:  TTB0 or S2TTB, address
@@ -373,6 +378,7 @@ struct iopt_hw_arm {
  * @riscv_s1: device or process context
  * @riscv_g: device context
  * @arm:    context descriptor (stage 1) or stream table entry (stage 2) of an SMMUv3
+ * @apple_dart: registers of a DART
  *
  * Field names are the specifications'; values are the fields' own, not shifted into place unless
  * the comment says so.
@@ -410,6 +416,11 @@ struct iopt_hw {
 			bool gade;    /* tc.GADE: hardware sets accessed and dirty bits */
 		} riscv_g;
 		struct iopt_hw_arm arm;
+		struct {
+			uint64_t ttbr[IOPT_DART_TTBRS]; /* table addresses; 0 where not in use */
+			uint8_t nr_ttbrs;		/* how many are */
+			bool four_levels; /* T8110: TCR.FOUR_LEVELS, TTBRs are one of these */
+		} apple_dart;
 	};
 };
 
@@ -665,7 +676,8 @@ int iopt_merge(struct iopt_domain *domain, uint64_t first, uint64_t last, unsign
  * another one there.
  *
  * Return: 0: done; 1: the budget was spent, go on at @next; -EINVAL: backward range, a gather of
- * another domain; -ERANGE: beyond the domain's width.
+ * another domain; -ERANGE: beyond the domain's width; -EOPNOTSUPP: a format without IOPT_CAN_TRIM:
+ * what its hardware ignores in entries is not known, so that nothing may be left there meanwhile.
  * Context: may race with everything. Calls back, never sleeps itself, never allocates.
  */
 int iopt_trim(struct iopt_domain *domain, uint64_t first, uint64_t last, struct iopt_gather *gather,

@@ -99,8 +99,11 @@ static void numbers_of_levels(void **state)
 		const char *format;
 		uint8_t fewest, most;
 	} levelled[NR_FORMATS] = {
-		{ "vtd-ss", 3, 5 },  { "x86-64", 4, 5 }, { "amd-v1", 1, 6 }, { "riscv-s1", 3, 5 },
-		{ "riscv-g", 3, 5 }, { "arm-s1", 2, 4 }, { "arm-s2", 2, 4 },
+		{ "vtd-ss", 3, 5 },	     { "x86-64", 4, 5 },      { "amd-v1", 1, 6 },
+		{ "riscv-s1", 3, 5 },	     { "riscv-g", 3, 5 },     { "arm-s1", 2, 4 },
+		{ "arm-s1-16k", 2, 4 },	     { "arm-s1-64k", 2, 3 },  { "arm-s1-lpa2", 2, 5 },
+		{ "arm-s1-16k-lpa2", 2, 4 }, { "arm-s2", 2, 4 },      { "arm-s2-16k", 2, 3 },
+		{ "arm-s2-64k", 2, 3 },	     { "arm-s2-lpa2", 2, 5 }, { "arm-s2-16k-lpa2", 2, 4 },
 	};
 
 	(void)state;
@@ -375,8 +378,8 @@ static void statistics_of_a_new_domain(void **state)
 static void statistics_follow_the_tables(void **state)
 {
 	(void)state;
-	for (size_t i = 0; iopt_format_info(i); i++) {
-		struct iopt_config config = { .format = iopt_format_info(i)->name, .levels = 4 };
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
+		struct iopt_config config = { .format = formats[i], .levels = 4, .iova_lg2 = 48 };
 		struct device device = { 0 };
 		struct iopt_gather gather;
 		struct iopt_stats stats;

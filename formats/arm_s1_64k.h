@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Arm VMSAv8-64, stage 1, 64 KiB granule, 52-bit addresses (LPA, and LVA where IOVAs have more than 48). What its bits are is in arm_64.h.
+ */
+#ifndef FORMATS_ARM_S1_64K_H
+#define FORMATS_ARM_S1_64K_H
+
+#include "formats/arm_64.h"
+
+#define ARM_64_NAME(x) arm_s1_64k_##x
+
+static const struct arm_64 arm_s1_64k_is = {
+	.stage = 1,
+	.oa = ARM_64_OA_LPA,
+	.granule_lg2 = 16,
+	.blocks = 2,
+	.run_lg2 = { 5, 5 },
+};
+
+#include "formats/arm_64_functions.h"
+
+static const struct iopt_format arm_s1_64k_format = {
+	.info = {
+		.name = "arm-s1-64k",
+		.title = "Arm VMSAv8-64 stage 1, 64K",
+		.abilities = IOPT_CAN_TRACK_DIRTY | IOPT_CAN_RUNS | IOPT_CAN_EXEC | IOPT_CAN_PRIV | IOPT_CAN_MEMORY_TYPES | IOPT_CAN_RESIZE | IOPT_CAN_TRIM | IOPT_CAN_BBM | IOPT_CAN_UPPER,
+		.page_sizes = 1ull << 16 | 1ull << 21 | 1ull << 29 | 1ull << 34 | 1ull << 42,
+		.wide_sizes = 1ull << 42, /* QEMU, lpae_block_desc_valid() */
+		.min_levels = 2,
+		.max_levels = 3,
+		.default_levels = 3,
+		.granule_lg2 = 16,
+		.index_lg2 = 13,
+		.iova_lg2 = 52,
+		.entry_lg2 = 3,
+		.pa_lg2 = 52,
+	},
+	ARM_64_FUNCTIONS,
+};
+
+#undef ARM_64_NAME
+#endif
