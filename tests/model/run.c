@@ -90,9 +90,7 @@ static void geometry(struct model *m)
 			: m->info->abilities & IOPT_CAN_GROW ? m->info->max_levels
 							     : levels;
 	uint64_t below = levels_last(m, most);
-	uint64_t space = bits(config->iova_lg2 ? config->iova_lg2
-					       : m->info->granule_lg2 + most * m->info->index_lg2 +
-							 m->info->top_lg2);
+	uint64_t space = bits(config->iova_lg2 ? config->iova_lg2 : width_of(m->info, most));
 
 	m->levels = levels;
 	m->raised = levels;

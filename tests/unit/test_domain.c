@@ -370,7 +370,7 @@ static void statistics_of_a_new_domain(void **state)
 static void statistics_follow_the_tables(void **state)
 {
 	(void)state;
-	for (size_t i = 0; iopt_format_info(i); i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct iopt_config config = { .format = iopt_format_info(i)->name, .levels = 4 };
 		struct device device = { 0 };
 		struct iopt_gather gather;

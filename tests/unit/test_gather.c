@@ -315,7 +315,7 @@ static void look_at_tables(struct device *seen, const struct iopt_gather *owed)
 static void tables_wait_for_the_invalidation(void **state)
 {
 	(void)state;
-	for (size_t i = 0; iopt_format_info(i); i++) {
+	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		struct tables_seen tables = { 0 };
 		struct iopt_visit visit;
 		struct iopt_item item;
