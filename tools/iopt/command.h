@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <iopt/iopt.h>
+
 /* Exit codes. */
 enum {
 	EXIT_OKAY = 0,
@@ -23,6 +25,13 @@ int command_replay(int argc, char **argv);
 int command_migrate(int argc, char **argv);
 int command_formats(int argc, char **argv);
 int command_record(int argc, char **argv);
+
+/**
+ * format_iova_bits() - IOVA bits of a domain that names no width
+ * @format: its format
+ * @levels: its levels
+ */
+unsigned format_iova_bits(const struct iopt_format_info *format, unsigned levels);
 
 /**
  * usage_error() - refuse the command line: one line on standard error, exit 2

@@ -26,15 +26,18 @@ static const struct {
 	{ IOPT_CAN_SNOOP, "snoop" },
 	{ IOPT_CAN_RESIZE, "resize" },
 	{ IOPT_CAN_MEMORY_TYPES, "memory-types" },
+	{ IOPT_CAN_UNCACHED, "uncached" },
+	{ IOPT_CAN_TRIM, "trim" },
 };
 
 #define NR_ABILITIES (sizeof(abilities) / sizeof(abilities[0]))
 
-static unsigned iova_bits(const struct iopt_format_info *info, unsigned levels)
+unsigned format_iova_bits(const struct iopt_format_info *info, unsigned levels)
 {
-	unsigned bits = info->granule_lg2 + levels * info->index_lg2;
+	unsigned bits = info->granule_lg2 + levels * info->index_lg2 + info->top_lg2;
+	unsigned most = info->iova_lg2 ? info->iova_lg2 : 64;
 
-	return bits > 64 ? 64 : bits;
+	return bits > most ? most : bits;
 }
 
 static void range_text(char *text, size_t bytes, unsigned low, unsigned high)
@@ -72,10 +75,10 @@ static void print_row(const struct iopt_format_info *info)
 	char levels[16], bits[16], sizes[256];
 
 	range_text(levels, sizeof(levels), info->min_levels, info->max_levels);
-	range_text(bits, sizeof(bits), iova_bits(info, info->min_levels),
-		   iova_bits(info, info->max_levels));
+	range_text(bits, sizeof(bits), format_iova_bits(info, info->min_levels),
+		   format_iova_bits(info, info->max_levels));
 	sizes_text(sizes, sizeof(sizes), info->page_sizes);
-	printf("%-8s  %-40s  %6s  %7u  %9s  %7u  %5u  %-23s ", info->name, info->title, levels,
+	printf("%-13s  %-40s  %6s  %7u  %9s  %7u  %5u  %-23s ", info->name, info->title, levels,
 	       info->default_levels, bits, info->pa_lg2, 8u << info->entry_lg2, sizes);
 	for (size_t i = 0; i < NR_ABILITIES; i++)
 		if (info->abilities & abilities[i].ability)
@@ -95,9 +98,9 @@ static struct json_object *json_row(const struct iopt_format_info *info)
 	json_object_object_add(row, "max_levels", json_object_new_int(info->max_levels));
 	json_object_object_add(row, "default_levels", json_object_new_int(info->default_levels));
 	json_object_object_add(row, "iova_bits_min",
-			       json_object_new_int((int)iova_bits(info, info->min_levels)));
+			       json_object_new_int((int)format_iova_bits(info, info->min_levels)));
 	json_object_object_add(row, "iova_bits_max",
-			       json_object_new_int((int)iova_bits(info, info->max_levels)));
+			       json_object_new_int((int)format_iova_bits(info, info->max_levels)));
 	json_object_object_add(row, "pa_bits", json_object_new_int(info->pa_lg2));
 	json_object_object_add(row, "entry_bytes", json_object_new_int(1 << info->entry_lg2));
 	for (unsigned lg2 = 0; lg2 < 64; lg2++)
@@ -142,7 +145,7 @@ int command_formats(int argc, char **argv)
 
 	parse_arguments(&argp, argc, argv, 0, NULL, &json);
 	if (!json) {
-		printf("%-8s  %-40s  %6s  %7s  %9s  %7s  %5s  %-23s  %s\n", "format", "of",
+		printf("%-13s  %-40s  %6s  %7s  %9s  %7s  %5s  %-23s  %s\n", "format", "of",
 		       "levels", "default", "IOVA bits", "PA bits", "entry", "leaf sizes",
 		       "abilities");
 		for (size_t i = 0; iopt_format_info(i); i++)
