@@ -446,7 +446,7 @@ void rig_sweep(struct rig *rig, uint64_t first, uint64_t last, unsigned flags, s
 
 /* ---- the same test for every format ------------------------------------------------------- */
 
-#define MAX_TESTS 512u
+#define MAX_TESTS 2048u
 
 /* What cmocka hands to a test as its initial state. */
 struct format_run {

@@ -101,11 +101,15 @@ static uint64_t parent_bytes(const struct model *m, bool below)
 	return table_bytes(m) << (below ? 0 : m->info->top_lg2);
 }
 
-/* Bytes of the top beyond those of another table: it has entries for all of the space. */
+/*
+ * Bytes of the top beyond those of another table: it has entries for all of the space, or for all
+ * that hardware knows.
+ */
 static uint64_t bytes_beyond(const struct model *m)
 {
-	uint64_t entries = (m->space >> span_lg2(m->info, m->levels - 1)) + 1;
-	uint64_t bytes = entries << m->info->entry_lg2;
+	uint64_t all = 1ull << (m->info->index_lg2 + m->info->top_lg2);
+	uint64_t used = (m->space >> span_lg2(m->info, m->levels - 1)) + 1;
+	uint64_t bytes = (m->hw->full_top ? all : used) << m->info->entry_lg2;
 
 	return m->info->top_lg2 && bytes > table_bytes(m) ? bytes - table_bytes(m) : 0;
 }

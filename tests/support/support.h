@@ -29,6 +29,7 @@
  * @starts:   IOPT_ITEM_*: how leaves start in domains that nobody tracks, dirty if they can be
  *            written
  * @table_pa: where an entry leads that leads to a table
+ * @full_top: the top has all of its index bits, however few the IOVAs have
  */
 struct hardware {
 	uint64_t accessed;
@@ -38,6 +39,7 @@ struct hardware {
 	uint64_t inverted;
 	uint8_t starts;
 	uint64_t (*table_pa)(uint64_t entry);
+	bool full_top;
 };
 
 /* The library's formats, those of formats/list.h. */

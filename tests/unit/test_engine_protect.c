@@ -118,14 +118,14 @@ static void any_to_any(void **state)
 	(void)state;
 	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
 		open_domain(formats[i], 4, 0);
-		for (unsigned from = 0; from < 32; from++) {
+		for (unsigned from = 0; from < 128; from++) {
 			for (size_t k = 0; k < 5; k++) {
 				uint64_t bytes = 1ull << lg2s[k];
 
 				if (!(sizes >> lg2s[k] & 1) ||
 				    iopt_map(device.domain, AT, AT + bytes - 1, PA, from, NULL))
 					continue;
-				for (unsigned to = 0; to < 32; to++) {
+				for (unsigned to = 0; to < 128; to++) {
 					if (protect(AT, bytes, to))
 						continue;
 					check_prot(AT, bytes, to);
