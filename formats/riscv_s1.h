@@ -71,7 +71,7 @@
  *   looked at where V is 0. Neither: dead; X: frozen, its generation in bits 33:10; G: retiring,
  *   the table's address where a table entry has it.
  *
- * Bit 8 of a leaf is the mark "pending". 0 in all software values are A, D and the bits that are
+ * Bit 8 of a leaf is the mark "pending", of a table entry "unwritten". 0 in all software values are A, D and the bits that are
  * reserved in valid entries.
  *
  * What is not valid and not all zero counts as a software value, whoever wrote it.
@@ -104,10 +104,11 @@
 #define RISCV_S1_LEAF (RISCV_S1_R | RISCV_S1_X) /* either: Privileged, translation, step 4 */
 
 /* The engine's own bits, see above. */
-#define RISCV_S1_SOFT	  (1ull << 9)
-#define RISCV_S1_PENDING  (1ull << 8)
-#define RISCV_S1_FROZEN	  (RISCV_S1_SOFT | RISCV_S1_X)
-#define RISCV_S1_RETIRING (RISCV_S1_SOFT | RISCV_S1_G)
+#define RISCV_S1_SOFT	   (1ull << 9)
+#define RISCV_S1_PENDING   (1ull << 8) /* of a leaf */
+#define RISCV_S1_UNWRITTEN (1ull << 8) /* of a table entry */
+#define RISCV_S1_FROZEN	   (RISCV_S1_SOFT | RISCV_S1_X)
+#define RISCV_S1_RETIRING  (RISCV_S1_SOFT | RISCV_S1_G)
 
 #define RISCV_S1_GENERATION_SHIFT 10u
 
@@ -285,6 +286,7 @@ static const struct iopt_format riscv_s1_format = {
 	.table_hw = 0,
 	.table_a = 0,
 	.table_touched = 0,
+	.table_unwritten = RISCV_S1_UNWRITTEN,
 	.leaf_hw = RISCV_S1_A | RISCV_S1_D,
 	.leaf_pending = RISCV_S1_PENDING,
 	.dirty_and = 0,
