@@ -194,13 +194,22 @@ static bool run_agrees(struct soft_walk *walk, const uint64_t *table, const stru
 	return true;
 }
 
-/* Whether a walker that sets no accessed and dirty bits asks software to have set them. */
+static bool snoops(const struct soft_walk *walk)
+{
+	return !(walk->domain->flags & SOFT_IOMMU_NO_SNOOP);
+}
+
+/*
+ * Whether a walker that sets no accessed and dirty bits asks software to have set them: since it
+ * was not told to set any, or would be but for its not snooping.
+ */
 static bool lacks_marks(const struct soft_walk *walk, const struct soft_root *root)
 {
 	const struct soft_format *format = walk->domain->format;
+	bool demands = root->accessed ? !snoops(walk) : format->demands_marks;
 	uint64_t marks = format->accessed | (walk->request & SOFT_IOMMU_WRITE ? format->dirty : 0);
 
-	return format->demands_marks && !root->accessed && (walk->entry & marks) != marks;
+	return demands && (walk->entry & marks) != marks;
 }
 
 /* A leaf was read. False: it is another one by now. */
@@ -223,11 +232,27 @@ static bool use_leaf(struct soft_walk *walk, const struct soft_root *root, uint6
 		*reason = SOFT_IOMMU_NOT_MARKED;
 		return true;
 	}
-	if (!set_bits(slot, &walk->entry, bits))
+	if (snoops(walk) && !set_bits(slot, &walk->entry, bits))
 		return false;
 	walk->clean = root->dirty && !(walk->entry & format->dirty);
 	walk->device->stats.dirty_set += was_clean && !walk->clean;
 	return true;
+}
+
+/* A table entry was read. Returns as step() does. */
+static bool use_table(struct soft_walk *walk, const struct soft_root *root, uint64_t *slot,
+		      struct position *at, const struct soft_entry *found,
+		      enum soft_iommu_reason *reason)
+{
+	uint64_t bits = walk->device && root->accessed ? walk->domain->format->accessed_table : 0;
+
+	if (!snoops(walk) && (walk->entry & bits) != bits) {
+		*reason = SOFT_IOMMU_NOT_MARKED;
+		return true;
+	}
+	if (!snoops(walk) || set_bits(slot, &walk->entry, bits))
+		descend(walk, at, found);
+	return false;
 }
 
 /* One table. True: the walk has ended, for *reason. */
@@ -237,7 +262,7 @@ static bool step(struct soft_walk *walk, const struct soft_root *root, struct po
 	const struct soft_iommu *unit = walk->domain->unit;
 	const struct soft_format *format = walk->domain->format;
 	unsigned index = walk->iova >> soft_entry_lg2(at->level) & (SOFT_ENTRIES - 1);
-	uint64_t *table = unit->config.va(at->table);
+	uint64_t *table = (snoops(walk) ? unit->config.va : unit->config.image)(at->table);
 	struct soft_entry found;
 
 	*reason = SOFT_IOMMU_NO_MEMORY;
@@ -256,11 +281,7 @@ static bool step(struct soft_walk *walk, const struct soft_root *root, struct po
 	walk->leaf = found;
 	switch (found.kind) {
 	case SOFT_EMPTY: *reason = SOFT_IOMMU_NOT_PRESENT; return true;
-	case SOFT_TABLE:
-		if (!walk->device || !root->accessed ||
-		    set_bits(&table[index], &walk->entry, format->accessed_table))
-			descend(walk, at, &found);
-		return false;
+	case SOFT_TABLE: return use_table(walk, root, &table[index], at, &found, reason);
 	case SOFT_LEAF:
 		walk->leaf.prot = (uint8_t)combine(at->prot, found.prot);
 		*reason = SOFT_IOMMU_REPLICAS_DIFFER;
