@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * What the soft-iommu's files share: formats, caches, gates, and the objects behind soft_iommu.h.
- *
- * All formats here have tables of 4 KiB with 512 entries of 8 bytes; nothing outside this folder
- * may rely on that.
  */
 #ifndef SOFT_IOMMU_INTERNAL_H
 #define SOFT_IOMMU_INTERNAL_H
@@ -12,17 +9,8 @@
 
 #include "soft_iommu.h"
 
-#define SOFT_PAGE_LG2	 12u /* the smallest leaf, and a table's size */
-#define SOFT_INDEX_LG2	 9u  /* IOVA bits that a level translates */
-#define SOFT_ENTRIES	 (1u << SOFT_INDEX_LG2)
 #define SOFT_MAX_LEVELS	 6u
 #define SOFT_ADDRESS_END 52u /* no format but RISC-V has address bits from here on in an entry */
-
-/* log2 of the bytes that one entry of a table at this level translates. */
-static inline unsigned soft_entry_lg2(unsigned level)
-{
-	return SOFT_PAGE_LG2 + SOFT_INDEX_LG2 * level;
-}
 
 /* ---- formats ------------------------------------------------------------------------------- */
 
@@ -51,14 +39,16 @@ struct soft_entry {
 
 /**
  * struct soft_root - where a walk starts, and what it maintains
- * @pa:	      address of the top table
+ * @pa:	      address of the top table, a multiple of 2^SOFT_ROOT_LG2
  * @levels:   1 to SOFT_MAX_LEVELS
+ * @iova_lg2: IOVA bits that the tables translate: they decide how many entries the top has
  * @accessed: set accessed bits
  * @dirty:    set dirty bits
  */
 struct soft_root {
 	uint64_t pa;
 	uint8_t levels;
+	uint8_t iova_lg2;
 	bool accessed;
 	bool dirty;
 };
@@ -66,6 +56,10 @@ struct soft_root {
 /**
  * struct soft_format - how hardware reads one format
  * @name:	 as iopt_config::format
+ * @granule_lg2: the smallest leaf
+ * @index_lg2:	 IOVA bits that a level translates
+ * @top_lg2:	 IOVA bits that the top translates beyond those
+ * @entry_lg2:	 bytes of an entry: 2 or 3
  * @accessed:	 the accessed bit of leaves
  * @accessed_table: the accessed bit of table entries; 0: hardware sets none there
  * @dirty:	 the dirty bit of leaves
@@ -73,26 +67,38 @@ struct soft_root {
  * @fetches:	 knows instruction fetches and privilege
  * @demands_marks: where it does not set accessed and dirty itself, it faults where they are clear
  * @read_root:	 take the registers' or descriptor's fields; 0, or -EINVAL if hardware would not
- *		 have them
+ *		 have them. Leaves iova_lg2 at 0 where the levels and @top_lg2 decide it
  * @decode:	 read @entry of a table at @level; the address bits in @beyond are more than this
  *		 hardware has. Pure.
  */
 struct soft_format {
 	const char *name;
+	uint8_t granule_lg2;
+	uint8_t index_lg2;
+	uint8_t top_lg2;
+	uint8_t entry_lg2;
 	uint64_t accessed;
 	uint64_t accessed_table;
 	uint64_t dirty;
 	uint64_t significant;
 	bool fetches;
 	bool demands_marks;
-	int (*read_root)(const struct iopt_hw *hw, struct soft_root *root);
-	struct soft_entry (*decode)(uint64_t entry, unsigned level, uint64_t beyond);
+	int (*read_root)(const struct soft_format *format, const struct iopt_hw *hw,
+			 struct soft_root *root);
+	struct soft_entry (*decode)(const struct soft_format *format, uint64_t entry,
+				    unsigned level, uint64_t beyond);
 };
 
 extern const struct soft_format soft_vtd_ss;
 extern const struct soft_format soft_x86_64;
 extern const struct soft_format soft_amd_v1;
 extern const struct soft_format soft_riscv_s1;
+
+/* log2 of the bytes that one entry of a table at this level translates. */
+static inline unsigned soft_entry_lg2(const struct soft_format *format, unsigned level)
+{
+	return format->granule_lg2 + format->index_lg2 * level;
+}
 
 static inline struct soft_entry soft_wrong(enum soft_iommu_reason reason)
 {
@@ -239,22 +245,30 @@ struct soft_iommu_device {
 	struct soft_iommu_stats stats;
 };
 
-/* The root in one word: tables are aligned to 4 KiB, which leaves room below the address. */
+/*
+ * The root in one word. Its address has at most 56 bits and none of the lowest, which the smallest
+ * tops that there are leave clear, so that twelve bits are left for the rest.
+ */
+#define SOFT_ROOT_LG2	   5u
+#define SOFT_ROOT_SHIFT	   12u /* of the address less its lowest bits */
 #define SOFT_ROOT_LEVELS   0x7ull
 #define SOFT_ROOT_ACCESSED 0x8ull
 #define SOFT_ROOT_DIRTY	   0x10ull
+#define SOFT_ROOT_WIDTH	   5u /* iova_lg2, seven bits */
 
 static inline uint64_t soft_root_pack(const struct soft_root *root)
 {
-	return root->pa | root->levels | (root->accessed ? SOFT_ROOT_ACCESSED : 0) |
-	       (root->dirty ? SOFT_ROOT_DIRTY : 0);
+	return root->pa >> SOFT_ROOT_LG2 << SOFT_ROOT_SHIFT | root->levels |
+	       (root->accessed ? SOFT_ROOT_ACCESSED : 0) | (root->dirty ? SOFT_ROOT_DIRTY : 0) |
+	       (uint64_t)root->iova_lg2 << SOFT_ROOT_WIDTH;
 }
 
 static inline struct soft_root soft_root_unpack(uint64_t word)
 {
 	return (struct soft_root){
-		.pa = word & ~((1ull << SOFT_PAGE_LG2) - 1),
+		.pa = word >> SOFT_ROOT_SHIFT << SOFT_ROOT_LG2,
 		.levels = word & SOFT_ROOT_LEVELS,
+		.iova_lg2 = word >> SOFT_ROOT_WIDTH & 0x7f,
 		.accessed = word & SOFT_ROOT_ACCESSED,
 		.dirty = word & SOFT_ROOT_DIRTY,
 	};

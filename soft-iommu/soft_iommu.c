@@ -110,9 +110,14 @@ void soft_iommu_domain_destroy(struct soft_iommu_domain *domain)
 
 int soft_iommu_set_root(struct soft_iommu_domain *domain, const struct iopt_hw *hw)
 {
+	const struct soft_format *format = domain->format;
 	struct soft_root root = { 0 };
-	int error = domain->format->read_root(hw, &root);
+	int error;
 
+	/* The most that so many levels translate, unless the hardware is told of a width, too. */
+	error = format->read_root(format, hw, &root);
+	if (!error && !root.iova_lg2)
+		root.iova_lg2 = (uint8_t)(soft_entry_lg2(format, root.levels) + format->top_lg2);
 	if (!error)
 		__atomic_store_n(&domain->root, soft_root_pack(&root), __ATOMIC_RELEASE);
 	return error;
@@ -167,19 +172,20 @@ struct translation {
 	unsigned lg2;
 };
 
-/* Put a translation into a cache, whole or the 4 KiB piece of it around an IOVA. */
+/* Put a translation into a cache, whole or the piece of it, a granule, around an IOVA. */
 static void remember(struct soft_iommu_device *device, struct soft_cache *cache, uint64_t iova,
 		     struct translation whole)
 {
 	bool pieces = device->config.flags & SOFT_IOMMU_PIECES;
+	unsigned granule_lg2 = device->domain->format->granule_lg2;
 
 	if (soft_now_and_then(device, 2))
 		pieces = !pieces;
-	if (pieces && whole.lg2 > SOFT_PAGE_LG2) {
+	if (pieces && whole.lg2 > granule_lg2) {
 		uint64_t offset = iova & ((1ull << whole.lg2) - 1);
 
-		whole.pa += offset >> SOFT_PAGE_LG2 << SOFT_PAGE_LG2;
-		whole.lg2 = SOFT_PAGE_LG2;
+		whole.pa += offset >> granule_lg2 << granule_lg2;
+		whole.lg2 = (uint8_t)granule_lg2;
 	}
 	soft_cache_put(cache, iova, whole.lg2, whole.pa, 0, whole.flags);
 }

@@ -305,8 +305,8 @@ uint64_t soft_iommu_invalidations(const struct soft_iommu_domain *domain);
 	0x2u /* evicts, walks again and dawdles at random; else nothing is ever
 				 * dropped but by an invalidation */
 #define SOFT_IOMMU_PIECES \
-	0x4u /* caches 4 KiB pieces of larger leaves, so that an invalidation must
-				 * name all of them; else whole leaves. With RANDOM: either */
+	0x4u /* caches pieces of larger leaves, a granule each, so that an invalidation
+				 * must name all of them; else whole leaves. With RANDOM: either */
 #define SOFT_IOMMU_CACHE_EMPTY 0x8u /* caches entries that aren't present (VT-d caching mode) */
 
 /**
@@ -349,7 +349,7 @@ void soft_iommu_device_destroy(struct soft_iommu_device *device);
 #define SOFT_IOMMU_SUPERVISOR 0x4u /* x86-64: with supervisor privilege */
 
 /**
- * soft_iommu_access() - a device reads or writes within one 4 KiB page
+ * soft_iommu_access() - a device reads or writes within one page of the granule
  * @device:  the device
  * @iova:    any byte
  * @request: SOFT_IOMMU_READ or SOFT_IOMMU_WRITE, with attributes

@@ -89,7 +89,7 @@ static enum soft_iommu_reason still_there(const struct soft_iommu *unit, const s
 static enum soft_iommu_reason check_width(const struct soft_iommu_domain *domain,
 					  const struct soft_root *root, uint64_t iova)
 {
-	unsigned width = soft_entry_lg2(root->levels);
+	unsigned width = root->iova_lg2;
 
 	if (width >= 64)
 		return SOFT_IOMMU_DONE;
@@ -107,6 +107,7 @@ static enum soft_iommu_reason check_width(const struct soft_iommu_domain *domain
  */
 static struct position start(const struct soft_walk *walk, const struct soft_root *root)
 {
+	const struct soft_format *format = walk->domain->format;
 	struct soft_iommu_device *device = walk->device;
 	struct position at = {
 		.table = root->pa,
@@ -116,8 +117,8 @@ static struct position start(const struct soft_walk *walk, const struct soft_roo
 	unsigned level;
 
 	for (level = 0; device && level + 1 < root->levels; level++) {
-		struct soft_slot *slot =
-			soft_cache_find(&device->tables, walk->iova, soft_entry_lg2(level + 1));
+		struct soft_slot *slot = soft_cache_find(&device->tables, walk->iova,
+							 soft_entry_lg2(format, level + 1));
 
 		if (!slot || soft_now_and_then(device, 4))
 			continue;
@@ -132,15 +133,46 @@ static struct position start(const struct soft_walk *walk, const struct soft_roo
 	return at;
 }
 
-/* Set bits in the entry that was read. False: it is another one by now. */
-static bool set_bits(uint64_t *slot, uint64_t *entry, uint64_t bits)
+/* Which entry of a table of that level the IOVA selects: the top's number ends with the width. */
+static unsigned index_of(const struct soft_format *format, const struct soft_root *root,
+			 unsigned level, uint64_t iova)
 {
-	uint64_t expected = *entry;
+	unsigned lg2 = soft_entry_lg2(format, level);
+	unsigned bits = level + 1u < root->levels ? format->index_lg2 : root->iova_lg2 - lg2;
 
+	return iova >> lg2 & ((1u << bits) - 1);
+}
+
+static void *slot_of(const struct soft_format *format, void *table, unsigned index)
+{
+	return (char *)table + ((size_t)index << format->entry_lg2);
+}
+
+/* Read an entry as a whole, with all that was stored before it was. */
+static uint64_t load(const struct soft_format *format, const void *slot)
+{
+	if (format->entry_lg2 == 2)
+		return __atomic_load_n((const uint32_t *)slot, __ATOMIC_ACQUIRE);
+	return __atomic_load_n((const uint64_t *)slot, __ATOMIC_ACQUIRE);
+}
+
+static bool exchange(const struct soft_format *format, void *slot, uint64_t old, uint64_t entry)
+{
+	uint32_t old32 = (uint32_t)old;
+
+	if (format->entry_lg2 == 2)
+		return __atomic_compare_exchange_n((uint32_t *)slot, &old32, (uint32_t)entry, false,
+						   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n((uint64_t *)slot, &old, entry, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED);
+}
+
+/* Set bits in the entry that was read. False: it is another one by now. */
+static bool set_bits(const struct soft_format *format, void *slot, uint64_t *entry, uint64_t bits)
+{
 	if ((*entry & bits) == bits)
 		return true;
-	if (!__atomic_compare_exchange_n(slot, &expected, *entry | bits, false, __ATOMIC_ACQ_REL,
-					 __ATOMIC_RELAXED))
+	if (!exchange(format, slot, *entry, *entry | bits))
 		return false;
 	*entry |= bits;
 	return true;
@@ -153,15 +185,17 @@ static void descend(struct soft_walk *walk, struct position *at, const struct so
 	at->generation = generation_of(walk->domain->unit, found->pa);
 	at->level--;
 	if (walk->device && !soft_now_and_then(walk->device, 8))
-		soft_cache_put(&walk->device->tables, walk->iova, soft_entry_lg2(at->level + 1),
-			       at->table, at->generation, at->prot);
+		soft_cache_put(&walk->device->tables, walk->iova,
+			       soft_entry_lg2(walk->domain->format, at->level + 1), at->table,
+			       at->generation, at->prot);
 }
 
 /* Whether entry i, counted from a run's first one, is a leaf that leads where the run does. */
 static bool leads_alike(const struct soft_walk *walk, uint64_t entry, unsigned level, unsigned i)
 {
-	struct soft_entry other = walk->domain->format->decode(entry, level, 0);
-	uint64_t pa = walk->leaf.pa + ((uint64_t)i << soft_entry_lg2(level));
+	const struct soft_format *format = walk->domain->format;
+	struct soft_entry other = format->decode(format, entry, level, 0);
+	uint64_t pa = walk->leaf.pa + ((uint64_t)i << soft_entry_lg2(format, level));
 
 	return other.kind == SOFT_LEAF && other.lg2 < 64 &&
 	       other.pa + (pa & ((1ull << other.lg2) - 1)) == pa;
@@ -172,23 +206,23 @@ static bool leads_alike(const struct soft_walk *walk, uint64_t entry, unsigned l
  * 8.4. Where sizes or permissions are changed under hardware some are of the old kind and some of
  * the new one, but each of them leads where the other would.
  */
-static bool run_agrees(struct soft_walk *walk, const uint64_t *table, const struct position *at)
+static bool run_agrees(struct soft_walk *walk, void *table, const struct position *at,
+		       unsigned index)
 {
 	const struct soft_format *format = walk->domain->format;
-	unsigned lg2 = walk->leaf.lg2 - soft_entry_lg2(at->level);
-	unsigned index = walk->iova >> soft_entry_lg2(at->level) & (SOFT_ENTRIES - 1);
+	unsigned lg2 = walk->leaf.lg2 - soft_entry_lg2(format, at->level);
 	unsigned first = index >> lg2 << lg2;
 	uint64_t entry;
 	unsigned i;
 
 	for (i = first; lg2 && i < first + (1u << lg2); i++) {
-		entry = __atomic_load_n(&table[i], __ATOMIC_RELAXED);
+		entry = load(format, slot_of(format, table, i));
 		if (!((entry ^ walk->entry) & format->significant) ||
-		    format->decode(entry, at->level, 0).kind == SOFT_EMPTY ||
+		    format->decode(format, entry, at->level, 0).kind == SOFT_EMPTY ||
 		    leads_alike(walk, entry, at->level, i - first))
 			continue;
 		walk->entry = entry;
-		walk->entry_pa = at->table + i * sizeof(entry);
+		walk->entry_pa = at->table + ((uint64_t)i << format->entry_lg2);
 		return false;
 	}
 	return true;
@@ -213,7 +247,7 @@ static bool lacks_marks(const struct soft_walk *walk, const struct soft_root *ro
 }
 
 /* A leaf was read. False: it is another one by now. */
-static bool use_leaf(struct soft_walk *walk, const struct soft_root *root, uint64_t *slot,
+static bool use_leaf(struct soft_walk *walk, const struct soft_root *root, void *slot,
 		     enum soft_iommu_reason *reason)
 {
 	const struct soft_format *format = walk->domain->format;
@@ -232,7 +266,7 @@ static bool use_leaf(struct soft_walk *walk, const struct soft_root *root, uint6
 		*reason = SOFT_IOMMU_NOT_MARKED;
 		return true;
 	}
-	if (snoops(walk) && !set_bits(slot, &walk->entry, bits))
+	if (snoops(walk) && !set_bits(format, slot, &walk->entry, bits))
 		return false;
 	walk->clean = root->dirty && !(walk->entry & format->dirty);
 	walk->device->stats.dirty_set += was_clean && !walk->clean;
@@ -240,17 +274,18 @@ static bool use_leaf(struct soft_walk *walk, const struct soft_root *root, uint6
 }
 
 /* A table entry was read. Returns as step() does. */
-static bool use_table(struct soft_walk *walk, const struct soft_root *root, uint64_t *slot,
+static bool use_table(struct soft_walk *walk, const struct soft_root *root, void *slot,
 		      struct position *at, const struct soft_entry *found,
 		      enum soft_iommu_reason *reason)
 {
-	uint64_t bits = walk->device && root->accessed ? walk->domain->format->accessed_table : 0;
+	const struct soft_format *format = walk->domain->format;
+	uint64_t bits = walk->device && root->accessed ? format->accessed_table : 0;
 
 	if (!snoops(walk) && (walk->entry & bits) != bits) {
 		*reason = SOFT_IOMMU_NOT_MARKED;
 		return true;
 	}
-	if (!snoops(walk) || set_bits(slot, &walk->entry, bits))
+	if (!snoops(walk) || set_bits(format, slot, &walk->entry, bits))
 		descend(walk, at, found);
 	return false;
 }
@@ -261,8 +296,9 @@ static bool step(struct soft_walk *walk, const struct soft_root *root, struct po
 {
 	const struct soft_iommu *unit = walk->domain->unit;
 	const struct soft_format *format = walk->domain->format;
-	unsigned index = walk->iova >> soft_entry_lg2(at->level) & (SOFT_ENTRIES - 1);
-	uint64_t *table = (snoops(walk) ? unit->config.va : unit->config.image)(at->table);
+	unsigned index = index_of(format, root, at->level, walk->iova);
+	void *table = (snoops(walk) ? unit->config.va : unit->config.image)(at->table);
+	void *slot = slot_of(format, table, index);
 	struct soft_entry found;
 
 	*reason = SOFT_IOMMU_NO_MEMORY;
@@ -271,21 +307,21 @@ static bool step(struct soft_walk *walk, const struct soft_root *root, struct po
 		return true;
 	if (soft_now_and_then(walk->device, 512))
 		sched_yield();
-	walk->entry = __atomic_load_n(&table[index], __ATOMIC_ACQUIRE);
-	walk->entry_pa = at->table + index * sizeof(walk->entry);
+	walk->entry = load(format, slot);
+	walk->entry_pa = at->table + ((uint64_t)index << format->entry_lg2);
 	*reason = still_there(unit, at, walk->entry);
 	if (*reason)
 		return true;
 
-	found = format->decode(walk->entry, at->level, unit->beyond);
+	found = format->decode(format, walk->entry, at->level, unit->beyond);
 	walk->leaf = found;
 	switch (found.kind) {
 	case SOFT_EMPTY: *reason = SOFT_IOMMU_NOT_PRESENT; return true;
-	case SOFT_TABLE: return use_table(walk, root, &table[index], at, &found, reason);
+	case SOFT_TABLE: return use_table(walk, root, slot, at, &found, reason);
 	case SOFT_LEAF:
 		walk->leaf.prot = (uint8_t)combine(at->prot, found.prot);
 		*reason = SOFT_IOMMU_REPLICAS_DIFFER;
-		return !run_agrees(walk, table, at) || use_leaf(walk, root, &table[index], reason);
+		return !run_agrees(walk, table, at, index) || use_leaf(walk, root, slot, reason);
 	default: *reason = found.reason; return true;
 	}
 }

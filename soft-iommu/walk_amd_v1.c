@@ -11,6 +11,9 @@
 
 #include "internal.h"
 
+#define PAGE_LG2  12u
+#define INDEX_LG2 9u
+
 #define PRESENT	       (1ull << 0)			 /* as in Linux, IOMMU_PTE_PR */
 #define ACCESSED       (1ull << 5)			 /* as in VirtualBox, IOPDE_T.u1Accessed */
 #define DIRTY	       (1ull << 6)			 /* as in Linux, IOMMU_PTE_HD */
@@ -33,8 +36,10 @@
  * Dirty without accessed is refused: Linux writes 0 or 3. VirtualBox has the accessed bit in table
  * entries, too; nothing read says when hardware sets it there, this one does whenever it passes.
  */
-static int read_root(const struct iopt_hw *hw, struct soft_root *root)
+static int read_root(const struct soft_format *format, const struct iopt_hw *hw,
+		     struct soft_root *root)
 {
+	(void)format;
 	if (hw->amd_v1.root_ptr & ~ADDRESS || hw->amd_v1.mode < 1 ||
 	    hw->amd_v1.mode > SOFT_MAX_LEVELS || hw->amd_v1.had > 3 || hw->amd_v1.had == 2)
 		return -EINVAL;
@@ -62,21 +67,22 @@ static struct soft_entry decode_table(uint64_t entry, unsigned level, uint64_t b
 	};
 }
 
-static struct soft_entry decode_leaf(uint64_t entry, unsigned level, uint64_t beyond)
+static struct soft_entry decode_leaf(const struct soft_format *format, uint64_t entry,
+				     unsigned level, uint64_t beyond)
 {
 	struct soft_entry found = { .kind = SOFT_LEAF, .pa = entry & ADDRESS };
-	unsigned lg2 = soft_entry_lg2(level);
+	unsigned lg2 = soft_entry_lg2(format, level);
 
 	/* As in Linux amdv1.h, amdv1pt_can_have_leaf: the sixth level has none. */
 	if (level == SOFT_MAX_LEVELS - 1)
 		return soft_wrong(SOFT_IOMMU_BAD_LEVEL);
 	if (NEXT_LEVEL(entry) == NEXT_SIZED) {
 		/* As in Linux, PTE_PAGE_SIZE: all ones below the bit that is half the size. */
-		unsigned ones = (unsigned)__builtin_ctzll(~(entry >> SOFT_PAGE_LG2));
-		unsigned sized = SOFT_PAGE_LG2 + ones + 1;
+		unsigned ones = (unsigned)__builtin_ctzll(~(entry >> PAGE_LG2));
+		unsigned sized = PAGE_LG2 + ones + 1;
 
 		/* As in VirtualBox: more than the level's own size, less than the next one's. */
-		if (sized <= lg2 || sized >= lg2 + SOFT_INDEX_LG2)
+		if (sized <= lg2 || sized >= lg2 + INDEX_LG2)
 			return soft_wrong(SOFT_IOMMU_BAD_SIZE);
 		lg2 = sized;
 		found.pa &= ~((1ull << lg2) - 1);
@@ -91,19 +97,23 @@ static struct soft_entry decode_leaf(uint64_t entry, unsigned level, uint64_t be
 	return found;
 }
 
-static struct soft_entry decode(uint64_t entry, unsigned level, uint64_t beyond)
+static struct soft_entry decode(const struct soft_format *format, uint64_t entry, unsigned level,
+				uint64_t beyond)
 {
 	unsigned next = NEXT_LEVEL(entry);
 
 	if (!(entry & PRESENT))
-		return (struct soft_entry){ .lg2 = (uint8_t)soft_entry_lg2(level) };
+		return (struct soft_entry){ .lg2 = (uint8_t)soft_entry_lg2(format, level) };
 	if (next == NEXT_DEFAULT || next == NEXT_SIZED)
-		return decode_leaf(entry, level, beyond);
+		return decode_leaf(format, entry, level, beyond);
 	return decode_table(entry, level, beyond);
 }
 
 const struct soft_format soft_amd_v1 = {
 	.name = "amd-v1",
+	.granule_lg2 = PAGE_LG2,
+	.index_lg2 = INDEX_LG2,
+	.entry_lg2 = 3,
 	.accessed = ACCESSED,
 	.accessed_table = ACCESSED,
 	.dirty = DIRTY,

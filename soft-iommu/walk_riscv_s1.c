@@ -12,6 +12,9 @@
 
 #include "internal.h"
 
+#define PAGE_LG2  12u
+#define INDEX_LG2 9u
+
 /* As in the reference model, pte_t and step 3. */
 #define VALID	 (1ull << 0)
 #define R	 (1ull << 1)
@@ -33,12 +36,14 @@
 #define MODE_SV39 8u  /* IOMMU specification, encodings of iosatp.MODE */
 #define MODE_SV57 10u /* the same */
 
-static int read_root(const struct iopt_hw *hw, struct soft_root *root)
+static int read_root(const struct soft_format *format, const struct iopt_hw *hw,
+		     struct soft_root *root)
 {
+	(void)format;
 	if (hw->riscv_s1.ppn >> 44 || hw->riscv_s1.mode < MODE_SV39 ||
 	    hw->riscv_s1.mode > MODE_SV57)
 		return -EINVAL;
-	root->pa = hw->riscv_s1.ppn << SOFT_PAGE_LG2;
+	root->pa = hw->riscv_s1.ppn << PAGE_LG2;
 	root->levels = (uint8_t)(hw->riscv_s1.mode - MODE_SV39 + 3);
 	root->accessed = hw->riscv_s1.sade;
 	root->dirty = hw->riscv_s1.sade;
@@ -51,15 +56,17 @@ static uint64_t lacking(uint64_t beyond)
 	return beyond ? beyond | 15ull << SOFT_ADDRESS_END : 0;
 }
 
-static struct soft_entry decode_leaf(uint64_t entry, unsigned level, uint64_t pa)
+static struct soft_entry decode_leaf(const struct soft_format *format, uint64_t entry,
+				     unsigned level, uint64_t pa)
 {
-	struct soft_entry found = { .kind = SOFT_LEAF, .lg2 = (uint8_t)soft_entry_lg2(level) };
+	struct soft_entry found = { .kind = SOFT_LEAF,
+				    .lg2 = (uint8_t)soft_entry_lg2(format, level) };
 
 	if (entry & NAPOT) {
 		/* Step 3: not above the last level; step 6: of one size only. */
 		if (level)
 			return soft_wrong(SOFT_IOMMU_RESERVED_BITS);
-		if ((pa >> SOFT_PAGE_LG2 & NAPOT_LOW) != NAPOT_LOW_64K)
+		if ((pa >> PAGE_LG2 & NAPOT_LOW) != NAPOT_LOW_64K)
 			return soft_wrong(SOFT_IOMMU_BAD_SIZE);
 		found.lg2 = NAPOT_LG2;
 		pa &= ~((1ull << NAPOT_LG2) - 1);
@@ -72,17 +79,18 @@ static struct soft_entry decode_leaf(uint64_t entry, unsigned level, uint64_t pa
 	return found;
 }
 
-static struct soft_entry decode(uint64_t entry, unsigned level, uint64_t beyond)
+static struct soft_entry decode(const struct soft_format *format, uint64_t entry, unsigned level,
+				uint64_t beyond)
 {
-	uint64_t pa = (entry & PPN) >> 10 << SOFT_PAGE_LG2;
+	uint64_t pa = (entry & PPN) >> 10 << PAGE_LG2;
 
 	if (!(entry & VALID))
-		return (struct soft_entry){ .lg2 = (uint8_t)soft_entry_lg2(level) };
+		return (struct soft_entry){ .lg2 = (uint8_t)soft_entry_lg2(format, level) };
 	/* Step 3; the last one is an access fault there. */
 	if (entry & (RESERVED | PBMT) || (entry & (R | W)) == W || pa & lacking(beyond))
 		return soft_wrong(SOFT_IOMMU_RESERVED_BITS);
 	if (entry & (R | X))
-		return decode_leaf(entry, level, pa);
+		return decode_leaf(format, entry, level, pa);
 	/* Step 4; D, A and U of a table entry are reserved, and N is. */
 	if (!level)
 		return soft_wrong(SOFT_IOMMU_BAD_LEVEL);
@@ -97,6 +105,9 @@ static struct soft_entry decode(uint64_t entry, unsigned level, uint64_t beyond)
 
 const struct soft_format soft_riscv_s1 = {
 	.name = "riscv-s1",
+	.granule_lg2 = PAGE_LG2,
+	.index_lg2 = INDEX_LG2,
+	.entry_lg2 = 3,
 	.accessed = ACCESSED,
 	.dirty = DIRTY,
 	.significant = ~(SOFTWARE | ACCESSED | DIRTY),

@@ -13,6 +13,9 @@
 
 #include "internal.h"
 
+#define PAGE_LG2  12u
+#define INDEX_LG2 9u
+
 #define R	  (1ull << 0)  /* as in QEMU, VTD_SL_R */
 #define W	  (1ull << 1)  /* as in QEMU, VTD_SL_W */
 #define PAGE_SIZE (1ull << 7)  /* as in QEMU, VTD_SL_PT_PAGE_SIZE_MASK */
@@ -21,7 +24,7 @@
 #define SNOOP	  (1ull << 11) /* as in Linux vtdss.h, VTDSS_FMT_SNP */
 
 /* As in VirtualBox, VTD_BF_SL_PDE_ADDR_MASK. */
-#define ADDRESS (((1ull << SOFT_ADDRESS_END) - 1) & ~((1ull << SOFT_PAGE_LG2) - 1))
+#define ADDRESS (((1ull << SOFT_ADDRESS_END) - 1) & ~((1ull << PAGE_LG2) - 1))
 
 /* As in VirtualBox, VTD_BF_SL_PTE_RSVD_62_MASK: transient mappings (TM) are not offered. */
 #define RESERVED       (1ull << 62)
@@ -37,8 +40,10 @@
  * levels. With SSADE hardware keeps accessed and dirty bits, in table entries accessed ones
  * (VirtualBox, VTD_BF_SL_PDE_A_MASK).
  */
-static int read_root(const struct iopt_hw *hw, struct soft_root *root)
+static int read_root(const struct soft_format *format, const struct iopt_hw *hw,
+		     struct soft_root *root)
 {
+	(void)format;
 	if (hw->vtd_ss.ssptptr & ~ADDRESS || hw->vtd_ss.aw < 1 || hw->vtd_ss.aw > 3)
 		return -EINVAL;
 	root->pa = hw->vtd_ss.ssptptr;
@@ -48,9 +53,10 @@ static int read_root(const struct iopt_hw *hw, struct soft_root *root)
 	return 0;
 }
 
-static struct soft_entry decode(uint64_t entry, unsigned level, uint64_t beyond)
+static struct soft_entry decode(const struct soft_format *format, uint64_t entry, unsigned level,
+				uint64_t beyond)
 {
-	struct soft_entry found = { .lg2 = (uint8_t)soft_entry_lg2(level) };
+	struct soft_entry found = { .lg2 = (uint8_t)soft_entry_lg2(format, level) };
 	bool leaf = !level || (level < BLOCK_LEVELS && entry & PAGE_SIZE);
 	uint64_t reserved = RESERVED | beyond;
 
@@ -78,6 +84,9 @@ static struct soft_entry decode(uint64_t entry, unsigned level, uint64_t beyond)
 
 const struct soft_format soft_vtd_ss = {
 	.name = "vtd-ss",
+	.granule_lg2 = PAGE_LG2,
+	.index_lg2 = INDEX_LG2,
+	.entry_lg2 = 3,
 	.accessed = ACCESSED,
 	.accessed_table = ACCESSED,
 	.dirty = DIRTY,

@@ -12,6 +12,9 @@
 
 #include "internal.h"
 
+#define PAGE_LG2  12u
+#define INDEX_LG2 9u
+
 #define PRESENT	  (1ull << 0)  /* SDM section 4.5, table 4-17 */
 #define WRITE	  (1ull << 1)  /* SDM section 4.5, table 4-17: R/W */
 #define USER	  (1ull << 2)  /* SDM section 4.5, table 4-17: U/S */
@@ -22,7 +25,7 @@
 #define PAT_BLOCK (1ull << 12) /* SDM section 4.5, table 4-15: PAT of a block, not an address bit */
 
 /* SDM section 4.5, tables 4-13 to 4-17: bits M-1:12, M is at most 52. */
-#define ADDRESS (((1ull << SOFT_ADDRESS_END) - 1) & ~((1ull << SOFT_PAGE_LG2) - 1))
+#define ADDRESS (((1ull << SOFT_ADDRESS_END) - 1) & ~((1ull << PAGE_LG2) - 1))
 
 #define BLOCK_LEVELS 3u /* as in QEMU, VTD_FPTE_LPAGE_L3_RSVD_MASK: 1 GiB is the largest leaf */
 
@@ -31,8 +34,10 @@
  * amd_iommu_types.h, GUEST_PGTABLE_4_LEVEL: both count 0 for 4 levels and 1 for 5. These tables
  * keep accessed and dirty bits always (SDM section 4.8).
  */
-static int read_root(const struct iopt_hw *hw, struct soft_root *root)
+static int read_root(const struct soft_format *format, const struct iopt_hw *hw,
+		     struct soft_root *root)
 {
+	(void)format;
 	if (hw->x86_64.fsptptr & ~ADDRESS || hw->x86_64.fspm > 1 ||
 	    hw->x86_64.guest_paging_mode != hw->x86_64.fspm)
 		return -EINVAL;
@@ -43,9 +48,10 @@ static int read_root(const struct iopt_hw *hw, struct soft_root *root)
 	return 0;
 }
 
-static struct soft_entry decode(uint64_t entry, unsigned level, uint64_t beyond)
+static struct soft_entry decode(const struct soft_format *format, uint64_t entry, unsigned level,
+				uint64_t beyond)
 {
-	struct soft_entry found = { .lg2 = (uint8_t)soft_entry_lg2(level) };
+	struct soft_entry found = { .lg2 = (uint8_t)soft_entry_lg2(format, level) };
 	bool leaf = !level || (level < BLOCK_LEVELS && entry & PAGE_SIZE);
 
 	if (!(entry & PRESENT))
@@ -70,6 +76,9 @@ static struct soft_entry decode(uint64_t entry, unsigned level, uint64_t beyond)
 
 const struct soft_format soft_x86_64 = {
 	.name = "x86-64",
+	.granule_lg2 = PAGE_LG2,
+	.index_lg2 = INDEX_LG2,
+	.entry_lg2 = 3,
 	.accessed = ACCESSED,
 	.accessed_table = ACCESSED,
 	.dirty = DIRTY,

@@ -137,6 +137,6 @@ void iopt_posix_writeback(const void *start, size_t bytes)
 	done.calls++;
 	done.lines += bytes / IOPT_HOST_LINE;
 	if (iopt_posix_image)
-		for (line = (uintptr_t)start; line < end; line += IOPT_HOST_LINE)
+		for (line = (uintptr_t)start; line + IOPT_HOST_LINE <= end; line += IOPT_HOST_LINE)
 			image_line(line);
 }

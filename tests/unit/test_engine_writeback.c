@@ -196,6 +196,27 @@ static void device_follows(void **state)
 	}
 }
 
+/* Tables whose memory is full of leaves, of others that were unlinked as a whole, are used anew. */
+static void device_sees_nothing_old(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_FORMATS; i++) {
+		open_walker(i, 0);
+		map_small(at, 128 * entries);
+		unmap(at, 128 * span);
+		iopt_posix_barrier();
+		for (unsigned k = 0; k < 128; k++) {
+			uint64_t iova = at + k * span;
+
+			map_small(iova + k * page, 1);
+			assert_int_equal(device_at(iova + k * page), iova + (k + 1) * page);
+			assert_int_equal(device_at(iova + (k + 1) * page), 0);
+			assert_int_equal(device_at(iova + span - page), 0);
+		}
+		close_walker();
+	}
+}
+
 /* A block of a full table, and back; permissions; a table that is given back. */
 static void device_follows_changes(void **state)
 {
@@ -617,15 +638,15 @@ static int setup(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(device_follows),	 cmocka_unit_test(device_follows_changes),
-		cmocka_unit_test(map_into_a_table),	 cmocka_unit_test(map_segments),
-		cmocka_unit_test(map_with_tables),	 cmocka_unit_test(map_block_and_table),
-		cmocka_unit_test(map_over_empty_tables), cmocka_unit_test(map_that_grows),
-		cmocka_unit_test(map_that_fails),	 cmocka_unit_test(another_writers_table),
-		cmocka_unit_test(unmap_leaves),		 cmocka_unit_test(unmap_tables),
-		cmocka_unit_test(trim_tables),		 cmocka_unit_test(protect_leaves),
-		cmocka_unit_test(split_and_merge),	 cmocka_unit_test(split_and_merge_runs),
-		cmocka_unit_test(create_and_snoop),
+		cmocka_unit_test(device_follows),	  cmocka_unit_test(device_sees_nothing_old),
+		cmocka_unit_test(device_follows_changes), cmocka_unit_test(map_into_a_table),
+		cmocka_unit_test(map_segments),		  cmocka_unit_test(map_with_tables),
+		cmocka_unit_test(map_block_and_table),	  cmocka_unit_test(map_over_empty_tables),
+		cmocka_unit_test(map_that_grows),	  cmocka_unit_test(map_that_fails),
+		cmocka_unit_test(another_writers_table),  cmocka_unit_test(unmap_leaves),
+		cmocka_unit_test(unmap_tables),		  cmocka_unit_test(trim_tables),
+		cmocka_unit_test(protect_leaves),	  cmocka_unit_test(split_and_merge),
+		cmocka_unit_test(split_and_merge_runs),	  cmocka_unit_test(create_and_snoop),
 	};
 
 	if (argc > 1)
