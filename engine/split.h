@@ -125,7 +125,7 @@ static int fill_table(struct filling *f, unsigned level, uint64_t iova, uint64_t
 		entry_store(slot_at(entries, i++), below);
 	}
 	entries_writeback(f->domain, entries, table_entries());
-	/* It is linked by an entry of a table that goes to memory whole, too, or by split_link(). */
+	/* Linked by a table that goes to memory whole, too, or by split_link(). */
 	*entry = F->table(iopt_host_table_pa(table), level + 1);
 	return 0;
 }

@@ -71,8 +71,8 @@
  *   looked at where V is 0. Neither: dead; X: frozen, its generation in bits 33:10; G: retiring,
  *   the table's address where a table entry has it.
  *
- * Bit 8 of a leaf is the mark "pending", of a table entry "unwritten". 0 in all software values are A, D and the bits that are
- * reserved in valid entries.
+ * Bit 8 of a leaf is the mark "pending", of a table entry "unwritten". 0 in all software values are
+ * A, D and the bits that are reserved in valid entries.
  *
  * What is not valid and not all zero counts as a software value, whoever wrote it.
  *

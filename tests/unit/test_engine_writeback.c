@@ -166,7 +166,7 @@ static bool has_blocks(void)
 
 /* ---- devices --------------------------------------------------------------------------------- */
 
-/* Each size, in tables that are new and in some that are not, whose pages were other tables before. */
+/* Each size, in tables that are new and in some whose pages were other tables before. */
 static void device_follows(void **state)
 {
 	(void)state;
@@ -269,7 +269,7 @@ static void map_into_a_table(void **state)
 		count_again();
 		map_small(at, entries);
 		expect(1, table_lines);
-		/* The last line of one table and the first of the next are two, wherever they lie. */
+		/* The last line of a table and the first of the next, wherever they lie. */
 		unmap(at, (entries - 1) * page);
 		unmap(at + (entries - 1) * page, page);
 		count_again();
@@ -404,8 +404,8 @@ static void map_that_fails(void **state)
 		expect(1, 1);
 		assert_int_equal(device_at(at), 0);
 		/*
-		 * A table that came with it stays, and its entry is in memory; nobody says so before
-		 * the next map there has written it once more.
+		 * A table that came with it stays, and its entry is in memory; nobody says
+		 * so before the next map there has written it once more.
 		 */
 		map_small(at + 2 * span, 1);
 		count_again();

@@ -193,7 +193,10 @@ static void hardware_fields(void **state)
 	assert_false(hw.x86_64.pwsnp);
 }
 
-/* The engine's own: tag in 53:52, generation in 35:12, pending is bit 54, touched bit 55, unwritten bit 56. */
+/*
+ * The engine's own: tag in 53:52, generation in 35:12; pending is bit 54, touched bit 55, unwritten
+ * bit 56.
+ */
 static void software_values(void **state)
 {
 	(void)state;
