@@ -415,7 +415,8 @@ static enum step replace_table(struct mapping *m, struct piece *piece, const str
 		leaf = F->retiring(F->table_pa(entry));
 	unmapping_init(&u, m->domain, mapping_gather(m), IOPT_FREED_BLOCK, iova,
 		       iova | entry_mask(place->level));
-	u.written = &m->written;
+	if (unsnooped(m->domain))
+		u.written = &m->written;
 	if (!unlink_table(&u, place, entry, leaf, iova))
 		return STEP_AGAIN;
 	m->emptied |= run > 1 && resizes(m->domain);
@@ -712,7 +713,8 @@ static void map_undo(struct mapping *m)
 	if (m->next == m->first)
 		return;
 	unmapping_init(&u, m->domain, mapping_gather(m), IOPT_FREED_UNMAP, m->first, m->next - 1);
-	u.written = &m->written;
+	if (unsnooped(m->domain))
+		u.written = &m->written;
 	iopt_host_read_lock();
 	unmap_range(&u);
 	iopt_host_read_unlock();

@@ -27,7 +27,7 @@
  * @why:     what tables are counted as that go
  * @range:   what is asked for
  * @went:    what went; first > last: nothing yet
- * @written: lines that go to memory; not in use where walkers snoop
+ * @written: lines that go to memory; NULL: walkers snoop
  */
 struct unmapping {
 	struct iopt_domain *domain;
@@ -171,7 +171,7 @@ static bool unlink_table(struct unmapping *u, const struct place *place, uint64_
 		if (!entry_same_table(found, entry, place->level))
 			return false;
 
-	if (unsnooped(u->domain))
+	if (u->written)
 		lines_add(&u->written->level[place->level], slot, 1);
 	take_table(u, F->table_pa(entry), place->level - 1, first);
 	return true;
@@ -254,8 +254,8 @@ static unsigned clear_leaves_exactly(struct unmapping *u, struct place *place, u
 }
 
 /* The same for walkers that do not snoop: lines without a leaf are left alone. */
-static __attribute__((noinline)) unsigned
-clear_leaves_unsnooped(struct unmapping *u, struct place *place, unsigned end, uint64_t iova)
+static unsigned clear_leaves_unsnooped(struct unmapping *u, struct place *place, unsigned end,
+				       uint64_t iova)
 {
 	unsigned cleared = 0;
 
@@ -273,6 +273,14 @@ clear_leaves_unsnooped(struct unmapping *u, struct place *place, unsigned end, u
 	return cleared;
 }
 
+/* Where more is to be done about each leaf; out of line, so that the rest keeps its registers. */
+static __attribute__((noinline)) unsigned
+clear_leaves_slowly(struct unmapping *u, struct place *place, unsigned end, uint64_t iova)
+{
+	return u->sink ? clear_leaves_exactly(u, place, end, iova)
+		       : clear_leaves_unsnooped(u, place, end, iova);
+}
+
 /*
  * Clear what is a leaf among the entries place->index..end, up to one that leads on; iova
  * is the first of the entry place->index. All leaves that begin there end there.
@@ -285,10 +293,8 @@ unmap_leaves(struct unmapping *u, struct place *place, unsigned end, uint64_t io
 	unsigned start = place->index, span_lg2 = entry_span_lg2(place->level);
 	unsigned cleared = 0, passed;
 
-	if (u->sink)
-		cleared = clear_leaves_exactly(u, place, end, iova);
-	else if (unsnooped(u->domain))
-		cleared = clear_leaves_unsnooped(u, place, end, iova);
+	if (u->sink || u->written)
+		cleared = clear_leaves_slowly(u, place, end, iova);
 	else if (place->level == 0)
 		place->index = clear_leaves(place->table, 0, start, end, iova, &cleared);
 	else
