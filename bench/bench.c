@@ -193,6 +193,7 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 
 	report.nr_scenarios = select_from(map_scenarios, scenarios);
+	report.nr_scenarios += select_from(lines_scenarios, scenarios + report.nr_scenarios);
 	report.nr_scenarios += select_from(resize_scenarios, scenarios + report.nr_scenarios);
 	report.nr_scenarios += select_from(sweep_scenarios, scenarios + report.nr_scenarios);
 	if (cpus() > 1)

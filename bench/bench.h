@@ -192,8 +192,9 @@ struct limits {
 
 void limits_measure(struct limits *limits);
 
-/* map.c, resize.c, sweep.c, scan.c, threads.c: scenarios, ended by one without rows. */
+/* map.c, lines.c, resize.c, sweep.c, scan.c, threads.c: scenarios, ended by one without rows. */
 extern struct scenario map_scenarios[];
+extern struct scenario lines_scenarios[];
 extern struct scenario resize_scenarios[];
 extern struct scenario sweep_scenarios[];
 extern struct scenario scan_scenarios[];

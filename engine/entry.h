@@ -105,6 +105,13 @@ static inline bool entry_is(uint64_t entry, unsigned level, enum iopt_soft soft)
 	return has_trim() && F->kind(entry, level) == IOPT_SOFT && F->soft(entry) == soft;
 }
 
+/* Whether an entry still leads to the table that it led to when `seen` was loaded. */
+static inline bool entry_same_table(uint64_t entry, uint64_t seen, unsigned level)
+{
+	return F->kind(entry, level) == IOPT_TABLE &&
+	       !((entry ^ seen) & ~(F->table_hw | F->table_unwritten));
+}
+
 /* What a writer that holds an anchor in the table may store over: empty, or frozen in vain. */
 static inline bool entry_free(uint64_t entry, unsigned level)
 {
@@ -202,14 +209,6 @@ static inline void entry_clear_release(void *slot, uint64_t seen, unsigned level
 		entry_clear(slot, seen, level, iova);
 	else
 		__atomic_store_n((uint64_t *)slot, 0, __ATOMIC_RELEASE);
-}
-
-/* For walkers that do not snoop: count entries from slot on go to memory. */
-static inline void entries_writeback(const struct iopt_domain *domain, const void *slot,
-				     unsigned count)
-{
-	if (domain->flags & IOPT_NONCOHERENT)
-		iopt_host_writeback(slot, (size_t)count << F->info.entry_lg2);
 }
 
 #endif

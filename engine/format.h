@@ -65,6 +65,10 @@ struct iopt_geometry {
  *               table: a compare-and-exchange is retried when only these changed
  * @table_a:     the accessed bit of a table entry; 0: the format has none
  * @table_touched: the software bit "a sweep found it accessed last time"; 0 where @table_a is
+ * @table_unwritten: the software bit of a table entry "not in memory yet, as far as this cache
+ *               knows", which hardware ignores: set and cleared where walkers do not snoop
+ *               (engine/lines.h). Not in use together with @table_touched, since nothing is tracked
+ *               there, and off it all the same. 0: there is no such bit
  * @leaf_a:      bits that hardware sets in a leaf when it uses it: accessed
  * @leaf_fixed:  bits of a leaf that may not change while hardware may use it: a memory type, where
  *               the architecture wants a break before another one; 0: all may
@@ -124,6 +128,7 @@ struct iopt_format {
 	uint64_t table_hw;
 	uint64_t table_a;
 	uint64_t table_touched;
+	uint64_t table_unwritten;
 	uint64_t leaf_a;
 	uint64_t leaf_fixed;
 	uint64_t leaf_pending;

@@ -37,7 +37,9 @@
  *   void iopt_host_observe(void)
  *                          loads of entries after it come after the one that told of completion
  *   void iopt_host_writeback(const void *start, size_t bytes)
- *                          write cache lines back to memory, for walkers that do not snoop
+ *                          write cache lines back to memory, for walkers that do not snoop: whole
+ *                          ones, start and bytes being multiples of IOPT_HOST_LINE. Comes after all
+ *                          stores before it; is complete when it returns, before any store after it
  *   void iopt_host_lock_init/lock/unlock/fini(struct iopt_host_lock *)
  *
  * Memory is never allocated inside a read section, so an allocator may sleep and may wait for RCU.
@@ -49,13 +51,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What different processors write lies this many bytes apart: a cache line of most machines. */
-#define IOPT_HOST_LINE 64
-
 #ifndef IOPT_HOST_HEADER
 #error "IOPT_HOST_HEADER names the host's header, e.g. -DIOPT_HOST_HEADER=\"hosts/posix/host.h\""
 #endif
 #include IOPT_HOST_HEADER
+
+/*
+ * What different processors write lies this many bytes apart, and write-back is asked for in such
+ * pieces: a cache line of most machines. A host may have another power of two, of a table at most.
+ */
+#ifndef IOPT_HOST_LINE
+#define IOPT_HOST_LINE 64
+#endif
 
 /**
  * iopt_host_table_alloc() - a zeroed table

@@ -38,6 +38,9 @@ enum step {
  * @last:    last IOVA of the call
  * @owes:    something is owed to the hardware before the call returns
  * @checked: what was left of the range was found free when a leaf met a table
+ * @emptied: a table in the place of a run has gone, which memory is to show before the run comes
+ * @marked:  table entries above what was mapped were marked: see engine/lines.h
+ * @written: lines that go to memory; not in use where walkers snoop
  * @gather:  what is owed; only once @owes
  */
 struct mapping {
@@ -52,6 +55,9 @@ struct mapping {
 	uint64_t last;
 	bool owes;
 	bool checked;
+	bool emptied;
+	bool marked;
+	struct written written;
 	struct iopt_gather gather;
 };
 
@@ -410,8 +416,11 @@ static enum step replace_table(struct mapping *m, struct piece *piece, const str
 		leaf = F->retiring(F->table_pa(entry));
 	unmapping_init(&u, m->domain, mapping_gather(m), IOPT_FREED_BLOCK, iova,
 		       iova | entry_mask(place->level));
+	if (unsnooped(m->domain))
+		u.written = &m->written;
 	if (!unlink_table(&u, place, entry, leaf, iova))
 		return STEP_AGAIN;
+	m->emptied |= run > 1 && resizes(m->domain);
 	released(&u, iova, iova | entry_mask(place->level), IOPT_OWES_TABLES, F->info.granule_lg2);
 	if (breaks)
 		retire_finish(m->domain, place, leaf, iova);
@@ -468,7 +477,7 @@ static enum step resolve(struct mapping *m, struct piece *piece, struct place *p
 /*
  * Install (rule 2): a new table, and those between, with the piece's first leaves already inside,
  * become visible by one compare-and-exchange of an empty entry. The loser keeps its tables, which
- * nobody saw.
+ * nobody saw. The entry itself is written back with the rest of the way, by path_written().
  */
 static enum step install(struct mapping *m, struct piece *piece, struct place *above)
 {
@@ -482,12 +491,11 @@ static enum step install(struct mapping *m, struct piece *piece, struct place *a
 		return STEP_ALLOC;
 	}
 	chain_build(m, piece, &chain);
-	entry = F->table(iopt_host_table_pa(chain.tables[chain.nr - 1]), above->level);
+	entry = entry_link(m->domain, iopt_host_table_pa(chain.tables[chain.nr - 1]), above->level);
 	if (!entry_anchor(place_slot(above), above->level, entry, true)) {
 		chain_undo(m, &chain);
 		return resolve(m, piece, above);
 	}
-	entries_writeback(m->domain, place_slot(above), 1);
 	for (unsigned i = 0; i < chain.nr; i++)
 		count_linked(m->domain, piece->level + i, 1);
 	piece_pass(m, piece, chain.entries);
@@ -495,11 +503,11 @@ static enum step install(struct mapping *m, struct piece *piece, struct place *a
 }
 
 /*
- * A walker that does not snoop must find the whole way in memory. Others may have linked a table on
- * it and not written the entry back yet, so that whoever maps below writes back all of them.
+ * What a walker that does not snoop needs of the way to what was mapped: entries that are marked go
+ * to memory, whoever linked the tables; where the format has no mark, all of them.
  */
-static void path_writeback(const struct iopt_domain *domain, uint64_t top, uint64_t iova,
-			   unsigned level)
+static __attribute__((noinline, cold)) void path_written(struct mapping *m, uint64_t top,
+							 uint64_t iova, unsigned level)
 {
 	struct place place;
 
@@ -507,11 +515,31 @@ static void path_writeback(const struct iopt_domain *domain, uint64_t top, uint6
 	while (place.level > level) {
 		uint64_t entry = entry_load_table(place_slot(&place));
 
-		entries_writeback(domain, place_slot(&place), 1);
 		if (F->kind(entry, place.level) != IOPT_TABLE)
 			return;
+		if (!F->table_unwritten || (entry & F->table_unwritten)) {
+			lines_add(&m->written.level[place.level], place_slot(&place), 1);
+			m->marked = F->table_unwritten;
+		}
 		place_down(&place, entry, iova);
 	}
+}
+
+/*
+ * Entries of a run may not stand beside something else in memory either, where some of its lines
+ * come before others: once all of its tables are gone, that is what memory shows first.
+ */
+static __attribute__((noinline, cold)) void
+emptied_writeback(struct mapping *m, const struct piece *piece, uint64_t top)
+{
+	struct place place;
+
+	place_find(top, m->next, piece->level, &place);
+	if (place.level != piece->level ||
+	    entries_empty(place_slot(&place), piece->run, place.level) != piece->run)
+		return;
+	written_flush(&m->written);
+	m->emptied = false;
 }
 
 /* Map what of the piece goes into one table. */
@@ -529,7 +557,8 @@ static inline enum step map_table(struct mapping *m, struct piece *piece, uint64
 
 	writing_init(&w, m, piece, &place, true);
 	written = write_entries(&w);
-	entries_writeback(m->domain, w.slot, written);
+	if (unsnooped(m->domain) && written)
+		lines_add(&m->written.level[place.level], w.slot, written);
 	piece_pass(m, piece, written);
 	if (written == w.nr)
 		return STEP_DONE;
@@ -541,10 +570,15 @@ static inline enum step map_table(struct mapping *m, struct piece *piece, uint64
 static inline enum step map_step(struct mapping *m, struct piece *piece)
 {
 	uint64_t top = __atomic_load_n(&m->domain->top, __ATOMIC_ACQUIRE), iova = m->next;
-	enum step step = map_table(m, piece, top);
+	enum step step;
 
-	if ((m->domain->flags & IOPT_NONCOHERENT) && m->next != iova)
-		path_writeback(m->domain, top, iova, piece->level);
+	if (!unsnooped(m->domain))
+		return map_table(m, piece, top);
+	if (m->emptied)
+		emptied_writeback(m, piece, top);
+	step = map_table(m, piece, top);
+	if (m->next != iova)
+		path_written(m, top, iova, piece->level);
 	return step;
 }
 
@@ -668,6 +702,10 @@ static inline void mapping_init(struct mapping *m, struct iopt_domain *domain, u
 	m->last = last;
 	m->owes = false;
 	m->checked = false;
+	m->emptied = false;
+	m->marked = false;
+	if (unsnooped(domain))
+		written_init(&m->written);
 }
 
 /* Roll back (hazard 1): only what this call wrote, which a device may have cached already. */
@@ -678,9 +716,23 @@ static void map_undo(struct mapping *m)
 	if (m->next == m->first)
 		return;
 	unmapping_init(&u, m->domain, mapping_gather(m), IOPT_FREED_UNMAP, m->first, m->next - 1);
+	if (unsnooped(m->domain))
+		u.written = &m->written;
 	iopt_host_read_lock();
 	unmap_range(&u);
 	iopt_host_read_unlock();
+}
+
+/*
+ * What was written goes to memory, where walkers do not snoop. Then marked entries on the way are
+ * no longer, unless the map failed: after the roll-back nothing keeps their tables from going, and
+ * others from coming. Whoever maps there next sees to them.
+ */
+static __attribute__((noinline, cold)) void map_writeback(struct mapping *m, int error)
+{
+	written_flush(&m->written);
+	if (m->marked && !error)
+		marks_clear(m->domain, m->first, m->last);
 }
 
 /* The end of every map, with what is owed to the hardware. */
@@ -691,6 +743,8 @@ static inline int map_finish(struct mapping *m, int error)
 	else if (m->domain->flags & IOPT_CACHES_EMPTY)
 		gather_add(mapping_gather(m), m->first, m->last,
 			   IOPT_OWES_LEAVES | IOPT_OWES_TABLES, F->info.granule_lg2);
+	if (unsnooped(m->domain))
+		map_writeback(m, error);
 	if (m->nr_spare)
 		mapping_free(m, error != -IOPT_ENOMEM);
 	iopt_host_publish();

@@ -115,11 +115,13 @@ static void merge_releases(const struct merging *m, uint64_t first, uint64_t las
  * @list:  the tables' descriptors, each with the IOVA where it begins
  * @first: first IOVA
  * @last:  last IOVA
+ * @lines: of the blocks
  */
 struct promotion {
 	struct iopt_table *list;
 	uint64_t first;
 	uint64_t last;
+	struct lines lines;
 };
 
 /* Whether hardware marked a leaf in a table that nothing leads to any more. */
@@ -154,13 +156,11 @@ static void promote_finish(struct merging *m, const struct place *parent, struct
 /* One invalidation for all of them; then what is in the tables goes into the blocks. */
 static void promote_all(struct merging *m, const struct place *parent, struct promotion *p)
 {
-	unsigned low = place_index(parent, p->first);
 	struct iopt_table *table;
 
 	if (!p->list)
 		return;
-	entries_writeback(m->scan.domain, slot_at(parent->table, low),
-			  place_index(parent, p->last) - low + 1);
+	lines_flush(&p->lines);
 	invalidate_now(m->scan.domain, p->first, p->last,
 		       IOPT_OWES_LEAVES | IOPT_OWES_TABLES | IOPT_OWES_DIRTY);
 	while ((table = table_pop(&p->list)))
@@ -183,7 +183,7 @@ static bool promote_switch(const struct iopt_domain *domain, const struct place 
 		block = F->leaf_clean(block);
 	block |= F->leaf_pending;
 	while (!entry_cas_release(place_slot(place), &found, block))
-		if (F->kind(found, place->level) != IOPT_TABLE || ((found ^ entry) & ~F->table_hw))
+		if (!entry_same_table(found, entry, place->level))
 			return false;
 	return true;
 }
@@ -213,6 +213,8 @@ static bool promote(struct merging *m, const struct place *place, uint64_t entry
 	p->last = last;
 	table->first = first;
 	table_push(&p->list, table);
+	if (unsnooped(m->scan.domain))
+		lines_add(&p->lines, place_slot(place), 1);
 	return true;
 }
 

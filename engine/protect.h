@@ -34,13 +34,16 @@ static void protect_table(struct scan *scan, struct place *place, uint64_t entry
 			  struct iopt_gather *gather)
 {
 	struct iopt_range went = { ~0ull, 0 };
-	unsigned start = place->index, leaf_lg2 = NO_LEAF;
+	struct lines lines = { 0, 0 };
+	unsigned leaf_lg2 = NO_LEAF;
 
 	do {
 		if (F->kind(entry, place->level) == IOPT_LEAF) {
 			unsigned lg2 = F->leaf_lg2(entry, place->level);
 
 			protect_entry(place, attr);
+			if (unsnooped(scan->domain))
+				lines_add(&lines, place_slot(place), 1);
 			range_grow(&went, scan->next, scan->next | entry_mask(place->level));
 			leaf_lg2 = lg2 < leaf_lg2 ? lg2 : leaf_lg2;
 		}
@@ -48,7 +51,7 @@ static void protect_table(struct scan *scan, struct place *place, uint64_t entry
 	} while (scan_entry(scan, place, place->index + 1, &entry));
 	if (leaf_lg2 == NO_LEAF)
 		return;
-	entries_writeback(scan->domain, slot_at(place->table, start), place->index - start + 1);
+	lines_flush(&lines);
 	gather_owe(gather, went.first, went.last, IOPT_OWES_LEAVES | IOPT_OWES_DEVICE_TLB,
 		   leaf_lg2);
 }

@@ -14,6 +14,7 @@
 #define ENGINE_RESHAPE_H
 
 #include "engine/gather.h"
+#include "engine/lines.h"
 #include "engine/table.h"
 #include "engine/touch.h"
 

@@ -22,8 +22,8 @@
 #define ENGINE_RETIRE_H
 
 #include "engine/gather.h"
+#include "engine/lines.h"
 #include "engine/table.h"
-#include "engine/walk.h"
 
 enum freeze_phase { FREEZE_OPEN, FREEZE_FREEZING, FREEZE_ABORTED, FREEZE_CLOSED };
 
@@ -98,7 +98,7 @@ static uint64_t retire_take(struct iopt_domain *domain, const struct place *plac
 	uint64_t found = entry, retiring = F->retiring(F->table_pa(entry));
 
 	while (!entry_cas_release(place_slot(place), &found, retiring))
-		if (F->kind(found, place->level) != IOPT_TABLE || ((found ^ entry) & ~F->table_hw))
+		if (!entry_same_table(found, entry, place->level))
 			return 0;
 	count_unlinked(domain, place->level - 1, IOPT_FREED_TRIM);
 	return retiring;

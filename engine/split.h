@@ -125,6 +125,7 @@ static int fill_table(struct filling *f, unsigned level, uint64_t iova, uint64_t
 		entry_store(slot_at(entries, i++), below);
 	}
 	entries_writeback(f->domain, entries, table_entries());
+	/* Linked by a table that goes to memory whole, too, or by split_link(). */
 	*entry = F->table(iopt_host_table_pa(table), level + 1);
 	return 0;
 }
@@ -200,6 +201,7 @@ static bool split_link(struct splitting *s, const struct leaf *leaf, uint64_t se
 		       uint64_t table)
 {
 	uint64_t top = __atomic_load_n(&s->scan.domain->top, __ATOMIC_ACQUIRE), bits = seen, entry;
+	const uint64_t link = entry_link(s->scan.domain, F->table_pa(table), level);
 	struct place place;
 
 	entry = place_find(top, leaf->first, level, &place);
@@ -208,9 +210,10 @@ static bool split_link(struct splitting *s, const struct leaf *leaf, uint64_t se
 			bits = entry;
 			fill_again(F->table_pa(table), level - 1, bits & F->leaf_hw(bits));
 		}
-		if (!entry_cas_release(place_slot(&place), &entry, table))
+		if (!entry_cas_release(place_slot(&place), &entry, link))
 			continue;
 		entries_writeback(s->scan.domain, place_slot(&place), 1);
+		entry_unmark(place_slot(&place), link);
 		split_owes(s, leaf, F->leaf_dirty(bits));
 		return true;
 	}

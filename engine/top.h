@@ -10,8 +10,8 @@
 #ifndef ENGINE_TOP_H
 #define ENGINE_TOP_H
 
+#include "engine/lines.h"
 #include "engine/table.h"
-#include "engine/walk.h"
 
 /*
  * Tell the device of the newest top. Whatever top the callback reads, under its lock, is this one

@@ -84,24 +84,24 @@ struct trimming {
  * @list:  their descriptors, each with the IOVA where it begins
  * @first: first IOVA
  * @last:  last IOVA
+ * @lines: of their entries
  */
 struct retirement {
 	struct iopt_table *list;
 	uint64_t first;
 	uint64_t last;
+	struct lines lines;
 };
 
 /* One invalidation for all of them; then their entries are empty, and they go onto the gather. */
 static void retire_all(struct trimming *t, const struct place *parent, struct retirement *r)
 {
 	struct iopt_domain *domain = t->scan.domain;
-	unsigned low = place_index(parent, r->first);
 	struct iopt_table *table;
 
 	if (!r->list)
 		return;
-	entries_writeback(domain, slot_at(parent->table, low),
-			  place_index(parent, r->last) - low + 1);
+	lines_flush(&r->lines);
 	invalidate_now(domain, r->first, r->last, IOPT_OWES_LEAVES | IOPT_OWES_TABLES);
 	while ((table = table_pop(&r->list))) {
 		void *slot = slot_at(parent->table, place_index(parent, table->first));
@@ -137,6 +137,8 @@ static void retire_one(struct trimming *t, const struct place *place, uint64_t e
 	r->last = first | entry_mask(place->level);
 	table->first = first;
 	table_push(&r->list, table);
+	if (unsnooped(t->scan.domain))
+		lines_add(&r->lines, place_slot(place), 1);
 }
 
 /* Whether another table may be looked into. */

@@ -10,6 +10,7 @@
 #define ENGINE_UNMAP_H
 
 #include "engine/gather.h"
+#include "engine/lines.h"
 #include "engine/read.h"
 #include "engine/sink.h"
 #include "engine/split.h"
@@ -26,6 +27,7 @@
  * @why:     what tables are counted as that go
  * @range:   what is asked for
  * @went:    what went; first > last: nothing yet
+ * @written: lines that go to memory; NULL: walkers snoop
  */
 struct unmapping {
 	struct iopt_domain *domain;
@@ -36,6 +38,7 @@ struct unmapping {
 	enum iopt_freed why;
 	struct iopt_range range;
 	struct iopt_range went;
+	struct written *written;
 };
 
 static inline void unmapping_init(struct unmapping *u, struct iopt_domain *domain,
@@ -50,6 +53,7 @@ static inline void unmapping_init(struct unmapping *u, struct iopt_domain *domai
 	u->why = why;
 	u->range = (struct iopt_range){ first, last };
 	u->went = (struct iopt_range){ ~0ull, 0 };
+	u->written = NULL;
 }
 
 /* first..last went, as far as it was asked for: the entry of a hole may reach beyond. */
@@ -164,10 +168,11 @@ static bool unlink_table(struct unmapping *u, const struct place *place, uint64_
 	uint64_t found = entry;
 
 	while (!entry_cas_release(slot, &found, instead))
-		if (F->kind(found, place->level) != IOPT_TABLE || ((found ^ entry) & ~F->table_hw))
+		if (!entry_same_table(found, entry, place->level))
 			return false;
 
-	entries_writeback(u->domain, slot, 1);
+	if (u->written)
+		lines_add(&u->written->level[place->level], slot, 1);
 	take_table(u, F->table_pa(entry), place->level - 1, first);
 	return true;
 }
@@ -248,6 +253,34 @@ static unsigned clear_leaves_exactly(struct unmapping *u, struct place *place, u
 	return cleared;
 }
 
+/* The same for walkers that do not snoop: lines without a leaf are left alone. */
+static unsigned clear_leaves_unsnooped(struct unmapping *u, struct place *place, unsigned end,
+				       uint64_t iova)
+{
+	unsigned cleared = 0;
+
+	for (; place->index <= end; place->index++) {
+		uint64_t entry = entry_load(place_slot(place));
+
+		if (leads_on(entry, place->level))
+			break;
+		if (F->kind(entry, place->level) != IOPT_LEAF)
+			continue;
+		entry_clear_release(place_slot(place), entry, place->level, iova);
+		lines_add(&u->written->level[place->level], place_slot(place), 1);
+		cleared++;
+	}
+	return cleared;
+}
+
+/* Where more is to be done about each leaf; out of line, so that the rest keeps its registers. */
+static __attribute__((noinline)) unsigned
+clear_leaves_slowly(struct unmapping *u, struct place *place, unsigned end, uint64_t iova)
+{
+	return u->sink ? clear_leaves_exactly(u, place, end, iova)
+		       : clear_leaves_unsnooped(u, place, end, iova);
+}
+
 /*
  * Clear what is a leaf among the entries place->index..end, up to one that leads on; iova
  * is the first of the entry place->index. All leaves that begin there end there.
@@ -260,8 +293,8 @@ unmap_leaves(struct unmapping *u, struct place *place, unsigned end, uint64_t io
 	unsigned start = place->index, span_lg2 = entry_span_lg2(place->level);
 	unsigned cleared = 0, passed;
 
-	if (u->sink)
-		cleared = clear_leaves_exactly(u, place, end, iova);
+	if (u->sink || u->written)
+		cleared = clear_leaves_slowly(u, place, end, iova);
 	else if (place->level == 0)
 		place->index = clear_leaves(place->table, 0, start, end, iova, &cleared);
 	else
@@ -269,7 +302,6 @@ unmap_leaves(struct unmapping *u, struct place *place, unsigned end, uint64_t io
 	passed = place->index - start;
 	if (cleared) {
 		u->bytes += (uint64_t)cleared << span_lg2;
-		entries_writeback(u->domain, slot_at(place->table, start), passed);
 		released(u, iova, iova + ((uint64_t)passed << span_lg2) - 1, 0, span_lg2);
 	}
 	return passed;
@@ -433,6 +465,8 @@ static int unmap_section(struct unmapping *u)
 		error = -IOPT_ERANGE;
 	else
 		error = unmap_range(u);
+	if (unsnooped(u->domain))
+		written_flush(u->written);
 	iopt_host_read_unlock();
 	return error;
 }
@@ -444,11 +478,14 @@ static __attribute__((noinline)) int unmap_long(struct iopt_domain *domain, uint
 						struct iopt_released *result)
 {
 	int error = unmap_check(domain, first, last, flags, gather);
+	struct written written;
 	struct unmapping u;
 
 	if (error)
 		return error;
 	unmapping_init(&u, domain, gather, IOPT_FREED_UNMAP, first, last);
+	if (unsnooped(domain))
+		written_init(u.written = &written);
 	u.count = flags & IOPT_UNMAP_COUNT;
 	if ((flags & IOPT_UNMAP_FULL) && range_finds(domain, first, last, FIND_HOLE))
 		return -IOPT_ENOENT;

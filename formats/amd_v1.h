@@ -66,7 +66,7 @@
  *          reserved 60:52 are kept off.
  *   tag 3: retiring, the table's address where a table entry has it.
  *
- * Bit 3 of a leaf is the mark "pending".
+ * Bit 3 of a leaf is the mark "pending", bit 4 of a table entry "unwritten".
  *
  * Clearing dirty. A compare-and-exchange is needed at every level, an AND is not enough: what a
  * slot is part of isn't fixed by its level. A sweep that read a 4 KiB leaf and recorded 4 KiB
@@ -100,11 +100,12 @@
 #define AMD_V1_NEXT_SIZED   7u
 
 /* The engine's own bits, see above. */
-#define AMD_V1_TAG	(3ull << 1)
-#define AMD_V1_DEAD	(1ull << 1)
-#define AMD_V1_FROZEN	(2ull << 1)
-#define AMD_V1_RETIRING (3ull << 1)
-#define AMD_V1_PENDING	(1ull << 3)
+#define AMD_V1_TAG	 (3ull << 1)
+#define AMD_V1_DEAD	 (1ull << 1)
+#define AMD_V1_FROZEN	 (2ull << 1)
+#define AMD_V1_RETIRING	 (3ull << 1)
+#define AMD_V1_PENDING	 (1ull << 3)
+#define AMD_V1_UNWRITTEN (1ull << 4)
 
 #define AMD_V1_PAGE_LG2	 12u /* as in Linux amd_iommu_types.h, PM_LEVEL_SHIFT */
 #define AMD_V1_INDEX_LG2 9u  /* as in Linux amd_iommu_types.h, PM_LEVEL_SHIFT */
@@ -321,6 +322,7 @@ static const struct iopt_format amd_v1_format = {
 	.table_hw = AMD_V1_A,
 	.table_a = 0,
 	.table_touched = 0,
+	.table_unwritten = AMD_V1_UNWRITTEN,
 	.leaf_a = AMD_V1_A,
 	.leaf_pending = AMD_V1_PENDING,
 	.dirty_and = 0,

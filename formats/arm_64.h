@@ -93,8 +93,8 @@
  *   bit 58: a software value. Which one is in bits 3:2. 00: dead; 01: frozen, its generation in bits
  *   35:12; 10: retiring, the table's address where a table descriptor has it.
  *
- * Bit 57 of a leaf is the mark "pending", bit 56 see above. Bit 55 is not used (Linux has in it, in
- * table descriptors, what tells that they may not be written back yet: ARM_LPAE_PTE_SW_SYNC).
+ * Bit 57 of a leaf is the mark "pending", bit 56 see above. Bit 55 of a table descriptor is the mark
+ * "unwritten" (where Linux has one, the other way round: ARM_LPAE_PTE_SW_SYNC).
  *
  * What is not valid and not all zero counts as a software value, whoever wrote it.
  *
@@ -142,12 +142,13 @@
 #define ARM_64_S2_XN	    (1ull << 54)
 
 /* The engine's own bits, see above. */
-#define ARM_64_SOFT	(1ull << 58)
-#define ARM_64_PENDING	(1ull << 57)
-#define ARM_64_WRITTEN	(1ull << 56)
-#define ARM_64_FROZEN	(ARM_64_SOFT | 1ull << 2)
-#define ARM_64_RETIRING (ARM_64_SOFT | 2ull << 2)
-#define ARM_64_WHICH	(3ull << 2)
+#define ARM_64_SOFT	 (1ull << 58)
+#define ARM_64_PENDING	 (1ull << 57)
+#define ARM_64_UNWRITTEN (1ull << 55)
+#define ARM_64_WRITTEN	 (1ull << 56)
+#define ARM_64_FROZEN	 (ARM_64_SOFT | 1ull << 2)
+#define ARM_64_RETIRING	 (ARM_64_SOFT | 2ull << 2)
+#define ARM_64_WHICH	 (3ull << 2)
 
 #define ARM_64_GENERATION_SHIFT 12u
 

@@ -104,6 +104,7 @@ static inline void ARM_64_NAME(hw)(uint64_t root, const struct iopt_geometry *ge
 	.table_hw = 0, \
 	.table_a = 0, \
 	.table_touched = 0, \
+	.table_unwritten = ARM_64_UNWRITTEN, \
 	.leaf_a = ARM_64_AF, \
 	.leaf_fixed = ARM_64_FIXED, \
 	.leaf_pending = ARM_64_PENDING, \

@@ -79,8 +79,8 @@
  *   looked at where V is 0. Neither: dead; X: frozen, its generation in bits 33:10; G: retiring,
  *   the table's address where a table entry has it.
  *
- * Bit 8 of a leaf is the mark "pending". 0 in all software values are A, D and the bits that are
- * reserved in valid entries.
+ * Bit 8 of a leaf is the mark "pending", of a table entry "unwritten". 0 in all software values are
+ * A, D and the bits that are reserved in valid entries.
  *
  * What is not valid and not all zero counts as a software value, whoever wrote it.
  *
@@ -116,10 +116,11 @@
 #define RISCV_LEAF (RISCV_R | RISCV_X) /* either: Privileged, translation, step 4 */
 
 /* The engine's own bits, see above. */
-#define RISCV_SOFT     (1ull << 9)
-#define RISCV_PENDING  (1ull << 8)
-#define RISCV_FROZEN   (RISCV_SOFT | RISCV_X)
-#define RISCV_RETIRING (RISCV_SOFT | RISCV_G)
+#define RISCV_SOFT	(1ull << 9)
+#define RISCV_PENDING	(1ull << 8) /* of a leaf */
+#define RISCV_UNWRITTEN (1ull << 8) /* of a table entry */
+#define RISCV_FROZEN	(RISCV_SOFT | RISCV_X)
+#define RISCV_RETIRING	(RISCV_SOFT | RISCV_G)
 
 #define RISCV_GENERATION_SHIFT 10u
 
@@ -295,6 +296,7 @@ static inline uint8_t riscv_mode(unsigned levels)
 	.table_hw = 0, \
 	.table_a = 0, \
 	.table_touched = 0, \
+	.table_unwritten = RISCV_UNWRITTEN, \
 	.leaf_a = RISCV_A, \
 	.leaf_pending = RISCV_PENDING, \
 	.dirty_and = 0, \

@@ -59,7 +59,7 @@
  *   tag 2: frozen, its generation in bits 35:12; reserved bits 51:HAW are kept off.
  *   tag 3: retiring, the table's address where a table entry has it.
  *
- * Bit 54 of a leaf is the mark "pending", bit 55 of a table entry "touched".
+ * Bit 54 of a leaf is the mark "pending", bit 55 of a table entry "touched", bit 56 "unwritten".
  *
  * What is not present and not all zero counts as a software value, whoever wrote it.
  *
@@ -93,12 +93,13 @@
 #define VTD_SS_PRESENT (VTD_SS_R | VTD_SS_W) /* either: section 3.7 */
 
 /* The engine's own bits, see above. */
-#define VTD_SS_TAG	(3ull << 52)
-#define VTD_SS_DEAD	(1ull << 52)
-#define VTD_SS_FROZEN	(2ull << 52)
-#define VTD_SS_RETIRING (3ull << 52)
-#define VTD_SS_PENDING	(1ull << 54)
-#define VTD_SS_TOUCHED	(1ull << 55)
+#define VTD_SS_TAG	 (3ull << 52)
+#define VTD_SS_DEAD	 (1ull << 52)
+#define VTD_SS_FROZEN	 (2ull << 52)
+#define VTD_SS_RETIRING	 (3ull << 52)
+#define VTD_SS_PENDING	 (1ull << 54)
+#define VTD_SS_TOUCHED	 (1ull << 55)
+#define VTD_SS_UNWRITTEN (1ull << 56)
 
 #define VTD_SS_PAGE_LG2	   12u /* section 3.7: SS-PTE maps 4 KiB */
 #define VTD_SS_INDEX_LG2   9u  /* section 3.5: 512 entries a table */
@@ -276,6 +277,7 @@ static const struct iopt_format vtd_ss_format = {
 	.table_hw = VTD_SS_A | VTD_SS_TOUCHED,
 	.table_a = VTD_SS_A,
 	.table_touched = VTD_SS_TOUCHED,
+	.table_unwritten = VTD_SS_UNWRITTEN,
 	.leaf_a = VTD_SS_A,
 	.leaf_pending = VTD_SS_PENDING,
 	.dirty_and = VTD_SS_D,

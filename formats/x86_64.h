@@ -77,7 +77,7 @@
  *   tag 2: frozen, its generation in bits 35:12; reserved bits 51:HAW are kept off.
  *   tag 3: retiring, the table's address where a table entry has it.
  *
- * Bit 54 of a leaf is the mark "pending", bit 55 of a table entry "touched".
+ * Bit 54 of a leaf is the mark "pending", bit 55 of a table entry "touched", bit 56 "unwritten".
  *
  * What is not present and not all zero counts as a software value, whoever wrote it.
  *
@@ -111,12 +111,13 @@
 #define X86_64_ADDR 0x000ffffffffff000ull
 
 /* The engine's own bits, see above. */
-#define X86_64_TAG	(3ull << 52)
-#define X86_64_DEAD	(1ull << 52)
-#define X86_64_FROZEN	(2ull << 52)
-#define X86_64_RETIRING (3ull << 52)
-#define X86_64_PENDING	(1ull << 54)
-#define X86_64_TOUCHED	(1ull << 55)
+#define X86_64_TAG	 (3ull << 52)
+#define X86_64_DEAD	 (1ull << 52)
+#define X86_64_FROZEN	 (2ull << 52)
+#define X86_64_RETIRING	 (3ull << 52)
+#define X86_64_PENDING	 (1ull << 54)
+#define X86_64_TOUCHED	 (1ull << 55)
+#define X86_64_UNWRITTEN (1ull << 56)
 
 #define X86_64_PAGE_LG2	   12u /* VT-d section 3.6: a PTE maps 4 KiB */
 #define X86_64_INDEX_LG2   9u  /* VT-d section 3.5: 512 entries a table */
@@ -294,6 +295,7 @@ static const struct iopt_format x86_64_format = {
 	.table_hw = X86_64_A | X86_64_EA | X86_64_TOUCHED,
 	.table_a = X86_64_A,
 	.table_touched = X86_64_TOUCHED,
+	.table_unwritten = X86_64_UNWRITTEN,
 	.leaf_a = X86_64_A | X86_64_EA,
 	.leaf_pending = X86_64_PENDING,
 	.dirty_and = X86_64_D,

@@ -232,7 +232,7 @@ struct soft_iommu {
  * struct soft_iommu_domain - a domain
  * @unit:	   where it is
  * @format:	   how its entries are read
- * @flags:	   SOFT_IOMMU_SIGN_EXTEND
+ * @flags:	   SOFT_IOMMU_SIGN_EXTEND and so on
  * @id:		   in events
  * @root:	   struct soft_root in one word; atomic
  * @devices:	   list; grows at its head while others read it

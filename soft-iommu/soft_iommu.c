@@ -88,7 +88,9 @@ int soft_iommu_domain_create(struct soft_iommu *unit, const struct soft_iommu_do
 
 	if (!format)
 		return -ENOENT;
-	if (config->flags & ~(format->fetches ? SOFT_IOMMU_SIGN_EXTEND : 0))
+	if (config->flags & ~((format->fetches ? SOFT_IOMMU_SIGN_EXTEND : 0) | SOFT_IOMMU_NO_SNOOP))
+		return -EINVAL;
+	if (config->flags & SOFT_IOMMU_NO_SNOOP && !unit->config.image)
 		return -EINVAL;
 	made = calloc(1, sizeof(*made));
 	if (!made)

@@ -59,7 +59,8 @@ enum soft_iommu_reason {
 				   * stale root or a table in the wrong place */
 	SOFT_IOMMU_REPLICAS_DIFFER, /* an entry of a run is present and leads elsewhere. Sizes
 				     * and permissions may differ while they are changed */
-	SOFT_IOMMU_NOT_MARKED, /* RISC-V: accessed or dirty is clear, and hardware may not set it */
+	SOFT_IOMMU_NOT_MARKED, /* accessed or dirty is clear, and hardware may not set it:
+				* RISC-V untold, any that does not snoop */
 	SOFT_IOMMU_FREED_TABLE, /* a table was read that is free, or was freed and used again since
 				 * the pointer to it was cached, or that held poison */
 	SOFT_IOMMU_NO_MEMORY,	/* an entry leads to where no table memory is */
@@ -125,6 +126,8 @@ const char *soft_iommu_event_text(const struct soft_iommu_event *event,
 /**
  * struct soft_iommu_config - where table memory is and what is recorded
  * @va:         where the byte at a physical address is mapped, NULL: nowhere (iopt_posix_va() fits)
+ * @image:      the same for domains with SOFT_IOMMU_NO_SNOOP, which read it there
+ *              (iopt_posix_image_va() fits); NULL: there can be none
  * @state:      what became of a table page (iopt_posix_table_state() fits); NULL: not watched
  * @poison:     value that fills freed tables (IOPT_POSIX_POISON); 0: none
  * @pa_lg2:     physical address bits that this hardware has, 32 to 52; those above are reserved in
@@ -134,6 +137,7 @@ const char *soft_iommu_event_text(const struct soft_iommu_event *event,
  */
 struct soft_iommu_config {
 	void *(*va)(uint64_t pa);
+	void *(*image)(uint64_t pa);
 	enum iopt_posix_state (*state)(uint64_t pa, uint32_t *generation);
 	uint64_t poison;
 	uint8_t pa_lg2;
@@ -181,6 +185,11 @@ uint64_t soft_iommu_count(const struct soft_iommu *unit, uint32_t reasons);
 
 /* struct soft_iommu_domain_config::flags */
 #define SOFT_IOMMU_SIGN_EXTEND 0x1u /* x86-64: IOVAs must be canonical; else bits above are zero */
+/*
+ * Walks do not snoop: they read memory as write-backs left it, and never write. Where the hardware
+ * would have to set accessed or dirty it faults (VT-d section 3.10).
+ */
+#define SOFT_IOMMU_NO_SNOOP    0x2u
 
 /**
  * struct soft_iommu_domain_config - a domain as the hardware is told of it
@@ -188,7 +197,7 @@ uint64_t soft_iommu_count(const struct soft_iommu *unit, uint32_t reasons);
  * @hw:     from iopt_hw(). Of each format its own fields are used (ssptptr and aw, fsptptr and
  *          fspm, root_ptr and mode, ssade, had), as registers and descriptors would, not root and
  *          levels
- * @flags:  SOFT_IOMMU_SIGN_EXTEND
+ * @flags:  SOFT_IOMMU_SIGN_EXTEND, SOFT_IOMMU_NO_SNOOP
  * @id:     the caller's number for it, in events
  */
 struct soft_iommu_domain_config {
@@ -205,7 +214,8 @@ struct soft_iommu_domain_config {
  * @domain: set to it on success
  *
  * Return: 0; -ENOENT: no such format; -EINVAL: a root, address width or mode that this format's
- * registers and descriptors can't hold; -ENOMEM.
+ * registers and descriptors can't hold, or the unit has no image for one that does not snoop;
+ * -ENOMEM.
  */
 int soft_iommu_domain_create(struct soft_iommu *unit, const struct soft_iommu_domain_config *config,
 			     struct soft_iommu_domain **domain);

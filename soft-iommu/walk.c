@@ -233,16 +233,23 @@ static bool run_agrees(struct soft_walk *walk, void *table, const struct positio
 	return true;
 }
 
-/* Whether a walker that sets no accessed and dirty bits asks software to have set them. */
+static bool snoops(const struct soft_walk *walk)
+{
+	return !(walk->domain->flags & SOFT_IOMMU_NO_SNOOP);
+}
+
+/*
+ * Whether a walker that sets no accessed and dirty bits asks software to have set them: since it
+ * was not told to set any, or would be but for its not snooping.
+ */
 static bool lacks_marks(const struct soft_walk *walk, const struct soft_root *root)
 {
 	const struct soft_format *format = walk->domain->format;
+	bool accessed = root->accessed ? !snoops(walk) : format->demands_marks;
+	bool dirty = root->dirty ? !snoops(walk) : format->demands_marks;
 
-	if (!format->demands_marks)
-		return false;
-	return (!root->accessed && !(walk->entry & format->accessed)) ||
-	       (!root->dirty && walk->request & SOFT_IOMMU_WRITE &&
-		!soft_is_dirty(format, walk->entry));
+	return (accessed && !(walk->entry & format->accessed)) ||
+	       (dirty && walk->request & SOFT_IOMMU_WRITE && !soft_is_dirty(format, walk->entry));
 }
 
 /* What the leaf becomes by the access. */
@@ -273,7 +280,7 @@ static bool use_leaf(struct soft_walk *walk, const struct soft_root *root, void 
 		*reason = SOFT_IOMMU_NOT_MARKED;
 		return true;
 	}
-	if (!mark(format, slot, &walk->entry, marked(walk, root)))
+	if (snoops(walk) && !mark(format, slot, &walk->entry, marked(walk, root)))
 		return false;
 	walk->clean = root->dirty && !soft_is_dirty(format, walk->entry);
 	/* What a read is cached with is good for no write that a walk would fault. */
@@ -283,6 +290,23 @@ static bool use_leaf(struct soft_walk *walk, const struct soft_root *root, void 
 	return true;
 }
 
+/* A table entry was read. Returns as step() does. */
+static bool use_table(struct soft_walk *walk, const struct soft_root *root, void *slot,
+		      struct position *at, const struct soft_entry *found,
+		      enum soft_iommu_reason *reason)
+{
+	const struct soft_format *format = walk->domain->format;
+	uint64_t bits = walk->device && root->accessed ? format->accessed_table : 0;
+
+	if (!snoops(walk) && (walk->entry & bits) != bits) {
+		*reason = SOFT_IOMMU_NOT_MARKED;
+		return true;
+	}
+	if (!snoops(walk) || mark(format, slot, &walk->entry, walk->entry | bits))
+		descend(walk, at, found);
+	return false;
+}
+
 /* One table. True: the walk has ended, for *reason. */
 static bool step(struct soft_walk *walk, const struct soft_root *root, struct position *at,
 		 enum soft_iommu_reason *reason)
@@ -290,14 +314,15 @@ static bool step(struct soft_walk *walk, const struct soft_root *root, struct po
 	const struct soft_iommu *unit = walk->domain->unit;
 	const struct soft_format *format = walk->domain->format;
 	unsigned index = index_of(format, root, at->level, walk->iova);
-	void *table = unit->config.va(at->table);
-	void *slot = slot_of(format, table, index);
+	void *table = (snoops(walk) ? unit->config.va : unit->config.image)(at->table);
 	struct soft_entry found;
+	void *slot;
 
 	*reason = SOFT_IOMMU_NO_MEMORY;
 	walk->level = at->level;
 	if (!table)
 		return true;
+	slot = slot_of(format, table, index);
 	if (soft_now_and_then(walk->device, 512))
 		sched_yield();
 	walk->entry = load(format, slot);
@@ -310,11 +335,7 @@ static bool step(struct soft_walk *walk, const struct soft_root *root, struct po
 	walk->leaf = found;
 	switch (found.kind) {
 	case SOFT_EMPTY: *reason = SOFT_IOMMU_NOT_PRESENT; return true;
-	case SOFT_TABLE:
-		if (!walk->device || !root->accessed ||
-		    mark(format, slot, &walk->entry, walk->entry | format->accessed_table))
-			descend(walk, at, &found);
-		return false;
+	case SOFT_TABLE: return use_table(walk, root, slot, at, &found, reason);
 	case SOFT_LEAF:
 		walk->leaf.prot = (uint8_t)combine(at->prot, found.prot);
 		*reason = SOFT_IOMMU_REPLICAS_DIFFER;

@@ -63,6 +63,7 @@ struct pool {
 uint64_t iopt_posix_offset;
 uint64_t iopt_posix_base;
 bool iopt_posix_poison;
+uintptr_t iopt_posix_image;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -70,12 +71,14 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
  * struct arena - the address space that an arena takes
  * @start:       where it is mapped
  * @bytes:       how large it is
+ * @image:       where its image is mapped, or NULL
  * @rings:       of the pools, one behind the other
  * @rings_bytes: size of that mapping
  */
 struct arena {
 	char *start;
 	uint64_t bytes;
+	char *image;
 	uint32_t *rings;
 	size_t rings_bytes;
 };
@@ -127,6 +130,8 @@ static int map_file(void *start, const struct iopt_posix_config *config)
 static void unmap_arena(const struct arena *old)
 {
 	munmap(old->start, old->bytes);
+	if (old->image)
+		munmap(old->image, old->bytes);
 	if (old->rings)
 		munmap(old->rings, old->rings_bytes);
 }
@@ -146,6 +151,17 @@ static int map_rings(struct arena *fresh)
 	return 0;
 }
 
+static int map_image(struct arena *fresh)
+{
+	void *image = mmap(NULL, fresh->bytes, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (image == MAP_FAILED)
+		return -ENOMEM;
+	fresh->image = image;
+	return 0;
+}
+
 static int map_arena(const struct iopt_posix_config *config, struct arena *fresh)
 {
 	int error = 0;
@@ -156,6 +172,8 @@ static int map_arena(const struct iopt_posix_config *config, struct arena *fresh
 		return -ENOMEM;
 	if (config->fd >= 0)
 		error = map_file(fresh->start, config);
+	if (!error && config->image)
+		error = map_image(fresh);
 	if (!error)
 		error = map_rings(fresh);
 	if (error) {
@@ -185,6 +203,7 @@ static void use_arena(const struct iopt_posix_config *config, const struct arena
 	iopt_posix_base = config->base;
 	iopt_posix_offset = (uintptr_t)fresh->start - config->base;
 	iopt_posix_poison = config->poison;
+	iopt_posix_image = fresh->image ? (uintptr_t)fresh->image - (uintptr_t)fresh->start : 0;
 	shuffling = config->shuffle;
 	seed_random(config->shuffle);
 	for (order = 0; order < IOPT_POSIX_ORDERS; order++) {
@@ -284,6 +303,13 @@ void *iopt_posix_va(uint64_t pa)
 	return iopt_host_va(pa);
 }
 
+void *iopt_posix_image_va(uint64_t pa)
+{
+	char *va = iopt_posix_va(pa);
+
+	return va && iopt_posix_image ? va + iopt_posix_image : NULL;
+}
+
 /* ---- pools --------------------------------------------------------------------------------- */
 
 /* Modulo is fair enough for this. */
@@ -346,6 +372,14 @@ static uint32_t pool_take_oldest(struct pool *pool)
 	return page;
 }
 
+static void poison(char *start, size_t bytes)
+{
+	uint64_t *words = (uint64_t *)start;
+
+	for (size_t i = 0; i < bytes / sizeof(*words); i++)
+		words[i] = IOPT_POSIX_POISON;
+}
+
 /* Makes a chunk accessible and puts its tables into a pool, so that lower ones are taken first.
  * Descriptors start zeroed: a file may hold anything. */
 static bool take_chunk(struct pool *pool, unsigned order)
@@ -361,6 +395,8 @@ static bool take_chunk(struct pool *pool, unsigned order)
 	if (mprotect(start, IOPT_POSIX_CHUNK_BYTES, PROT_READ | PROT_WRITE))
 		return false;
 	memset(start, 0, CHUNK_PAGES * sizeof(struct iopt_table));
+	if (iopt_posix_poison && iopt_posix_image)
+		poison(start + iopt_posix_image, IOPT_POSIX_CHUNK_BYTES);
 	__atomic_store_n(&nr_chunks, chunk + 1, __ATOMIC_RELEASE);
 
 	for (page = CHUNK_PAGES - step; page >= HEAD_PAGES; page -= step) {

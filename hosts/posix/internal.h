@@ -24,6 +24,9 @@
 extern uint64_t iopt_posix_base;
 extern bool iopt_posix_poison;
 
+/* What is added to an address in the arena to get to its image; 0: there is none. */
+extern uintptr_t iopt_posix_image;
+
 /**
  * iopt_posix_arena_make() - make the arena with the default configuration unless there is one
  *

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * Writing cache lines back to memory, for walkers that do not snoop. From user space this needs an
- * instruction that user space may execute.
+ * instruction that user space may execute. Also the image that shows a test what such a walker
+ * reads (iopt_posix_config::image), and the numbers.
  */
+#include <pthread.h>
+
 #include "hosts/posix/internal.h"
 
 #if defined(__x86_64__)
@@ -87,6 +90,40 @@ static uintptr_t line_bytes(void)
 	return known;
 }
 
+/* ---- the image ----------------------------------------------------------------------------- */
+
+#define IMAGE_LOCKS 64
+
+static pthread_mutex_t image_locks[IMAGE_LOCKS] = {
+	[0 ... IMAGE_LOCKS - 1] = PTHREAD_MUTEX_INITIALIZER,
+};
+
+/*
+ * Memory never goes back: of two threads that write the same line back, the one that comes later
+ * has the newer content. Hence the lock from the load to the store.
+ */
+static void image_line(uintptr_t line)
+{
+	pthread_mutex_t *lock = &image_locks[line / IOPT_HOST_LINE % IMAGE_LOCKS];
+	const uint64_t *from = (const uint64_t *)line;
+	uint64_t *to = (uint64_t *)(line + iopt_posix_image);
+
+	pthread_mutex_lock(lock);
+	for (size_t i = 0; i < IOPT_HOST_LINE / sizeof(*to); i++)
+		__atomic_store_n(&to[i], __atomic_load_n(&from[i], __ATOMIC_RELAXED),
+				 __ATOMIC_RELEASE);
+	pthread_mutex_unlock(lock);
+}
+
+/* ---- write-back ---------------------------------------------------------------------------- */
+
+static _Thread_local struct iopt_posix_writebacks done;
+
+void iopt_posix_writebacks(struct iopt_posix_writebacks *writebacks)
+{
+	*writebacks = done;
+}
+
 void iopt_posix_writeback(const void *start, size_t bytes)
 {
 	uintptr_t step = line_bytes();
@@ -97,4 +134,9 @@ void iopt_posix_writeback(const void *start, size_t bytes)
 	for (line = (uintptr_t)start & ~(step - 1); line < end; line += step)
 		writeback_line(line);
 	fence();
+	done.calls++;
+	done.lines += bytes / IOPT_HOST_LINE;
+	if (iopt_posix_image)
+		for (line = (uintptr_t)start; line + IOPT_HOST_LINE <= end; line += IOPT_HOST_LINE)
+			image_line(line);
 }

@@ -35,6 +35,8 @@ extern "C" {
  *           for long does (benchmarks)
  * @poison:  fill freed tables with IOPT_POSIX_POISON, keep them from reuse as long as can be, and
  *           so let iopt_posix_table_state() tell what became of them (tests)
+ * @image:   keep an image of memory as a walker that does not snoop reads it: see
+ *           iopt_posix_image_va() (tests)
  */
 struct iopt_posix_config {
 	uint64_t bytes;
@@ -43,6 +45,7 @@ struct iopt_posix_config {
 	uint64_t offset;
 	uint64_t shuffle;
 	bool poison;
+	bool image;
 };
 
 /*
@@ -86,6 +89,30 @@ void iopt_posix_barrier(void);
  * Context: any.
  */
 void *iopt_posix_va(uint64_t pa);
+
+/**
+ * iopt_posix_image_va() - the byte at a physical address as a walker that does not snoop reads it
+ * @pa: physical address
+ *
+ * With iopt_posix_config::image there is a second arena, which holds what was written back, a cache
+ * line at a time, and nothing else: what is stored later shows there when its line is written back
+ * again, and a table that is freed and used anew keeps its old content until then. What never was
+ * written back reads as IOPT_POSIX_POISON with poison, else as zero. The 8-byte words of it change
+ * atomically; it is not to be written to.
+ *
+ * Return: the address; NULL if it lies outside the arena, or there is no image.
+ * Context: any.
+ */
+void *iopt_posix_image_va(uint64_t pa);
+
+/** struct iopt_posix_writebacks - of domains with IOPT_NONCOHERENT */
+struct iopt_posix_writebacks {
+	uint64_t calls; /* ranges */
+	uint64_t lines; /* of 64 bytes, in all of them */
+};
+
+/** iopt_posix_writebacks() - what the calling thread has written back to memory so far */
+void iopt_posix_writebacks(struct iopt_posix_writebacks *writebacks);
 
 /** enum iopt_posix_state - what a page of the arena is */
 enum iopt_posix_state {

@@ -172,6 +172,7 @@ static void setup_arena(void)
 		.base = 4 * GIB,
 		.fd = -1,
 		.poison = true,
+		.image = true,
 	};
 	static bool done;
 
@@ -202,12 +203,15 @@ static void default_touch(void *ctx, uint64_t iova, uint64_t pa, bool write)
 }
 
 /* The turn of the running test. */
-static bool untracked;
+static enum turn { TRACKED, UNTRACKED, NONCOHERENT, NR_TURNS } turn;
+
+static const uint32_t turn_flags[NR_TURNS] = { IOPT_TRACK, 0, IOPT_NONCOHERENT };
+static const char *const turn_names[NR_TURNS] = { "", ", untracked", ", non-coherent" };
 
 struct rig_config rig_defaults(const char *format)
 {
 	return (struct rig_config){
-		.domain = { .format = format, .flags = untracked ? 0 : IOPT_TRACK },
+		.domain = { .format = format, .flags = turn_flags[turn] },
 		.nr_devices = 1,
 	};
 }
@@ -216,6 +220,7 @@ static void attach_devices(struct rig *rig, const struct rig_config *config)
 {
 	const struct soft_iommu_config unit = {
 		.va = iopt_posix_va,
+		.image = iopt_posix_image_va,
 		.state = iopt_posix_table_state,
 		.poison = IOPT_POSIX_POISON,
 		.count_only = ~SOFT_IOMMU_BREACHES,
@@ -224,6 +229,8 @@ static void attach_devices(struct rig *rig, const struct rig_config *config)
 
 	if (config->domain.flags & IOPT_SIGN_EXTEND)
 		side.flags |= SOFT_IOMMU_SIGN_EXTEND;
+	if (config->domain.flags & IOPT_NONCOHERENT)
+		side.flags |= SOFT_IOMMU_NO_SNOOP;
 	iopt_hw(rig->domain, &side.hw);
 	assert_int_equal(soft_iommu_create(&unit, &rig->unit), 0);
 	assert_int_equal(soft_iommu_domain_create(rig->unit, &side, &rig->side), 0);
@@ -452,7 +459,7 @@ void rig_sweep(struct rig *rig, uint64_t first, uint64_t last, unsigned flags, s
 struct format_run {
 	const struct format_test *test;
 	const struct iopt_format_info *format;
-	bool untracked;
+	enum turn turn;
 	char name[96];
 };
 
@@ -468,13 +475,13 @@ static void run_one(void **state)
 	const struct format_run *run = *state;
 
 	running = run->test;
-	untracked = run->untracked;
+	turn = run->turn;
 	run->test->run(run->format);
 }
 
 /* Adds a test to the array; what is too much is a mistake in this folder. */
 static void add_run(struct CMUnitTest *units, size_t *used, const struct format_test *test,
-		    const struct iopt_format_info *format, bool without_tracking)
+		    const struct iopt_format_info *format, enum turn which)
 {
 	static struct format_run runs[MAX_TESTS];
 	struct format_run *run = &runs[*used];
@@ -483,9 +490,9 @@ static void add_run(struct CMUnitTest *units, size_t *used, const struct format_
 		abort();
 	run->test = test;
 	run->format = format;
-	run->untracked = without_tracking;
+	run->turn = which;
 	snprintf(run->name, sizeof(run->name), "%s, %s%s", test->name, format->name,
-		 without_tracking ? ", untracked" : "");
+		 turn_names[which]);
 	units[(*used)++] = (struct CMUnitTest){
 		.name = run->name,
 		.test_func = run_one,
@@ -507,10 +514,10 @@ static int run_each(const char *filter, const char *group, const struct format_t
 			if ((format->abilities & tests[i].wants) != tests[i].wants ||
 			    (!any_shape && !is_usual(format)))
 				continue;
-			if (format->abilities & IOPT_CAN_TRACK_DIRTY)
-				add_run(units, &used, &tests[i], format, false);
-			if (!tests[i].tracked)
-				add_run(units, &used, &tests[i], format, true);
+			for (enum turn t = format->abilities & IOPT_CAN_TRACK_DIRTY ? TRACKED
+										    : UNTRACKED;
+			     t < (tests[i].tracked ? UNTRACKED : NR_TURNS); t++)
+				add_run(units, &used, &tests[i], format, t);
 		}
 	}
 	/* cmocka's macro counts an array at compile time; only the entries in use are to run. */

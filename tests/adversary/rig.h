@@ -4,7 +4,8 @@
  * callbacks that a test can hook into. Also what every test of this folder shares: complaints from
  * any thread, the clock, random numbers, and running the same test for every format.
  *
- * Table memory is poisoned and watched from the first rig on (iopt_posix_config::poison).
+ * Table memory is poisoned and watched from the first rig on (iopt_posix_config::poison). Devices
+ * of a domain with IOPT_NONCOHERENT read what was written back, and nothing else.
  */
 #ifndef TESTS_ADVERSARY_RIG_H
 #define TESTS_ADVERSARY_RIG_H
@@ -145,7 +146,7 @@ void rig_close_leaky(struct rig *rig);
 
 /*
  * The default configuration for a format: dirty tracking on (off in the untracked turn of a test,
- * see struct format_test), and one device that keeps all.
+ * and in the one with IOPT_NONCOHERENT, see struct format_test), and one device that keeps all.
  */
 struct rig_config rig_defaults(const char *format);
 
@@ -214,7 +215,8 @@ void rig_sweep(struct rig *rig, uint64_t first, uint64_t last, unsigned flags, s
  * @run:      the test
  * @wants:    abilities that the format must have, IOPT_CAN_*; others are left out
  * @ctx:      for @run, which finds it by test_running()
- * @tracked:  only with dirty tracking; else it is run with, where the format has it, and without
+ * @tracked:  only with dirty tracking; else it is run with, where the format has it, and without, and
+ *            once more with a walker that does not snoop
  */
 struct format_test {
 	const char *name;

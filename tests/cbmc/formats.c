@@ -220,7 +220,7 @@ void prove_table_says_where_it_leads(void)
 {
 	unsigned level = any_table_level();
 	uint64_t pa = any_table_pa(), entry = F->table(pa, level);
-	uint64_t changed = entry ^ (nondet_u64() & F->table_hw);
+	uint64_t changed = entry ^ (nondet_u64() & (F->table_hw | F->table_unwritten));
 
 	claim(F->kind(changed, level) == IOPT_TABLE, "kind");
 	claim(F->table_pa(changed) == pa, "address");
@@ -230,6 +230,9 @@ void prove_table_says_where_it_leads(void)
 	claim(!(entry & F->table_touched), "starts untouched");
 	claim(!((F->table_a | F->table_touched) & ~F->table_hw), "marks may change");
 	claim(!F->table_a == !F->table_touched && !(F->table_a & F->table_touched), "two marks");
+	claim(!(entry & F->table_unwritten), "starts as if written back");
+	claim(!(F->table_unwritten & (F->table_unwritten - 1)), "one bit, if any");
+	claim(!(F->table_unwritten & F->table_hw), "unwritten is nothing of hardware's or sweeps'");
 	reached();
 }
 
@@ -286,6 +289,7 @@ void prove_marks_are_free_in_present_entries(void)
 		      !(F->leaf_pending & (F->leaf_hw(m.entry) | all)),
 	      "pending");
 	claim(!(F->table_touched & all), "touched");
+	claim(!(F->table_unwritten & (all | table)), "unwritten");
 	reached();
 }
 

@@ -101,7 +101,9 @@ struct iopt_table *iopt_host_table_alloc(unsigned size_lg2)
 	table = table_choose();
 	*table = (struct iopt_table){ .size_lg2 = (uint8_t)size_lg2, .state = TABLE_TAKEN };
 	memset(world.entry[table - world.table], 0, sizeof(world.entry[0]));
-	memset(world.ram[table - world.table], 0, sizeof(world.ram[0]));
+	/* Memory holds whatever was there until it is written back. */
+	for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+		world.ram[table - world.table][i] = POISON;
 	return table;
 }
 

@@ -14,6 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* So small that write-back of a line brings no neighbour along that ought to have its own. */
+#define IOPT_HOST_LINE 8
+
 /**
  * struct iopt_table - a table's descriptor
  * @next, @first, @freeze, @level, @collect, @size_lg2: the engine's, see engine/host.h

@@ -17,11 +17,12 @@
 #define TINY_ADDR  0x000ffffffffff000ull
 
 /* The engine's own. */
-#define TINY_TAG      (3ull << 52)
-#define TINY_DEAD     (1ull << 52)
-#define TINY_FROZEN   (2ull << 52)
-#define TINY_RETIRING (3ull << 52)
-#define TINY_PENDING  (1ull << 54)
-#define TINY_TOUCHED  (1ull << 55)
+#define TINY_TAG       (3ull << 52)
+#define TINY_DEAD      (1ull << 52)
+#define TINY_FROZEN    (2ull << 52)
+#define TINY_RETIRING  (3ull << 52)
+#define TINY_PENDING   (1ull << 54)
+#define TINY_TOUCHED   (1ull << 55)
+#define TINY_UNWRITTEN (1ull << 56)
 
 #endif

@@ -12,6 +12,7 @@
  *   reshapes.c  split, merge, protect, trim
  *   reads.c     translate, visit, statistics
  *   generate.c  the next random operation
+ *   walker.c    a device that reads memory, where walkers do not snoop
  *   process.c   trials in processes of their own; shrinking a sequence that failed
  *   main.c      options and configurations
  *
@@ -23,6 +24,7 @@
 
 #include <stdio.h>
 
+#include "soft-iommu/soft_iommu.h"
 #include "tests/support/support.h"
 
 #define MAX_LEAVES  4096u /* live ones in a trial; more are not mapped */
@@ -220,6 +222,7 @@ struct bitmap {
  * @undo:      the operation is a map that must fail: nothing of it may translate in its callback
  * @nr_replaced: the operation is a map that replaces so many tables: the first of @items
  * @planned:   the leaves of @plan, to look something up
+ * @unit, @walker: a device that does not snoop; NULL where it does
  * @before:    the @nr_before tables that there were before the operation under way
  */
 struct model {
@@ -261,6 +264,8 @@ struct model {
 	unsigned nr_items;
 	struct gone_table before[MAX_TABLES];
 	unsigned nr_before;
+	struct soft_iommu *unit;
+	struct soft_iommu_domain *walker;
 };
 
 /* The trial failed: says how and ends the process. */
@@ -353,6 +358,15 @@ void visit_range(struct model *m, uint64_t first, uint64_t last, unsigned flags,
 /* Leaves of a range as visited are the model's. */
 void check_range(struct model *m, uint64_t first, uint64_t last);
 void check_statistics(struct model *m);
+
+/* ---- walker.c ------------------------------------------------------------------------------ */
+
+/* All of these do nothing where walkers snoop. */
+void walker_create(struct model *m);
+void walker_destroy(struct model *m);
+void walker_top_changed(struct model *m);
+/* What memory says of a range and of what lies around it is what the model says. */
+void walker_check(struct model *m, uint64_t first, uint64_t last);
 
 /* ---- generate.c ---------------------------------------------------------------------------- */
 

@@ -20,7 +20,7 @@
 
 /* Freed tables are poisoned; a small arena, in which they are used again soon enough. */
 static const struct iopt_posix_config arena = {
-	.bytes = 128 * MIB, .base = GIB, .fd = -1, .poison = true
+	.bytes = 128 * MIB, .base = GIB, .fd = -1, .poison = true, .image = true
 };
 
 struct trial *trial_new(void)

@@ -146,6 +146,7 @@ void model_create(struct model *m, const struct config *config, struct trial *tr
 	device_init(m, &wanted.callbacks);
 	result = iopt_create(&wanted, &m->domain);
 	CHECK(m, !result, "iopt_create returned %d", result);
+	walker_create(m);
 	debts_init(m);
 }
 
@@ -166,6 +167,7 @@ void model_run(struct model *m, const struct op *op)
 	m->nr_replaced = 0;
 	m->undo = false;
 	runs[op->kind](m, op);
+	walker_check(m, op->first, op->last);
 	m->op = NULL;
 }
 
@@ -179,6 +181,7 @@ void model_finish(struct model *m)
 	check_statistics(m);
 	for (unsigned i = 0; i < NR_DEBTS; i++)
 		sync_debt(m, &m->debts[i]);
+	walker_destroy(m);
 	iopt_destroy(m->domain);
 	CHECK(m, !iopt_posix_breaches(), "the contract was broken");
 	iopt_posix_barrier();

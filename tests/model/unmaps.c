@@ -212,6 +212,7 @@ static void top_changed(void *ctx, struct iopt_domain *domain)
 	      (uintmax_t)(m->op ? m->op->last : 0));
 	CHECK(m, iopt_posix_table_state(hw.root, NULL) == IOPT_POSIX_LIVE, "no table at the root");
 	m->levels = hw.levels;
+	walker_top_changed(m);
 }
 
 void device_init(struct model *m, struct iopt_callbacks *callbacks)

@@ -2,24 +2,7 @@
 /* See support.h. */
 #include <string.h>
 
-#include "formats/amd_v1.h"
-#include "formats/arm_s1.h"
-#include "formats/arm_s1_16k.h"
-#include "formats/arm_s1_16k_lpa2.h"
-#include "formats/arm_s1_64k.h"
-#include "formats/arm_s1_lpa2.h"
-#include "formats/arm_s2.h"
-#include "formats/arm_s2_16k.h"
-#include "formats/arm_s2_16k_lpa2.h"
-#include "formats/arm_s2_64k.h"
-#include "formats/arm_s2_lpa2.h"
-#include "formats/apple_dart.h"
-#include "formats/apple_dart2.h"
-#include "formats/apple_dart_4k.h"
-#include "formats/riscv_g.h"
-#include "formats/riscv_s1.h"
-#include "formats/vtd_ss.h"
-#include "formats/x86_64.h"
+#include "tests/support/formats.h"
 #include "tests/support/support.h"
 
 const char *const formats[NR_FORMATS] = {
@@ -29,18 +12,20 @@ const char *const formats[NR_FORMATS] = {
 	[FORMAT_riscv_s1] = "riscv-s1",
 	[FORMAT_riscv_g] = "riscv-g",
 	[FORMAT_arm_s1] = "arm-s1",
+	[FORMAT_arm_s2] = "arm-s2",
+	[FORMAT_apple_dart] = "apple-dart",
+	[FORMAT_apple_dart_4k] = "apple-dart-4k",
+	[FORMAT_apple_dart2] = "apple-dart2",
+#ifndef IOPT_FEW_FORMATS
 	[FORMAT_arm_s1_16k] = "arm-s1-16k",
 	[FORMAT_arm_s1_64k] = "arm-s1-64k",
 	[FORMAT_arm_s1_lpa2] = "arm-s1-lpa2",
 	[FORMAT_arm_s1_16k_lpa2] = "arm-s1-16k-lpa2",
-	[FORMAT_arm_s2] = "arm-s2",
 	[FORMAT_arm_s2_16k] = "arm-s2-16k",
 	[FORMAT_arm_s2_64k] = "arm-s2-64k",
 	[FORMAT_arm_s2_lpa2] = "arm-s2-lpa2",
 	[FORMAT_arm_s2_16k_lpa2] = "arm-s2-16k-lpa2",
-	[FORMAT_apple_dart] = "apple-dart",
-	[FORMAT_apple_dart_4k] = "apple-dart-4k",
-	[FORMAT_apple_dart2] = "apple-dart2",
+#endif
 };
 
 #define MARKED (IOPT_ITEM_ACCESSED | IOPT_ITEM_DIRTY)
@@ -62,19 +47,21 @@ static const struct hardware hardware[NR_FORMATS] = {
 	[FORMAT_riscv_s1] = { RISCV_A, RISCV_D, RISCV_V, RISCV_W, 0, MARKED, riscv_table_pa },
 	[FORMAT_riscv_g] = { RISCV_A, RISCV_D, RISCV_V, RISCV_W, 0, MARKED, riscv_table_pa, true },
 	[FORMAT_arm_s1] = ARM_S1(arm_s1_table_pa),
-	[FORMAT_arm_s1_16k] = ARM_S1(arm_s1_16k_table_pa),
-	[FORMAT_arm_s1_64k] = ARM_S1(arm_s1_64k_table_pa),
-	[FORMAT_arm_s1_lpa2] = ARM_S1(arm_s1_lpa2_table_pa),
-	[FORMAT_arm_s1_16k_lpa2] = ARM_S1(arm_s1_16k_lpa2_table_pa),
 	[FORMAT_arm_s2] = ARM_S2(arm_s2_table_pa),
-	[FORMAT_arm_s2_16k] = ARM_S2(arm_s2_16k_table_pa),
-	[FORMAT_arm_s2_64k] = ARM_S2(arm_s2_64k_table_pa),
-	[FORMAT_arm_s2_lpa2] = ARM_S2(arm_s2_lpa2_table_pa),
-	[FORMAT_arm_s2_16k_lpa2] = ARM_S2(arm_s2_16k_lpa2_table_pa),
 	/* Nothing is marked here. */
 	[FORMAT_apple_dart] = { .present = APPLE_DART_VALID, .table_pa = apple_dart1_pa },
 	[FORMAT_apple_dart_4k] = { .present = APPLE_DART_VALID, .table_pa = apple_dart1_pa },
 	[FORMAT_apple_dart2] = { .present = APPLE_DART_VALID, .table_pa = apple_dart2_pa },
+#ifndef IOPT_FEW_FORMATS
+	[FORMAT_arm_s1_16k] = ARM_S1(arm_s1_16k_table_pa),
+	[FORMAT_arm_s1_64k] = ARM_S1(arm_s1_64k_table_pa),
+	[FORMAT_arm_s1_lpa2] = ARM_S1(arm_s1_lpa2_table_pa),
+	[FORMAT_arm_s1_16k_lpa2] = ARM_S1(arm_s1_16k_lpa2_table_pa),
+	[FORMAT_arm_s2_16k] = ARM_S2(arm_s2_16k_table_pa),
+	[FORMAT_arm_s2_64k] = ARM_S2(arm_s2_64k_table_pa),
+	[FORMAT_arm_s2_lpa2] = ARM_S2(arm_s2_lpa2_table_pa),
+	[FORMAT_arm_s2_16k_lpa2] = ARM_S2(arm_s2_16k_lpa2_table_pa),
+#endif
 };
 
 size_t usual(size_t i)

@@ -50,6 +50,16 @@ enum {
 	NR_FORMATS
 };
 
+/* Whether the build leaves out the formats that share their bits with another (-Dformats=few). */
+static inline bool few_formats(void)
+{
+#ifdef IOPT_FEW_FORMATS
+	return true;
+#else
+	return false;
+#endif
+}
+
 /* Their names, in that order. */
 extern const char *const formats[NR_FORMATS];
 

@@ -98,7 +98,7 @@ static void numbers_of_levels(void **state)
 	static const struct {
 		const char *format;
 		uint8_t fewest, most;
-	} levelled[NR_FORMATS] = {
+	} levelled[] = {
 		{ "vtd-ss", 3, 5 },	     { "x86-64", 4, 5 },      { "amd-v1", 1, 6 },
 		{ "riscv-s1", 3, 5 },	     { "riscv-g", 3, 5 },     { "arm-s1", 2, 4 },
 		{ "arm-s1-16k", 2, 4 },	     { "arm-s1-64k", 2, 3 },  { "arm-s1-lpa2", 2, 5 },
@@ -107,9 +107,11 @@ static void numbers_of_levels(void **state)
 	};
 
 	(void)state;
-	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
+	for (size_t i = 0; i < sizeof(levelled) / sizeof(levelled[0]); i++) {
 		struct iopt_config config = config_of(levelled[i].format);
 
+		if (few_formats() && !iopt_format_find(config.format))
+			continue;
 		assert_int_equal(try_config(&config), 0);
 		for (unsigned levels = 1; levels <= UINT8_MAX; levels++) {
 			bool fits = levels >= levelled[i].fewest && levels <= levelled[i].most;

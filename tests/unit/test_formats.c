@@ -4,24 +4,7 @@
  * tables, software values that are neither, and dirty and accessed bits that touch nothing else.
  * The bit patterns themselves are in test_formats_NAME.c.
  */
-#include "formats/amd_v1.h"
-#include "formats/riscv_g.h"
-#include "formats/arm_s1.h"
-#include "formats/arm_s1_16k.h"
-#include "formats/arm_s1_16k_lpa2.h"
-#include "formats/arm_s1_64k.h"
-#include "formats/arm_s1_lpa2.h"
-#include "formats/arm_s2.h"
-#include "formats/arm_s2_16k.h"
-#include "formats/arm_s2_16k_lpa2.h"
-#include "formats/arm_s2_64k.h"
-#include "formats/arm_s2_lpa2.h"
-#include "formats/apple_dart.h"
-#include "formats/apple_dart2.h"
-#include "formats/apple_dart_4k.h"
-#include "formats/riscv_s1.h"
-#include "formats/vtd_ss.h"
-#include "formats/x86_64.h"
+#include "tests/support/formats.h"
 #include "tests/unit/entries.h"
 
 #define IOPT_FORMAT(name) &name##_format,
@@ -395,6 +378,26 @@ static void touched_is_free_in_tables(void **state)
 	}
 }
 
+/* Unwritten is one bit, off those of hardware and of software values; a table stays what it is. */
+static void unwritten_is_free_in_tables(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_FORMATS; i++) {
+		const struct iopt_format *f = formats[i];
+
+		assert_in_range(__builtin_popcountll(f->table_unwritten), 0, 1);
+		assert_int_equal(f->table_unwritten & f->table_hw, 0);
+		assert_int_equal(
+			f->table_unwritten & (f->soft_dead | f->frozen(0) | f->retiring(0)), 0);
+		for (unsigned level = 1; level < f->info.max_levels; level++) {
+			uint64_t entry = f->table(0xfffff000, level);
+
+			assert_int_equal(entry & f->table_unwritten, 0);
+			check_table(f, entry | f->table_unwritten, level, 0xfffff000);
+		}
+	}
+}
+
 /* A leaf with every state that hardware and the engine may give it makes others of any size. */
 /* Where sweeps skip, entries are looked at together: a leaf shows whatever it is ORed with. */
 static void check_ored(const struct iopt_format *f, uint64_t entry, unsigned level, unsigned lg2,
@@ -520,6 +523,7 @@ int main(void)
 		cmocka_unit_test(software_values_come_back),
 		cmocka_unit_test(pending_is_free_in_leaves),
 		cmocka_unit_test(touched_is_free_in_tables),
+		cmocka_unit_test(unwritten_is_free_in_tables),
 		cmocka_unit_test(leaves_show_in_a_line),
 		cmocka_unit_test(leaves_make_other_sizes),
 		cmocka_unit_test(dirtied_is_dirty),

@@ -248,7 +248,7 @@ static void hardware_fields(void **state)
 	assert_true(hw.amd_v1.sd);
 }
 
-/* The engine's own: tag in 2:1, generation in 35:12, pending is bit 3. */
+/* The engine's own: tag in 2:1, generation in 35:12, pending is bit 3, unwritten bit 4. */
 static void software_values(void **state)
 {
 	(void)state;
@@ -263,6 +263,7 @@ static void software_values(void **state)
 	assert_int_equal(F->soft(0x0000000ffffff004), IOPT_FROZEN);
 	assert_int_equal(F->soft(0x000ffffffffff006), IOPT_RETIRING);
 	assert_int_equal(F->leaf_pending, 0x8);
+	assert_int_equal(F->table_unwritten, 0x10);
 	assert_int_equal(F->table_touched, 0);
 	assert_int_equal(F->table_a, 0);
 	assert_int_equal(F->leaf_hw(0x1), 0x60); /* D, A */

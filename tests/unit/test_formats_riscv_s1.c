@@ -170,6 +170,7 @@ static void software_values(void **state)
 	assert_int_equal(F->retiring(0xfffffffffff000), 0x003ffffffffffe20);
 	assert_int_equal(F->retiring_pa(0x003ffffffffffe20), 0xfffffffffff000);
 	assert_int_equal(F->leaf_pending, 0x100);
+	assert_int_equal(F->table_unwritten, 0x100);
 }
 
 /* All state goes along into another size, the size's own bits do not. */

@@ -200,7 +200,10 @@ static void hardware_fields(void **state)
 	assert_false(hw.vtd_ss.pwsnp);
 }
 
-/* The engine's own: tag in 53:52, generation in 35:12, pending is bit 54, touched bit 55. */
+/*
+ * The engine's own: tag in 53:52, generation in 35:12; pending is bit 54, touched bit 55, unwritten
+ * bit 56.
+ */
 static void software_values(void **state)
 {
 	(void)state;
@@ -215,6 +218,7 @@ static void software_values(void **state)
 	assert_int_equal(F->soft(0x0020000ffffff000), IOPT_FROZEN);
 	assert_int_equal(F->soft(0x003ffffffffff000), IOPT_RETIRING);
 	assert_int_equal(F->leaf_pending, 0x0040000000000000);
+	assert_int_equal(F->table_unwritten, 0x0100000000000000);
 	assert_int_equal(F->table_touched, 0x0080000000000000);
 	assert_int_equal(F->table_a, 0x100);
 	assert_int_equal(F->leaf_hw(0x3), 0x300); /* D, A */

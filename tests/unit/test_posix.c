@@ -995,10 +995,57 @@ static void test_writeback(void **state)
 		words_of(table)[i] = i;
 	iopt_host_publish();
 	iopt_host_writeback(words_of(table), PAGE);
-	iopt_host_writeback(words_of(table) + 511, 8);
-	iopt_host_writeback(words_of(table) + 7, 16);
+	iopt_host_writeback(words_of(table) + 504, 64);
+	iopt_host_writeback(words_of(table) + 8, 128);
 	for (i = 0; i < 512; i++)
 		assert_int_equal(words_of(table)[i], i);
+	iopt_host_table_free(table);
+}
+
+/* The image has what was written back, until more is; a page that is used anew has its old one. */
+static void test_image(void **state)
+{
+	struct iopt_posix_writebacks before, after;
+	struct iopt_table *table;
+	const uint64_t *image;
+
+	(void)state;
+	set_up_chunks(1);
+	table = alloc(PAGE_LG2);
+	assert_null(iopt_posix_image_va(iopt_host_table_pa(table)));
+	iopt_host_table_free(table);
+	set_up((struct iopt_posix_config){ .bytes = CHUNK, .fd = -1, .image = true });
+	assert_null(iopt_posix_image_va(CHUNK));
+	table = alloc(PAGE_LG2);
+	image = iopt_posix_image_va(iopt_host_table_pa(table));
+	assert_int_equal(image[8], 0);
+	words_of(table)[8] = 1;
+	words_of(table)[15] = 2;
+	words_of(table)[16] = 3;
+	assert_int_equal(image[8], 0);
+	iopt_posix_writebacks(&before);
+	iopt_host_writeback(words_of(table) + 8, 64);
+	iopt_posix_writebacks(&after);
+	assert_int_equal(after.calls - before.calls, 1);
+	assert_int_equal(after.lines - before.lines, 1);
+	assert_int_equal(image[8], 1);
+	assert_int_equal(image[15], 2);
+	assert_int_equal(image[16], 0);
+	words_of(table)[8] = 4;
+	assert_int_equal(image[8], 1);
+	iopt_host_table_free(table);
+	table = alloc(PAGE_LG2);
+	assert_ptr_equal(iopt_posix_image_va(iopt_host_table_pa(table)), image);
+	assert_int_equal(words_of(table)[8], 0);
+	assert_int_equal(image[8], 1);
+	iopt_host_table_free(table);
+
+	set_up((struct iopt_posix_config){
+		.bytes = CHUNK, .fd = -1, .image = true, .poison = true });
+	table = alloc(PAGE_LG2);
+	image = iopt_posix_image_va(iopt_host_table_pa(table));
+	assert_int_equal(image[0], IOPT_POSIX_POISON);
+	assert_int_equal(words_of(table)[0], 0);
 	iopt_host_table_free(table);
 }
 
@@ -1036,6 +1083,7 @@ int main(void)
 #endif
 		cmocka_unit_test(test_breach),
 		cmocka_unit_test(test_writeback),
+		cmocka_unit_test(test_image),
 	};
 
 	return cmocka_run_group_tests_name("posix", tests, NULL, NULL);

@@ -38,6 +38,16 @@ static void *va(uint64_t pa)
 	return offset < sizeof(memory) ? (char *)memory + offset : NULL;
 }
 
+/* What those that do not snoop read. */
+static uint64_t written_back[TABLES][512] __attribute__((aligned(4096)));
+
+static void *image(uint64_t pa)
+{
+	uint64_t offset = pa - BASE;
+
+	return offset < sizeof(written_back) ? (char *)written_back + offset : NULL;
+}
+
 static enum iopt_posix_state state(uint64_t pa, uint32_t *generation)
 {
 	uint64_t table = (pa - BASE) >> 12;
@@ -161,10 +171,13 @@ static void touch(void *ctx, uint64_t iova, uint64_t pa, bool write)
 
 static int setup(void **unused)
 {
-	const struct soft_iommu_config config = { .va = va, .state = state, .poison = POISON };
+	const struct soft_iommu_config config = {
+		.va = va, .image = image, .state = state, .poison = POISON
+	};
 
 	(void)unused;
 	memset(memory, 0, sizeof(memory));
+	memset(written_back, 0, sizeof(written_back));
 	memset(states, 0, sizeof(states));
 	allocated = 0;
 	domain = NULL;
@@ -1782,6 +1795,42 @@ static void test_dirty_x86_64(void **unused)
 	assert_int_equal(get(tables[1], 0), tables[0] | X86_T);
 }
 
+/* It reads memory alone, writes to neither, and faults where it would have to. */
+static void test_no_snoop(void **unused)
+{
+	uint64_t tables[4];
+	uint64_t *leaf, *top;
+	unsigned i;
+
+	(void)unused;
+	for (i = 0; i < 4; i++)
+		tables[i] = new_table();
+	for (i = 1; i < 4; i++)
+		put(tables[i], 0, tables[i - 1] | X86_T | X86_A);
+	put(tables[1], 1, 0x40000000 | X86_T | X86_PS | X86_A | X86_D);
+	make_domain("x86-64", x86_hw(tables[3], 4), SOFT_IOMMU_NO_SNOOP);
+	device = make_device(0, 1);
+	assert_int_equal(read_at(0x200000), SOFT_IOMMU_NOT_PRESENT);
+	memcpy(written_back, memory, sizeof(memory));
+	put(tables[1], 1, 0);
+	assert_int_equal(write_at(0x200000), SOFT_IOMMU_DONE);
+	invalidate(IOPT_OWES_ALL, 0, ~0ull);
+	leaf = image(tables[1] + 8);
+	*leaf &= ~X86_D;
+	assert_int_equal(read_at(0x200000), SOFT_IOMMU_DONE);
+	assert_int_equal(write_at(0x200000), SOFT_IOMMU_NOT_MARKED);
+	assert_int_equal(*leaf, 0x40000000 | X86_T | X86_PS | X86_A);
+	*leaf &= ~X86_A;
+	invalidate(IOPT_OWES_ALL, 0, ~0ull);
+	assert_int_equal(read_at(0x200000), SOFT_IOMMU_NOT_MARKED);
+	*leaf |= X86_A;
+	top = image(tables[3]);
+	*top &= ~X86_A;
+	invalidate(IOPT_OWES_ALL, 0, ~0ull);
+	assert_int_equal(read_at(0x200000), SOFT_IOMMU_NOT_MARKED);
+	assert_int_equal(*top, tables[2] | X86_T);
+}
+
 /* A device TLB writes without a dirty bit being set, once it may write. */
 static void test_dirty_device_tlb(void **unused)
 {
@@ -2430,6 +2479,7 @@ int main(void)
 		TEST(test_accessed_through_cache),
 		TEST(test_no_dirty_without_ssade),
 		TEST(test_dirty_x86_64),
+		TEST(test_no_snoop),
 		TEST(test_dirty_device_tlb),
 		TEST(test_run_dirty),
 		TEST(test_run_accessed_only),

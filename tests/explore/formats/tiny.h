@@ -15,6 +15,7 @@
  *   53:52  0                  0                  1: dead, 2: frozen, 3: retiring
  *   54     0                  pending            0
  *   55     touched            0                  0
+ *   56     unwritten          0                  0
  *
  * A frozen entry has its generation in bits 35:12, a retiring one the address of the table.
  */

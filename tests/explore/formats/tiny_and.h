@@ -26,6 +26,7 @@ static const struct iopt_format tiny_and_format = {
 	.table_a = TINY_A,
 	.table_touched = TINY_TOUCHED,
 	.dirty_and = TINY_D,
+	.table_unwritten = TINY_UNWRITTEN,
 	TINY_FUNCTIONS
 };
 
