@@ -629,7 +629,7 @@ void ledger_touch(struct ledger *ledger, struct ledger_slot *slot, uint64_t iova
 		ledger_fault(ledger, LEDGER_STALE, iova, slot);
 		return;
 	}
-	if (ledger_pa(state ^ pa)) {
+	if ((state ^ pa) >> ledger->page_lg2) {
 		ledger_fault(ledger, LEDGER_WRONG_PAGE, iova, slot);
 		return;
 	}
