@@ -96,7 +96,7 @@ void prove_leaf_says_what_it_is(void)
 	reached();
 }
 
-/* Whichever entry of a run it is, it speaks of the whole run, and its number comes from the slot. */
+/* Whichever entry of a run it is, it speaks of the whole run. */
 void prove_every_entry_of_a_run_says_the_same(void)
 {
 	struct made m = any_leaf();
