@@ -41,8 +41,8 @@ struct soft_entry {
  * struct soft_root - where a walk starts, and what it maintains
  * @pa:	      address of the top table, a multiple of 2^SOFT_ROOT_LG2
  * @levels:   1 to SOFT_MAX_LEVELS
- * @width:    IOVA bits that the tables translate, if the top has not as many entries as other tables;
- *            else 0
+ * @width:    IOVA bits that the tables translate, if the top has not as many entries as other
+ *            tables; else 0
  * @accessed: set accessed bits
  * @dirty:    set dirty bits
  */

@@ -273,8 +273,8 @@ static bool step(struct soft_walk *walk, const struct soft_root *root, struct po
 	const struct soft_format *format = walk->domain->format;
 	unsigned index = index_of(format, root, at->level, walk->iova);
 	void *table = unit->config.va(at->table);
-	void *slot = slot_of(format, table, index);
 	struct soft_entry found;
+	void *slot;
 
 	*reason = SOFT_IOMMU_NO_MEMORY;
 	walk->level = at->level;
@@ -282,6 +282,7 @@ static bool step(struct soft_walk *walk, const struct soft_root *root, struct po
 		return true;
 	if (soft_now_and_then(walk->device, 512))
 		sched_yield();
+	slot = slot_of(format, table, index);
 	walk->entry = load(format, slot);
 	walk->entry_pa = at->table + ((uint64_t)index << format->entry_lg2);
 	*reason = still_there(unit, at, walk->entry);
