@@ -40,7 +40,7 @@ static const struct iopt_format apple_dart2_format = {
 		.default_levels = 2,
 		.granule_lg2 = APPLE_DART2_PAGE_LG2,
 		.index_lg2 = APPLE_DART2_PAGE_LG2 - 3,
-		.iova_lg2 = 42, /* as in Linux, apple_dart_alloc_pgtable: no more than of the other */
+		.iova_lg2 = 42, /* as in Linux, apple_dart_alloc_pgtable: ias <= oas */
 		.entry_lg2 = 3,
 		.pa_lg2 = 42,
 	},

@@ -15,8 +15,8 @@
  * is told of four levels (m1n1 dart8110.py, R_TCR.FOUR_LEVELS), hangs in a translation table base
  * register, TTBR, which counts as a level there and not here. DART 1 with 4 KiB pages has four of
  * these (Linux, DART_MAX_TABLE_BITS and dart_alloc_pgtable: "Old 4K page DARTs can use up to 4
- * top-level tables. Newer ones only ever use a maximum of 1"): here one top table, four pages large,
- * and TTBR number i leads to its page i.
+ * top-level tables. Newer ones only ever use a maximum of 1"): here one top table, four pages
+ * large, and TTBR number i leads to its page i.
  *
  *   format         IOVA bits  level 2  level 1  level 0
  *   apple-dart     36         -        35:25    24:14
@@ -49,11 +49,11 @@
  * leaves 0 there and nothing else. It takes an entry for free by bit 0 alone, though
  * (dart_init_pte), and m1n1 takes it for not valid so (dart8110.py, iotranslate). So in tables that
  * are in use there is nothing but 0 and valid entries: no trim, which would leave frozen and
- * retiring entries there, and no break before a block, since there are no blocks. One value is left,
- * dead, in interior tables that an unmap has unlinked, until its sync: with four levels only. What
- * may still get there is a walk through stale caches, of a device that uses an address which is
- * being unmapped. If bit 0 is what hardware looks at it faults, as it does for 0. If it were not,
- * the address is 0.
+ * retiring entries there, and no break before a block, since there are no blocks. One value is
+ * left, dead, in interior tables that an unmap has unlinked, until its sync: with four levels only.
+ * What may still get there is a walk through stale caches, of a device that uses an address which
+ * is being unmapped. If bit 0 is what hardware looks at it faults, as it does for 0. If it were
+ * not, the address is 0.
  *
  *   bit 4, which Linux uses in no entry: dead. Bit 0 is clear, so are all other bits.
  *

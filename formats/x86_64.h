@@ -281,7 +281,8 @@ static const struct iopt_format x86_64_format = {
 		.name = "x86-64",
 		.title = "x86-64: VT-d first stage, AMD v2",
 		.abilities = IOPT_CAN_TRACK_DIRTY | IOPT_CAN_ACCESSED_TABLES |
-			     IOPT_CAN_SIGN_EXTEND | IOPT_CAN_EXEC | IOPT_CAN_PRIV | IOPT_CAN_RESIZE | IOPT_CAN_TRIM,
+			     IOPT_CAN_SIGN_EXTEND | IOPT_CAN_EXEC | IOPT_CAN_PRIV |
+			     IOPT_CAN_RESIZE | IOPT_CAN_TRIM,
 		.page_sizes = 1ull << 12 | 1ull << 21 | 1ull << 30,
 		.min_levels = 4, /* VT-d section 9.6, FSPM */
 		.max_levels = 5,

@@ -59,7 +59,7 @@ enum soft_iommu_reason {
 				   * stale root or a table in the wrong place */
 	SOFT_IOMMU_REPLICAS_DIFFER, /* an entry of a run is present and leads elsewhere. Sizes
 				     * and permissions may differ while they are changed */
-	SOFT_IOMMU_NOT_MARKED, /* accessed or dirty is clear, and hardware may not set it:
+	SOFT_IOMMU_NOT_MARKED,	    /* accessed or dirty is clear, and hardware may not set it:
 				* RISC-V untold, any that does not snoop */
 	SOFT_IOMMU_FREED_TABLE, /* a table was read that is free, or was freed and used again since
 				 * the pointer to it was cached, or that held poison */

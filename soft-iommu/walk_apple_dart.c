@@ -50,7 +50,7 @@ static int read_ttbrs(const struct soft_format *format, const struct iopt_hw *hw
 	return 0;
 }
 
-/* As in Linux, DART_MAX_TABLE_BITS: four of them where pages have 4 KiB. Four levels are DART 2's. */
+/* As in Linux, DART_MAX_TABLE_BITS: four where pages have 4 KiB. Four levels are DART 2's. */
 static int read_root1(const struct soft_format *format, const struct iopt_hw *hw,
 		      struct soft_root *root)
 {

@@ -13,8 +13,8 @@
 #define PIECE	 32u
 
 /*
- * What is fought about: the middle of a table whose ends are others', four tables beside it, and, if
- * there are so many levels, a table above with what is in it.
+ * What is fought about: the middle of a table whose ends are others', four tables beside it, and,
+ * if there are so many levels, a table above with what is in it.
  */
 enum { MIDDLE, TABLES, ABOVE, NR_GROUNDS };
 

@@ -28,12 +28,14 @@ if figures.get('verdict') not in ('exact', 'not exact'):
 if figures['events'] != figures['map_events'] + figures['unmap_events']:
     faults.append('events are not map events and unmap events')
 # With leaves of one page only, what was written is what was reported.
-if figures['config']['page_sizes'] == [4096] and figures['verdict'] == 'exact' and figures['config']['sweep_every_ms'] == 0 \
+if figures['config']['tracked'] and figures['config']['page_sizes'] == [4096] and figures['verdict'] == 'exact' and figures['config']['sweep_every_ms'] == 0 \
         and figures['written_pages'] != figures['reported_pages']:
     faults.append('other pages written than reported')
 # More was reported than written, never less.
 if figures['verdict'] == 'exact' and figures['reports_written'] > figures['reports_by_sweep'] + figures['reports_by_unmap']:
     faults.append('more written than reported')
+if not figures['config']['tracked'] and figures['reported_pages']:
+    faults.append('reported and not tracked')
 for expression in sys.argv[2:]:
     if not eval(expression, {}, figures):  # pylint: disable=eval-used
         faults.append(f'does not hold: {expression}')

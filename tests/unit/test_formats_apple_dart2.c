@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * formats/apple_dart2.h against bit patterns that were worked out by hand from Linux's and m1n1's
- * constants (see apple_dart_common.h). The numbers below name no constant of that header on purpose.
+ * constants (see apple_dart_common.h). The numbers below name no constant of that header on
+ * purpose.
  */
 #include "formats/apple_dart2.h"
 #include "tests/unit/entries.h"

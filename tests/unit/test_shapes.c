@@ -37,7 +37,7 @@ static void map_page(uint64_t iova, unsigned nr)
 	map_to(iova, page(), odd_pa(nr), RW);
 }
 
-/* The lowest number of levels, and the highest: formats that grow stay at them. */
+/* Every format that does not grow, with each number of levels. */
 static void for_each_shape(void (*check)(size_t i, unsigned levels))
 {
 	for (size_t i = 0; i < NR_FORMATS; i++) {
@@ -50,7 +50,7 @@ static void for_each_shape(void (*check)(size_t i, unsigned levels))
 	}
 }
 
-/* A page on either side of each border of tables has a way of its own, and leads where it should. */
+/* A page on either side of each border of tables leads where it should, each on its own way. */
 static void check_borders(size_t i, unsigned levels)
 {
 	open_shape(i, levels, 0);
@@ -80,7 +80,7 @@ static void borders_of_tables(void **state)
 	for_each_shape(check_borders);
 }
 
-/* Nothing is mapped beyond the last page of the space, which is like the first. */
+/* The first and the last page of the space, and nothing behind it. */
 static void check_ends(size_t i, unsigned levels)
 {
 	uint64_t end, seen[2];

@@ -48,7 +48,7 @@ static const struct argp_option option_list[] = {
 	  "devices that read and write through the tables, 0 to 16; the first has a device TLB (2)",
 	  2 },
 	{ "sweep-every", OPTION_SWEEP, "MS", 0,
-	  "milliseconds between two sweeps for dirty pages, 0: none (10; 0 where hardware marks none)",
+	  "milliseconds between two sweeps for dirty pages, 0: none (10; 0 if hardware marks none)",
 	  2 },
 	{ "dump-every", OPTION_DUMP, "MS", 0,
 	  "milliseconds between two walks of the live tables, 0: none (50)", 2 },

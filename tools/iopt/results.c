@@ -414,6 +414,7 @@ static struct json_object *config_json(const struct replay_options *options)
 			       json_object_new_double((double)options->sweep_ns * 1e-6));
 	json_object_object_add(config, "dump_every_ms",
 			       json_object_new_double((double)options->dump_ns * 1e-6));
+	add_truth(config, "tracked", options->format->abilities & IOPT_CAN_TRACK_DIRTY);
 	add_truth(config, "split_on_sweep", options->split);
 	add_truth(config, "merge_idle", options->merge);
 	add_truth(config, "trim", options->trim);
