@@ -97,8 +97,8 @@
  *   bit 58: a software value. Which one is in bits 3:2. 00: dead; 01: frozen, its generation in
  *   bits 35:12; 10: retiring, the table's address where a table descriptor has it.
  *
- * Bit 57 of a leaf is the mark "pending", bit 56 see above. Bit 55 of a table descriptor is the mark
- * "unwritten" (where Linux has one, the other way round: ARM_LPAE_PTE_SW_SYNC).
+ * Bit 57 of a leaf is the mark "pending", bit 56 see above. Bit 55 of a table descriptor is the
+ * mark "unwritten" (where Linux has one, the other way round: ARM_LPAE_PTE_SW_SYNC).
  *
  * What is not valid and not all zero counts as a software value, whoever wrote it.
  *

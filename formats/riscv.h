@@ -14,8 +14,8 @@
  *   Hypervisor: the same manual, chapter "Hypervisor Extension" (src/hypervisor.adoc), "Two-Stage
  *     Address Translation", "Guest Physical Address Translation".
  *   IOMMU: "RISC-V IOMMU Architecture Specification" (iommu_data_structures.adoc), "Device-context
- *     fields": "Translation control (tc)" for SADE and GADE, "First-Stage context (fsc)" for iosatp,
- *     "IO hypervisor guest address translation and protection (iohgatp)".
+ *     fields": "Translation control (tc)" for SADE and GADE, "First-Stage context (fsc)" for
+ *     iosatp, "IO hypervisor guest address translation and protection (iohgatp)".
  *
  * Levels (Privileged, Sv39, Sv48 and Sv57); index i there is the level here:
  *
@@ -69,8 +69,8 @@
  *
  * Accessed and dirty. With SADE (G-stage: GADE) in the device context hardware sets A and D of
  * leaves, never in table entries; without it, it faults where A is 0 or, for a write, D is (IOMMU,
- * SADE and GADE). So leaves start with both set where no dirty bits are tracked, and clear where they
- * are.
+ * SADE and GADE). So leaves start with both set where no dirty bits are tracked, and clear where
+ * they are.
  *
  * Software values. With V = 0 all other bits are the software's (Privileged, Sv32). Ignored also in
  * valid entries, in tables and leaves, are bits 9:8 alone:

@@ -3,8 +3,8 @@
  * RISC-V first stage: Sv39, Sv48 and Sv57. What its bits are, and what was read, is in riscv.h.
  *
  * Addresses. Hardware checks that IOVA bits above the highest that is translated equal it
- * (Privileged, Sv39, Sv48, Sv57), always: a domain either has IOPT_SIGN_EXTEND or stays in the lower
- * half, with an iova_lg2 of at most 38, 47 or 56. Entries look the same.
+ * (Privileged, Sv39, Sv48, Sv57), always: a domain either has IOPT_SIGN_EXTEND or stays in the
+ * lower half, with an iova_lg2 of at most 38, 47 or 56. Entries look the same.
  *
  * IOPT_PRIV clears U: requests without supervisor privilege fault.
  */

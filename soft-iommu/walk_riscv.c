@@ -126,7 +126,7 @@ static struct soft_entry decode(const struct soft_format *format, uint64_t entry
 	};
 }
 
-/* The same, but that all requests are a user's: nothing without U can be reached (hypervisor.adoc). */
+/* The same, but all requests are a user's: nothing without U is reached (hypervisor.adoc). */
 static struct soft_entry decode_g(const struct soft_format *format, uint64_t entry, unsigned level,
 				  uint64_t beyond)
 {

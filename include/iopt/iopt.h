@@ -290,9 +290,9 @@ struct iopt_callbacks {
  *              top or either address width can name.
  * @flags:      IOPT_TRACKABLE and so on
  * @bbm:        for formats with IOPT_CAN_BBM: the hardware's break-before-make level, 0 to 2 (Arm,
- *              FEAT_BBM; SMMU_IDR3.BBML). Only at 2 leaves may change their size while in use; below
- *              it runs are not used unless @page_sizes names them, since no part of one can be
- *              changed. 0 for other formats
+ *              FEAT_BBM; SMMU_IDR3.BBML). Only at 2 leaves may change their size while in use;
+ *              below it runs are not used unless @page_sizes names them, since no part of one can
+ *              be changed. 0 for other formats
  * @callbacks:  the embedder's; copied
  * @ctx:        first argument of the callbacks
  */
@@ -439,7 +439,7 @@ void iopt_hw(const struct iopt_domain *domain, struct iopt_hw *hw);
 /* Attributes of a mapping. */
 #define IOPT_READ     0x01u
 #define IOPT_WRITE    0x02u
-#define IOPT_EXEC     0x04u /* instruction fetches; where a format knows them, off unless asked for */
+#define IOPT_EXEC     0x04u /* instruction fetches; where a format has them, off unless asked for */
 #define IOPT_PRIV     0x08u /* supervisor requests only */
 #define IOPT_SNOOP    0x10u /* DMA through this mapping snoops whatever the request says */
 /*
@@ -623,8 +623,8 @@ int iopt_protect(struct iopt_domain *domain, uint64_t first, uint64_t last, unsi
  * Return: 0: done; 1: the budget was spent, go on at @next; -EINVAL: misaligned, empty or backward
  * range, a size that the domain hasn't (below the smallest leaf, for one), unknown flags,
  * IOPT_CLAIM without the callbacks, a gather of another domain; -ERANGE: beyond the domain's width;
- * -EOPNOTSUPP: the hardware forbids a live change of sizes (IOPT_CAN_RESIZE, IOPT_CAN_BBM), or a run
- * would first have to become leaves of its entries' size, which the domain hasn't; -ENOMEM: no
+ * -EOPNOTSUPP: the hardware forbids a live change of sizes (IOPT_CAN_RESIZE, IOPT_CAN_BBM), or a
+ * run would first have to become leaves of its entries' size, which the domain hasn't; -ENOMEM: no
  * table: what lies before @next is split, and the rest translates as before.
  * Context: see the head of this file. May sleep, calls back.
  */

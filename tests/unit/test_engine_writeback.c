@@ -13,6 +13,7 @@
 
 #include "soft-iommu/soft_iommu.h"
 #include "tests/support/formats.h"
+#include "tests/support/shape.h"
 #include "tests/unit/fixture.h"
 
 #define LINE 64u
@@ -57,6 +58,19 @@ static void drop(struct device *from, const struct iopt_gather *what)
 {
 	(void)from;
 	soft_iommu_invalidate(side, what);
+}
+
+/*
+ * The next format from i on that has the addresses of these tests, and trim, which makes tables come
+ * and go.
+ */
+static size_t wide(size_t i)
+{
+	while (i < NR_FORMATS &&
+	       (!(iopt_format_info(i)->abilities & IOPT_CAN_TRIM) ||
+		width_of(iopt_format_info(i), iopt_format_info(i)->default_levels) < 40))
+		i++;
+	return i;
 }
 
 static uint64_t reached;
@@ -167,7 +181,7 @@ static bool has_blocks(void)
 static void device_follows(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = wide(0); i < NR_FORMATS; i = wide(i + 1)) {
 		open_walker(i, 0);
 		for (unsigned turn = 0; turn < 3; turn++) {
 			for (unsigned lg2 = info->granule_lg2; lg2 < 31; lg2++) {
@@ -197,7 +211,7 @@ static void device_follows(void **state)
 static void device_sees_nothing_old(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = wide(0); i < NR_FORMATS; i = wide(i + 1)) {
 		open_walker(i, 0);
 		map_small(at, 128 * entries);
 		unmap(at, 128 * span);
@@ -218,7 +232,7 @@ static void device_sees_nothing_old(void **state)
 static void device_follows_changes(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = wide(0); i < NR_FORMATS; i = wide(i + 1)) {
 		open_walker(i, 0);
 		for (unsigned k = 0; k < entries; k++)
 			map_to(at + k * page, page, 3 * span + k * page, RW);
@@ -254,7 +268,7 @@ static void device_follows_changes(void **state)
 static void map_into_a_table(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = wide(0); i < NR_FORMATS; i = wide(i + 1)) {
 		open_walker(i, 0);
 		have_tables(at, 2);
 		map_small(at + 3 * page, 1);
@@ -282,7 +296,7 @@ static void map_segments(void **state)
 	static struct iopt_segment segments[1u << 13];
 
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = wide(0); i < NR_FORMATS; i = wide(i + 1)) {
 		open_walker(i, 0);
 		have_tables(at, 1);
 		for (unsigned k = 0; k < entries; k++)
@@ -304,7 +318,7 @@ static void map_segments(void **state)
 static void map_with_tables(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = wide(0); i < NR_FORMATS; i = wide(i + 1)) {
 		open_walker(i, 0);
 		have_tables(at, 1);
 		map_small(at + span, 1);
@@ -328,7 +342,7 @@ static void map_with_tables(void **state)
 static void map_block_and_table(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = wide(0); i < NR_FORMATS; i = wide(i + 1)) {
 		open_walker(i, 0);
 		if (has_blocks()) {
 			const struct iopt_segment segments[] = { { 4 * span, span },
@@ -349,7 +363,7 @@ static void map_block_and_table(void **state)
 static void map_over_empty_tables(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = wide(0); i < NR_FORMATS; i = wide(i + 1)) {
 		open_walker(i, 0);
 		if (changes_sizes() && has_blocks()) {
 			have_tables(at, 1);
@@ -371,7 +385,7 @@ static void map_over_empty_tables(void **state)
 static void map_that_grows(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = wide(0); i < NR_FORMATS; i = wide(i + 1)) {
 		open_walker(i, 0);
 		if (info->abilities & IOPT_CAN_GROW) {
 			uint64_t beyond = span;
@@ -391,7 +405,7 @@ static void map_that_grows(void **state)
 static void map_that_fails(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = wide(0); i < NR_FORMATS; i = wide(i + 1)) {
 		open_walker(i, 0);
 		have_tables(at, 1);
 		map_small(at + 5 * page, 1);
@@ -426,7 +440,7 @@ static void map_that_fails(void **state)
 static void another_writers_table(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = wide(0); i < NR_FORMATS; i = wide(i + 1)) {
 		uint64_t *entry, *memory;
 
 		open_walker(i, 0);
@@ -454,7 +468,7 @@ static void another_writers_table(void **state)
 static void unmap_leaves(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = wide(0); i < NR_FORMATS; i = wide(i + 1)) {
 		open_walker(i, 0);
 		map_small(at, entries);
 		count_again();
@@ -479,7 +493,7 @@ static void unmap_leaves(void **state)
 static void unmap_tables(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = wide(0); i < NR_FORMATS; i = wide(i + 1)) {
 		open_walker(i, 0);
 		map_small(at, line_entries * entries);
 		count_again();
@@ -497,7 +511,7 @@ static void unmap_tables(void **state)
 static void trim_tables(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = wide(0); i < NR_FORMATS; i = wide(i + 1)) {
 		open_walker(i, 0);
 		have_tables(at, 3);
 		have_tables(at + 3 * line_entries * span, 1);
@@ -521,7 +535,7 @@ static void trim_tables(void **state)
 static void protect_leaves(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = wide(0); i < NR_FORMATS; i = wide(i + 1)) {
 		open_walker(i, 0);
 		map_small(at, 2 * line_entries);
 		map_small(at + 5 * line_entries * page, 1);
@@ -541,7 +555,7 @@ static void protect_leaves(void **state)
 static void split_and_merge(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = wide(0); i < NR_FORMATS; i = wide(i + 1)) {
 		open_walker(i, 0);
 		if (changes_sizes() && has_blocks()) {
 			uint64_t far = at + 4 * line_entries * span;
@@ -573,7 +587,7 @@ static void split_and_merge(void **state)
 static void split_and_merge_runs(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = wide(0); i < NR_FORMATS; i = wide(i + 1)) {
 		uint64_t bytes;
 
 		open_walker(i, 0);
@@ -603,7 +617,7 @@ static void split_and_merge_runs(void **state)
 static void create_and_snoop(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NR_FORMATS; i++) {
+	for (size_t i = wide(0); i < NR_FORMATS; i = wide(i + 1)) {
 		struct iopt_stats now;
 
 		count_again();
@@ -611,6 +625,8 @@ static void create_and_snoop(void **state)
 		iopt_stats(device.domain, &now);
 		expect(1, (unsigned)(now.table_bytes / LINE));
 		close_domain();
+		if (!is_usual(iopt_format_info(i)))
+			continue;
 		open_domain(formats[i], 0, 0);
 		map_pages(64 * MIB, 1024);
 		assert_int_equal(
