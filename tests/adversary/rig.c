@@ -175,13 +175,20 @@ static void setup_arena(void)
 		.image = true,
 	};
 	static bool done;
+	uint32_t sizes = 0;
 
 	if (done)
 		return;
 	done = true;
 	assert_int_equal(iopt_posix_setup(&config), 0);
-	for (size_t i = 0; iopt_format_info(i); i++)
-		set_aside(iopt_format_info(i));
+	for (size_t i = 0; iopt_format_info(i); i++) {
+		const struct iopt_format_info *format = iopt_format_info(i);
+		unsigned table_lg2 = format->index_lg2 + format->entry_lg2;
+
+		if (!(sizes >> table_lg2 & 1))
+			set_aside(format);
+		sizes |= 1u << table_lg2;
+	}
 }
 
 static uint64_t process_tables(void)

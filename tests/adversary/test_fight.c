@@ -91,14 +91,17 @@ static void fight(const struct grounds *grounds, struct iopt_domain *domain, str
 	/* Where there are no leaves so large, all that happened would be a map of many tables. */
 	bool unmaps = size_lg2 > span_lg2(grounds->format, 1) + 2 &&
 		      !(grounds->format->page_sizes >> size_lg2 & 1);
+	/* Pages for as much as an entry two levels up would take all memory as tables of 64 KiB. */
+	bool pages = size_lg2 <= span_lg2(grounds->format, 1) + 2 ||
+		     grounds->format->index_lg2 + grounds->format->entry_lg2 <= 14;
+	uint64_t shift = pages ? 1ull << grounds->format->granule_lg2 : 0;
 	struct iopt_gather gather;
 	int error;
 
 	iopt_gather_init(&gather, domain, &sink);
 	switch (unmaps ? 4 : random_below(&writer->random, 5)) {
 	case 0: /* not contiguous with what a larger leaf needs */
-		error = iopt_map(domain, first, last,
-				 grounds->pa + (1ull << grounds->format->granule_lg2), prot, NULL);
+		error = iopt_map(domain, first, last, grounds->pa + shift, prot, NULL);
 		break;
 	case 1:
 	case 2: error = iopt_map(domain, first, last, grounds->pa + first, prot, NULL); break;
