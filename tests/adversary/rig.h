@@ -215,8 +215,8 @@ void rig_sweep(struct rig *rig, uint64_t first, uint64_t last, unsigned flags, s
  * @run:      the test
  * @wants:    abilities that the format must have, IOPT_CAN_*; others are left out
  * @ctx:      for @run, which finds it by test_running()
- * @tracked:  only with dirty tracking; else it is run with, where the format has it, and without, and
- *            once more with a walker that does not snoop
+ * @tracked:  only with dirty tracking; else it is run with, where the format has it, and without,
+ *            and once more with a walker that does not snoop
  */
 struct format_test {
 	const char *name;

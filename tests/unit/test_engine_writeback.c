@@ -61,8 +61,8 @@ static void drop(struct device *from, const struct iopt_gather *what)
 }
 
 /*
- * The next format from i on that has the addresses of these tests, and trim, which makes tables come
- * and go.
+ * The next format from i on that has the addresses of these tests, and trim, which makes tables
+ * come and go.
  */
 static size_t wide(size_t i)
 {

@@ -196,18 +196,12 @@ static void description(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(permissions),
-		cmocka_unit_test(accessed_and_dirty_start_set),
-		cmocka_unit_test(memory_types),
-		cmocka_unit_test(every_size),
-		cmocka_unit_test(tables),
-		cmocka_unit_test(of_others),
-		cmocka_unit_test(not_valid),
-		cmocka_unit_test(accessed_and_dirty),
-		cmocka_unit_test(inexpressible),
-		cmocka_unit_test(hardware_fields),
-		cmocka_unit_test(software_values),
-		cmocka_unit_test(other_sizes),
+		cmocka_unit_test(permissions),	   cmocka_unit_test(accessed_and_dirty_start_set),
+		cmocka_unit_test(memory_types),	   cmocka_unit_test(every_size),
+		cmocka_unit_test(tables),	   cmocka_unit_test(of_others),
+		cmocka_unit_test(not_valid),	   cmocka_unit_test(accessed_and_dirty),
+		cmocka_unit_test(inexpressible),   cmocka_unit_test(hardware_fields),
+		cmocka_unit_test(software_values), cmocka_unit_test(other_sizes),
 		cmocka_unit_test(description),
 	};
 
