@@ -45,6 +45,7 @@ static const struct iopt_format apple_dart2_format = {
 		.pa_lg2 = 42,
 	},
 	.soft_dead = APPLE_DART_DEAD,
+	.leaf_fixed = APPLE_DART2_NO_CACHE, /* nobody says that it may change */
 	.kind = apple_dart_kind,
 	.soft = apple_dart_soft,
 	.leaf_attr = apple_dart2_leaf_attr,

@@ -4,17 +4,18 @@
  * says what its granule and its output addresses are (struct arm_64), what it is called, and
  * includes arm_64_functions.h, which makes functions of one entry out of those here.
  *
- * Sources: the text of the Arm Architecture Reference Manual was not at hand. What is below is as in
- *   armv8.h: Linux drivers/iommu/generic_pt/fmt/armv8.h (7.x), which goes by chapter D8 of that
- *     manual, edition L.b, and names its tables;
+ * Sources: the text of the Arm Architecture Reference Manual was not at hand. What is below is as
+ * in
+ *   armv8.h: Linux drivers/iommu/generic_pt/fmt/armv8.h (newer than 6.12), which goes by chapter D8
+ *     of that manual, edition L.b, and names its tables;
  *   Linux 6.12: drivers/iommu/io-pgtable-arm.c (.h), arch/arm64/include/asm/pgtable-hwdef.h and
  *     kvm_pgtable.h, arch/arm64/Kconfig (ARM64_CONT_PTE_SHIFT, ARM64_CONT_PMD_SHIFT);
  *   QEMU: target/arm/ptw.c, get_phys_addr_lpae(), lpae_block_desc_valid(): a walker.
  * They agree on every bit used here, but for two: armv8.h has the names UXN and PXN the other way
  * round. Here they are as in pgtable-hwdef.h, PTE_PXN and PTE_UXN, and QEMU.
  *
- * Levels. Level L here is level 3 - L in Arm's documents (armv8.h, ARML3 ... ARMLn1); as a leaf, and
- * in brackets as a run of entries with the contiguous bit (armv8.h, the table at its head and
+ * Levels. Level L here is level 3 - L in Arm's documents (armv8.h, ARML3 ... ARMLn1); as a leaf,
+ * and in brackets as a run of entries with the contiguous bit (armv8.h, the table at its head and
  * armv8pt_can_have_leaf(); Kconfig for the runs):
  *
  *   level  4K granule      16K granule     64K granule
@@ -24,7 +25,8 @@
  *   1      2M (32M)        32M (1G)        512M (16G)
  *   0      4K (64K)        16K (2M)        64K (2M)
  *
- * No runs are made of the leaves that LPA and LPA2 add: the sources do not agree that there are any.
+ * No runs are made of the leaves that LPA and LPA2 add: the sources do not agree that there are
+ * any.
  *
  * Bits of a valid descriptor (VALID = 1):
  *
@@ -51,9 +53,10 @@
  *   1       1                          1 at level 0, else 0       1 at level 0, else 0
  *   0       VALID                      VALID                      VALID
  *
- *   (1) Output addresses (enum arm_64_oa). 48 bits: 47 to the granule's size, 49:48 reserved (0). LPA
- *       (64K granule): 47:16, and 51:48 in bits 15:12. LPA2 (TCR.DS = 1): 49 to the granule's size,
- *       and 51:50 in bits 9:8; shareability comes from TCR then. Below the address 0.
+ *   (1) Output addresses (enum arm_64_oa). 48 bits: 47 to the granule's size, 49:48 reserved
+ *       (0). LPA (64K granule): 47:16, and 51:48 in bits 15:12. LPA2 (TCR.DS = 1): 49 to the
+ *       granule's size, and 51:50 in bits 9:8; shareability comes from TCR then. Below the address
+ *       0.
  *
  *   As in armv8.h, ARMV8PT_FMT_*; ignored bits as in armv8.h, armv8pt_sw_bit() (of its Tables D8-50
  *   to D8-53: bits 58:56 in all descriptors, 55 but for stage 2 in Realm state).
@@ -61,26 +64,27 @@
  * A descriptor of level 0 without bit 1, or of a level that has no blocks without it, is reserved
  * (QEMU: a translation fault): not present, like all that the engine did not write.
  *
- * Runs. Each entry of a run has its own address, and all of them the contiguous bit; the hint may be
- * used or not. Hardware marks the one that it walked by: a run is dirty if one of its entries is.
+ * Runs. Each entry of a run has its own address, and all of them the contiguous bit; the hint may
+ * be used or not. Hardware marks the one that it walked by: a run is dirty if one of its entries
+ * is.
  *
  * Permissions are the leaf's own: table descriptors restrict nothing. Stage 1: IOPT_PRIV clears
  * AP[1]. Without AP[1] unprivileged fetches are still a matter of UXN, which IOPT_PRIV therefore
  * sets; PXN is set where IOPT_EXEC is not asked for. This is for stage 1 of two privilege levels
- * (SMMU: NS-EL1, or EL2 with E2H). What can be written can be read. Stage 2: read and write are a bit
- * each. nG is set (as in Linux, arm_lpae_prot_to_pte()).
+ * (SMMU: NS-EL1, or EL2 with E2H). What can be written can be read. Stage 2: read and write are a
+ * bit each. nG is set (as in Linux, arm_lpae_prot_to_pte()).
  *
  * Memory types: indices of MAIR (stage 1) or MemAttr itself (stage 2, without FWB); shareability is
  * inner for what is cacheable, outer for the rest (both as in Linux, arm_lpae_prot_to_pte()).
  *
- * Live changes. Permissions may change while hardware uses a leaf; another memory type wants a break
- * first (as in Linux 6.12 arch/arm64/mm/mmu.c, pgattr_change_is_safe()), and so does another size
- * below level 2 of FEAT_BBM (IOPT_CAN_BBM).
+ * Live changes. Permissions may change while hardware uses a leaf; another memory type wants a
+ * break first (as in Linux 6.12 arch/arm64/mm/mmu.c, pgattr_change_is_safe()), and so does another
+ * size below level 2 of FEAT_BBM (IOPT_CAN_BBM).
  *
- * Accessed and dirty. Where no dirty bits are tracked, AF starts set, DBM is clear and hardware marks
- * nothing. Where they are (HA and HD set), leaves start with AF clear, and those that may be written
- * with DBM set and the permission to write taken away: AP[2] = 1 or S2AP[1] = 0. The first write
- * makes hardware give the permission back, which is how it says dirty (QEMU; Linux,
+ * Accessed and dirty. Where no dirty bits are tracked, AF starts set, DBM is clear and hardware
+ * marks nothing. Where they are (HA and HD set), leaves start with AF clear, and those that may be
+ * written with DBM set and the permission to write taken away: AP[2] = 1 or S2AP[1] = 0. The first
+ * write makes hardware give the permission back, which is how it says dirty (QEMU; Linux,
  * iopte_writeable_dirty()). Dirty is thus:
  *
  *   DBM = 1: AP[2] = 0 or S2AP[1] = 1, hardware's.
@@ -90,8 +94,8 @@
  * Software values. With VALID = 0 all other bits are the software's. One that all of them have and
  * no valid descriptor, so that they are told apart whatever valid is:
  *
- *   bit 58: a software value. Which one is in bits 3:2. 00: dead; 01: frozen, its generation in bits
- *   35:12; 10: retiring, the table's address where a table descriptor has it.
+ *   bit 58: a software value. Which one is in bits 3:2. 00: dead; 01: frozen, its generation in
+ *   bits 35:12; 10: retiring, the table's address where a table descriptor has it.
  *
  * Bit 57 of a leaf is the mark "pending", bit 56 see above. Bit 55 is not used (Linux has in it, in
  * table descriptors, what tells that they may not be written back yet: ARM_LPAE_PTE_SW_SYNC).

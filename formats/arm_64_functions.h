@@ -2,7 +2,8 @@
 /*
  * The functions of one of the formats of arm_64.h. Included once by each of their headers, which
  * defines ARM_64_NAME(x), the name of the function x of that format, and ARM_64_NAME(is), its
- * struct arm_64; ARM_64_FUNCTIONS are then the members of its struct iopt_format. Nothing by itself.
+ * struct arm_64; ARM_64_FUNCTIONS are then the members of its struct iopt_format. Nothing by
+ * itself.
  */
 #ifdef ARM_64_NAME
 

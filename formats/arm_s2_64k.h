@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Arm VMSAv8-64, stage 2, 64 KiB granule, 52-bit addresses (LPA, and LVA where IOVAs have more than 48). What its bits are is in arm_64.h.
+ * Arm VMSAv8-64, stage 2, 64 KiB granule, 52-bit addresses (LPA). What its bits are is in arm_64.h.
  */
 #ifndef FORMATS_ARM_S2_64K_H
 #define FORMATS_ARM_S2_64K_H
@@ -23,7 +23,9 @@ static const struct iopt_format arm_s2_64k_format = {
 	.info = {
 		.name = "arm-s2-64k",
 		.title = "Arm VMSAv8-64 stage 2, 64K",
-		.abilities = IOPT_CAN_TRACK_DIRTY | IOPT_CAN_RUNS | IOPT_CAN_WRITE_ONLY | IOPT_CAN_EXEC | IOPT_CAN_MEMORY_TYPES | IOPT_CAN_RESIZE | IOPT_CAN_TRIM | IOPT_CAN_BBM,
+		.abilities = IOPT_CAN_TRACK_DIRTY | IOPT_CAN_RUNS | IOPT_CAN_WRITE_ONLY |
+			     IOPT_CAN_EXEC | IOPT_CAN_MEMORY_TYPES | IOPT_CAN_RESIZE |
+			     IOPT_CAN_TRIM | IOPT_CAN_BBM,
 		.page_sizes = 1ull << 16 | 1ull << 21 | 1ull << 29 | 1ull << 34 | 1ull << 42,
 		.wide_sizes = 1ull << 42, /* QEMU, lpae_block_desc_valid() */
 		.min_levels = 2,

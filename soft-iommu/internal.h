@@ -43,8 +43,8 @@ struct soft_entry {
  * struct soft_root - where a walk starts, and what it maintains
  * @pa:	      address of the top table, a multiple of 2^SOFT_ROOT_LG2
  * @levels:   1 to SOFT_MAX_LEVELS
- * @width:    IOVA bits that the tables translate, if the top has not as many entries as other tables;
- *            else 0
+ * @width:    IOVA bits that the tables translate, if the top has not as many entries as other
+ *            tables; else 0
  * @upper:    IOVAs have all bits above these set, not clear
  * @accessed: set accessed bits
  * @dirty:    set dirty bits
@@ -68,8 +68,8 @@ struct soft_root {
  * @accessed_table: the accessed bit of table entries; 0: hardware sets none there
  * @dirty:	 the bit of leaves that says dirty
  * @inverted:	 the same, if it says so by being clear; else 0
- * @significant: bits of a leaf that must be the same in all entries of a run, if these are equal; 0:
- *		 there are no such runs
+ * @significant: bits of a leaf that must be the same in all entries of a run, if these are equal;
+ *		 0: there are no such runs
  * @own_addresses: each entry of a run has its own address
  * @variant:	 for @read_root and @decode, where they are of several formats
  * @fetches:	 knows instruction fetches and privilege
@@ -291,8 +291,7 @@ static inline uint64_t soft_root_pack(const struct soft_root *root)
 {
 	return root->pa >> SOFT_ROOT_LG2 << SOFT_ROOT_SHIFT | root->levels |
 	       (root->accessed ? SOFT_ROOT_ACCESSED : 0) | (root->dirty ? SOFT_ROOT_DIRTY : 0) |
-	       (root->upper ? SOFT_ROOT_UPPER : 0) |
-	       (uint64_t)root->width << SOFT_ROOT_WIDTH_SHIFT;
+	       (root->upper ? SOFT_ROOT_UPPER : 0) | (uint64_t)root->width << SOFT_ROOT_WIDTH_SHIFT;
 }
 
 static inline struct soft_root soft_root_unpack(uint64_t word)

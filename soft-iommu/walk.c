@@ -291,13 +291,14 @@ static bool step(struct soft_walk *walk, const struct soft_root *root, struct po
 	const struct soft_format *format = walk->domain->format;
 	unsigned index = index_of(format, root, at->level, walk->iova);
 	void *table = unit->config.va(at->table);
-	void *slot = slot_of(format, table, index);
+	void *slot;
 	struct soft_entry found;
 
 	*reason = SOFT_IOMMU_NO_MEMORY;
 	walk->level = at->level;
 	if (!table)
 		return true;
+	slot = slot_of(format, table, index);
 	if (soft_now_and_then(walk->device, 512))
 		sched_yield();
 	walk->entry = load(format, slot);

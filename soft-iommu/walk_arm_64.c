@@ -94,7 +94,7 @@ static unsigned s2_prot(uint64_t entry)
 	/* XN[1:0]: 0 both may execute, 2 nobody; others tell privileges apart. */
 	if (!(entry & (S2_XN_1 | S2_XN_0)))
 		prot |= IOPT_EXEC;
-	/* MemAttr, as in QEMU, convert_stage2_attrs(): the high half 0 is Device, 1 non-cacheable. */
+	/* MemAttr, as in QEMU, convert_stage2_attrs(): high half 0 is Device, 1 non-cacheable. */
 	if (!(S2_TYPE(entry) >> 2))
 		prot |= IOPT_DEVICE;
 	else if (S2_TYPE(entry) == 5)
@@ -210,9 +210,9 @@ static bool is_granule(const struct soft_format *format, unsigned tg, bool upper
 }
 
 /*
- * What both stages have. The access flag and dirty state are hardware's with HA and HD; HD needs HA.
- * T0SZ as in QEMU helper.c, aa64_va_parameters(): 16 to 39, from 12 with 52 bits. A top is aligned
- * to its size, and to 64 bytes.
+ * What both stages have. The access flag and dirty state are hardware's with HA and HD; HD needs
+ * HA. T0SZ as in QEMU helper.c, aa64_va_parameters(): 16 to 39, from 12 with 52 bits. A top is
+ * aligned to its size, and to 64 bytes.
  */
 static int read_common(const struct soft_format *format, const struct iopt_hw_arm *arm,
 		       unsigned levels, struct soft_root *root)

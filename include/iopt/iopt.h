@@ -558,7 +558,8 @@ struct iopt_released {
  * Return: 0, also if nothing was mapped; -EINVAL: misaligned, empty or backward range, a gather of
  * another domain, unknown flags; -ERANGE: beyond the domain's width, or beyond the sink's bitmap
  * while tracking; -ENOENT: a hole, with IOPT_UNMAP_FULL; -EOPNOTSUPP: an end of the range lies in
- * the middle of a larger leaf, and the domain has no IOPT_SPLIT, or iopt_split() can't do it;
+ * the middle of a larger leaf, and the domain has no IOPT_SPLIT, or iopt_split() can't do it, or
+ * IOPT_UNMAP_TRIM and a format without IOPT_CAN_TRIM;
  * -ENOMEM: no table for a split. On an error nothing changed, but that leaves may have been split.
  * Context: see the head of this file. Sleeps only to split.
  */

@@ -11,6 +11,9 @@
  */
 #define ARENA_BYTES (96 * MIB)
 
+/* Of these for tables of each other size than 4 KiB, before the small ones have taken them all. */
+#define LARGE_BYTES (8 * MIB)
+
 /* ---- complaints --------------------------------------------------------------------------- */
 
 static pthread_mutex_t complaint_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -134,6 +137,34 @@ static void top_changed(void *ctx, struct iopt_domain *domain)
 
 /* ---- opening and closing ------------------------------------------------------------------ */
 
+static void ignore(void *ctx, const struct iopt_gather *gather)
+{
+	(void)ctx;
+	(void)gather;
+}
+
+/* Memory that once held tables of a size is theirs from then on. */
+static void set_aside(const struct iopt_format_info *format)
+{
+	const struct iopt_config config = { .format = format->name,
+					    .callbacks.invalidate = ignore };
+	unsigned table_lg2 = format->index_lg2 + format->entry_lg2;
+	struct iopt_reserve reserve = { 0 };
+	struct iopt_domain *domain;
+	uint64_t nr = LARGE_BYTES >> table_lg2;
+	uint64_t most = space_of(format, format->default_levels) >> span_lg2(format, 1);
+
+	if (table_lg2 <= 12 || format->abilities & IOPT_CAN_GROW)
+		return;
+	assert_int_equal(iopt_create(&config, &domain), 0);
+	assert_int_equal(iopt_reserve(domain, 0,
+				      ((nr < most ? nr : most) << span_lg2(format, 1)) - 1,
+				      &reserve),
+			 0);
+	iopt_reserve_release(&reserve);
+	iopt_destroy(domain);
+}
+
 static void setup_arena(void)
 {
 	const struct iopt_posix_config config = {
@@ -144,9 +175,12 @@ static void setup_arena(void)
 	};
 	static bool done;
 
-	if (!done)
-		assert_int_equal(iopt_posix_setup(&config), 0);
+	if (done)
+		return;
 	done = true;
+	assert_int_equal(iopt_posix_setup(&config), 0);
+	for (size_t i = 0; iopt_format_info(i); i++)
+		set_aside(iopt_format_info(i));
 }
 
 static uint64_t process_tables(void)

@@ -71,9 +71,10 @@ static bool work(struct shift *shift, struct writer *writer, unsigned number)
 static void test_install_race_lost(const struct iopt_format_info *format)
 {
 	uint64_t first = space_of(format, format->default_levels) / 2;
+	uint64_t table = 1ull << span_lg2(format, 1);
 	struct race race = {
 		.latest = seconds_now() + 10 * test_scale(),
-		.above = 1ull << span_lg2(format, format->default_levels > 2 ? 2 : 1),
+		.above = format->default_levels > 2 ? table << format->index_lg2 : TABLES * table,
 	};
 	struct iopt_stats stats;
 	struct ledger ledger;

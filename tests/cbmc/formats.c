@@ -96,7 +96,7 @@ void prove_leaf_says_what_it_is(void)
 	reached();
 }
 
-/* Whichever entry of a run it is, it speaks of the whole run, and its number comes from the slot. */
+/* Whichever entry of a run it is, it speaks of the whole run. */
 void prove_every_entry_of_a_run_says_the_same(void)
 {
 	struct made m = any_leaf();
@@ -169,15 +169,16 @@ void prove_attributes_make_leaves_of_other_sizes(void)
 void prove_dirty_is_one_bit(void)
 {
 	struct made m = any_leaf();
+	const bool marks = F->info.abilities & IOPT_CAN_TRACK_DIRTY;
 	uint64_t entry = any_marked(m.entry);
 	uint64_t clean = F->leaf_clean(entry), dirtied = F->leaf_dirtied(entry);
 	uint64_t bit = clean ^ dirtied;
 
-	claim(!F->leaf_dirty(clean) && F->leaf_dirty(dirtied), "clean is not dirty");
-	claim(bit && !(bit & (bit - 1)), "one bit");
+	claim(!F->leaf_dirty(clean) && F->leaf_dirty(dirtied) == marks, "clean is not dirty");
+	claim(!bit == !marks && !(bit & (bit - 1)), "one bit, or none");
 	claim(!((entry ^ clean) & ~bit) && !((entry ^ dirtied) & ~bit), "nothing else changes");
-	claim(F->leaf_dirty(entry) == !((entry ^ dirtied) & bit), "it is the bit");
-	claim(bit & F->leaf_hw(entry), "hardware may change it");
+	claim(!marks || F->leaf_dirty(entry) == !((entry ^ dirtied) & bit), "it is the bit");
+	claim(!(bit & ~F->leaf_hw(entry)), "hardware may change it");
 	claim(F->leaf_hw(clean) == F->leaf_hw(dirtied), "and no other one then");
 	claim(!F->dirty_and || (dirtied & bit), "what an AND clears was set");
 	claim(!F->dirty_and || F->dirty_and == bit, "an AND takes the same");
@@ -202,7 +203,8 @@ void prove_attributes_follow_abilities(void)
 	unsigned takes = IOPT_READ | IOPT_WRITE | (can & IOPT_CAN_EXEC ? IOPT_EXEC : 0) |
 			 (can & IOPT_CAN_PRIV ? IOPT_PRIV : 0) |
 			 (can & IOPT_CAN_SNOOP ? IOPT_SNOOP : 0) |
-			 (can & IOPT_CAN_MEMORY_TYPES ? IOPT_UNCACHED | IOPT_DEVICE : 0);
+			 (can & IOPT_CAN_MEMORY_TYPES ? IOPT_UNCACHED | IOPT_DEVICE : 0) |
+			 (can & IOPT_CAN_UNCACHED ? IOPT_UNCACHED : 0);
 	const unsigned types = IOPT_UNCACHED | IOPT_DEVICE;
 	unsigned prot = nondet_u32();
 	uint64_t attr;
@@ -231,21 +233,28 @@ void prove_table_says_where_it_leads(void)
 	reached();
 }
 
+/* The engine's own values, of a generation and a table; without trim dead is all that there is. */
+static uint64_t soft_value(enum iopt_soft soft, uint32_t generation, uint64_t pa)
+{
+	if (!has_trim() || soft == IOPT_DEAD)
+		return F->soft_dead;
+	return soft == IOPT_FROZEN ? F->frozen(generation) : F->retiring(pa);
+}
+
 /* A value of the engine's own is not present to hardware, and is known for what it is. */
 void prove_software_values_are_nothing_else(void)
 {
-	uint64_t pa = any_table_pa(),
-		 values[] = { F->soft_dead, F->frozen(any_generation()), F->retiring(pa) };
-	enum iopt_soft soft = any_below(3);
+	uint64_t pa = any_table_pa();
+	enum iopt_soft soft = any_below(has_trim() ? 3 : 1);
 	unsigned level = any_below(F->info.max_levels);
-	uint64_t value = values[soft];
+	uint64_t value = soft_value(soft, any_generation(), pa);
 
 	claim(F->kind(value, level) == IOPT_SOFT, "kind");
 	claim(F->soft(value) == soft, "which one");
 	claim(F->kind(0, level) == IOPT_EMPTY, "empty");
 	claim(!(value & (F->dirty_and | F->table_hw | F->leaf_hw(value))), "off hardware's bits");
 	claim(!F->leaf_dirty(value) && !F->table_accessed(value), "neither dirty nor accessed");
-	claim(F->retiring_pa(values[IOPT_RETIRING]) == pa, "address");
+	claim(!has_trim() || F->retiring_pa(soft_value(IOPT_RETIRING, 0, pa)) == pa, "address");
 	reached();
 }
 
@@ -253,8 +262,10 @@ void prove_generations_come_back(void)
 {
 	uint32_t one = any_generation(), other = any_generation();
 
-	claim(F->frozen_generation(F->frozen(one)) == one, "generation");
-	claim((F->frozen(one) == F->frozen(other)) == (one == other), "each its own");
+	if (has_trim()) {
+		claim(F->frozen_generation(F->frozen(one)) == one, "generation");
+		claim((F->frozen(one) == F->frozen(other)) == (one == other), "each its own");
+	}
 	reached();
 }
 
@@ -266,12 +277,14 @@ void prove_marks_are_free_in_present_entries(void)
 {
 	struct made m = any_leaf();
 	uint64_t table = F->table(any_table_pa(), any_table_level());
-	uint64_t all = F->soft_dead | F->frozen(0) | F->retiring(0);
-	uint64_t shared = F->soft_dead & F->frozen(0) & F->retiring(0);
+	uint64_t frozen = soft_value(IOPT_FROZEN, 0, 0), retiring = soft_value(IOPT_RETIRING, 0, 0);
+	uint64_t all = F->soft_dead | frozen | retiring, shared = F->soft_dead & frozen & retiring;
 	uint64_t tag = shared ? shared : all;
 
 	claim(!(m.entry & tag) && !(table & tag), "tag");
-	claim(F->leaf_pending && !(F->leaf_pending & (F->leaf_hw(m.entry) | all)), "pending");
+	claim(!F->leaf_pending == !(F->info.abilities & IOPT_CAN_RESIZE) &&
+		      !(F->leaf_pending & (F->leaf_hw(m.entry) | all)),
+	      "pending");
 	claim(!(F->table_touched & all), "touched");
 	reached();
 }

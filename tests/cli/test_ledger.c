@@ -41,7 +41,7 @@ static int set_up(void **state)
 
 	scene->report.tell = tell;
 	scene->report.ctx = scene;
-	scene->ledger = ledger_create(3, 1u << 12 | 1u << 21, &scene->report);
+	scene->ledger = ledger_create(3, 1u << 12 | 1u << 21, true, &scene->report);
 	*state = scene;
 	return scene->ledger ? 0 : -1;
 }

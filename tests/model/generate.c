@@ -158,6 +158,8 @@ static unsigned draw_prot(struct generator *g, const struct model *m)
 		prot |= IOPT_SNOOP;
 	if ((m->info->abilities & IOPT_CAN_MEMORY_TYPES) && one_in(g, 8))
 		prot |= one_in(g, 2) ? IOPT_UNCACHED : IOPT_DEVICE;
+	if ((m->info->abilities & IOPT_CAN_UNCACHED) && one_in(g, 8))
+		prot |= IOPT_UNCACHED;
 	return prot;
 }
 
@@ -228,7 +230,7 @@ static void draw_unmap(struct generator *g, const struct model *m, struct op *op
 		op->flags |= IOPT_UNMAP_COUNT;
 	if (one_in(g, 6))
 		op->flags |= IOPT_UNMAP_FULL;
-	if (one_in(g, 6))
+	if (one_in(g, m->info->abilities & IOPT_CAN_TRIM ? 6 : 100))
 		op->flags |= IOPT_UNMAP_TRIM;
 	op->n = one_in(g, 10);
 	op->debt = (uint8_t)(one_in(g, 6) ? NR_DEBTS - 1 : below(g, NR_DEBTS - 1));

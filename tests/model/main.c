@@ -345,6 +345,36 @@ static const struct config configs[] = {
 	  .levels = 3,
 	  .flags = IOPT_SPLIT,
 	  .bbm = 2 },
+
+	{ .name = "apple-dart", .format = "apple-dart" },
+	{ .name = "apple-dart,32", .format = "apple-dart", .iova_lg2 = 32 },
+	{ .name = "apple-dart,caches-empty",
+	  .format = "apple-dart",
+	  .iova_lg2 = 32,
+	  .flags = IOPT_CACHES_EMPTY },
+
+	{ .name = "apple-dart-4k", .format = "apple-dart-4k" },
+	{ .name = "apple-dart-4k,31", .format = "apple-dart-4k", .iova_lg2 = 31 },
+	{ .name = "apple-dart-4k,24", .format = "apple-dart-4k", .iova_lg2 = 24, .pa_lg2 = 32 },
+	{ .name = "apple-dart-4k,caches-empty",
+	  .format = "apple-dart-4k",
+	  .flags = IOPT_CACHES_EMPTY },
+
+	{ .name = "apple-dart2,2", .format = "apple-dart2", .levels = 2 },
+	{ .name = "apple-dart2,3", .format = "apple-dart2", .levels = 3 },
+	{ .name = "apple-dart2,3,split",
+	  .format = "apple-dart2",
+	  .levels = 3,
+	  .iova_lg2 = 40,
+	  .flags = IOPT_SPLIT },
+	{ .name = "apple-dart2,3,caches-empty",
+	  .format = "apple-dart2",
+	  .levels = 3,
+	  .flags = IOPT_CACHES_EMPTY },
+	{ .name = "apple-dart2,2,noncoherent",
+	  .format = "apple-dart2",
+	  .levels = 2,
+	  .flags = IOPT_NONCOHERENT },
 };
 
 #define NR_CONFIGS (sizeof(configs) / sizeof(configs[0]))

@@ -31,7 +31,9 @@ bool prot_valid(const struct model *m, unsigned prot)
 	return !(prot & ~127u) && (!(prot & IOPT_EXEC) || (abilities & IOPT_CAN_EXEC)) &&
 	       (!(prot & IOPT_PRIV) || (abilities & IOPT_CAN_PRIV)) &&
 	       (!(prot & IOPT_SNOOP) || (abilities & IOPT_CAN_SNOOP)) &&
-	       (!(prot & (IOPT_UNCACHED | IOPT_DEVICE)) || (abilities & IOPT_CAN_MEMORY_TYPES));
+	       (!(prot & IOPT_UNCACHED) ||
+		(abilities & (IOPT_CAN_MEMORY_TYPES | IOPT_CAN_UNCACHED))) &&
+	       (!(prot & IOPT_DEVICE) || (abilities & IOPT_CAN_MEMORY_TYPES));
 }
 
 /* Which of -EINVAL and -ERANGE the arguments deserve; it may be either if both. */

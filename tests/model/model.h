@@ -211,7 +211,6 @@ struct bitmap {
  * @low_last, @high_after, @pa_last, @sizes, @resizes: what the configuration comes to
  * @map_sizes: sizes that are mapped: less while tracking at a granularity
  * @levels:    as the device was told
- * @top_bytes: of the top's memory
  * @raised:    a top that a map without memory left behind, not announced yet, or less
  * @op:        the operation under way
  * @syncing:   the gather that is being synced
@@ -237,7 +236,6 @@ struct model {
 	bool resizes;
 	uint64_t map_sizes;
 	unsigned levels;
-	uint64_t top_bytes;
 	unsigned raised;
 	bool trackable;
 	bool tracking;
@@ -285,12 +283,6 @@ void fail(struct model *m, const char *format, ...) __attribute__((noreturn, for
 #define MAY_EXDEV      0x80u
 
 void check_result(struct model *m, const char *call, int result, unsigned may);
-
-/* Bytes of a table below the top. */
-static inline uint64_t table_bytes(const struct model *m)
-{
-	return 1ull << (m->info->index_lg2 + m->info->entry_lg2);
-}
 
 /* Whether the range is in the domain. */
 bool model_has(const struct model *m, uint64_t first, uint64_t last);

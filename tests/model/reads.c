@@ -89,6 +89,27 @@ void check_range(struct model *m, uint64_t first, uint64_t last)
 	check_leaves(m, first, last);
 }
 
+/* Bytes of a table below the top. */
+static uint64_t table_bytes(const struct model *m)
+{
+	return 1ull << (m->info->index_lg2 + m->info->entry_lg2);
+}
+
+/* Bytes that entries may be found in; the top's decide where the space ends. */
+static uint64_t parent_bytes(const struct model *m, bool below)
+{
+	return table_bytes(m) << (below ? 0 : m->info->top_lg2);
+}
+
+/* Bytes of the top beyond those of another table: it has entries for all of the space. */
+static uint64_t bytes_beyond(const struct model *m)
+{
+	uint64_t entries = (m->space >> span_lg2(m->info, m->levels - 1)) + 1;
+	uint64_t bytes = entries << m->info->entry_lg2;
+
+	return m->info->top_lg2 && bytes > table_bytes(m) ? bytes - table_bytes(m) : 0;
+}
+
 /* Each item hangs in the table that was visited last one level up. */
 static void check_nesting(struct model *m)
 {
@@ -109,8 +130,8 @@ static void check_nesting(struct model *m)
 		}
 		parent = path[table ? item->level + 1 : item->level];
 		CHECK(m,
-		      parent && item->entry_pa - parent->pa <
-					(parent->entry_pa ? table_bytes(m) : m->top_bytes),
+		      parent &&
+			      item->entry_pa - parent->pa < parent_bytes(m, parent->entry_pa != 0),
 		      "0x%jx at level %u is not in the table before it", (uintmax_t)item->first,
 		      item->level);
 		CHECK(m,
@@ -152,7 +173,7 @@ void check_statistics(struct model *m)
 	CHECK(m, stats.tables == sum, "%ju tables, by level %ju", (uintmax_t)stats.tables,
 	      (uintmax_t)sum);
 	CHECK(m,
-	      stats.table_bytes == (sum - 1) * table_bytes(m) + m->top_bytes &&
+	      stats.table_bytes == sum * table_bytes(m) + bytes_beyond(m) &&
 		      stats.tables_peak >= sum && stats.table_bytes_peak >= stats.table_bytes,
 	      "%ju tables, peak %ju, bytes 0x%jx, peak 0x%jx", (uintmax_t)sum,
 	      (uintmax_t)stats.tables_peak, (uintmax_t)stats.table_bytes,

@@ -498,6 +498,8 @@ void run_trim(struct model *m, const struct op *op)
 		may = MAY_EINVAL;
 	else if (!model_has(m, op->first, op->last))
 		may = MAY_ERANGE;
+	else if (!(m->info->abilities & IOPT_CAN_TRIM))
+		may = MAY_EOPNOTSUPP;
 	tables_before(m);
 	iopt_posix_fail(1, true);
 	do

@@ -81,17 +81,6 @@ static uint64_t default_sizes(const struct model *m)
 	return m->info->page_sizes & singles;
 }
 
-/* A top with less entries than another table takes as much memory as that. */
-static uint64_t top_bytes(const struct model *m, unsigned levels, unsigned width)
-{
-	unsigned others = m->info->granule_lg2 + levels * m->info->index_lg2;
-	unsigned more = m->info->top_lg2;
-
-	if (m->hw->top_exact)
-		more = width > others ? width - others : 0;
-	return table_bytes(m) << more;
-}
-
 /* What a configuration comes to, worked out here once more. */
 static void geometry(struct model *m)
 {
@@ -101,13 +90,8 @@ static void geometry(struct model *m)
 			: m->info->abilities & IOPT_CAN_GROW ? m->info->max_levels
 							     : levels;
 	uint64_t below = levels_last(m, most);
-	unsigned width = m->info->granule_lg2 + most * m->info->index_lg2 + m->info->top_lg2;
-	uint64_t space;
+	uint64_t space = bits(config->iova_lg2 ? config->iova_lg2 : width_of(m->info, most));
 
-	if (m->info->iova_lg2 && width > m->info->iova_lg2)
-		width = m->info->iova_lg2;
-	space = bits(config->iova_lg2 ? config->iova_lg2 : width);
-	m->top_bytes = top_bytes(m, levels, config->iova_lg2 ? config->iova_lg2 : width);
 	m->levels = levels;
 	m->raised = levels;
 	m->space = space;

@@ -342,6 +342,8 @@ static unsigned unmap_may(const struct model *m, const struct op *op)
 	if (leaves_cut(&m->leaves, op->first, op->last) &&
 	    !(m->resizes && (m->config->flags & IOPT_SPLIT)))
 		may |= MAY_EOPNOTSUPP;
+	if ((op->flags & IOPT_UNMAP_TRIM) && !(m->info->abilities & IOPT_CAN_TRIM))
+		may |= MAY_EOPNOTSUPP;
 	return may ? may : MAY_OK;
 }
 

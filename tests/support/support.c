@@ -46,20 +46,18 @@ const char *const formats[NR_FORMATS] = {
 /* clang-format off */
 #define ARM_S1(table_pa) \
 	{ ARM_64_AF, ARM_64_RDONLY, ARM_64_VALID, ARM_64_DBM | ARM_64_RDONLY, ARM_64_RDONLY, \
-	  IOPT_ITEM_ACCESSED, true, table_pa }
+	  IOPT_ITEM_ACCESSED, table_pa }
 #define ARM_S2(table_pa) \
 	{ ARM_64_AF, ARM_64_S2_WRITE, ARM_64_VALID, ARM_64_DBM | ARM_64_S2_WRITE, 0, \
-	  IOPT_ITEM_ACCESSED, true, table_pa }
+	  IOPT_ITEM_ACCESSED, table_pa }
 /* clang-format on */
 
 static const struct hardware hardware[NR_FORMATS] = {
-	[FORMAT_vtd_ss] = { VTD_SS_A, VTD_SS_D, VTD_SS_R | VTD_SS_W, VTD_SS_W, 0, 0, false,
+	[FORMAT_vtd_ss] = { VTD_SS_A, VTD_SS_D, VTD_SS_R | VTD_SS_W, VTD_SS_W, 0, 0,
 			    vtd_ss_table_pa },
-	[FORMAT_x86_64] = { X86_64_A, X86_64_D, X86_64_P, X86_64_RW, 0, MARKED, false,
-			    x86_64_table_pa },
-	[FORMAT_amd_v1] = { AMD_V1_A, AMD_V1_D, AMD_V1_PR, AMD_V1_IW, 0, 0, false,
-			    amd_v1_table_pa },
-	[FORMAT_riscv_s1] = { RISCV_S1_A, RISCV_S1_D, RISCV_S1_V, RISCV_S1_W, 0, MARKED, false,
+	[FORMAT_x86_64] = { X86_64_A, X86_64_D, X86_64_P, X86_64_RW, 0, MARKED, x86_64_table_pa },
+	[FORMAT_amd_v1] = { AMD_V1_A, AMD_V1_D, AMD_V1_PR, AMD_V1_IW, 0, 0, amd_v1_table_pa },
+	[FORMAT_riscv_s1] = { RISCV_S1_A, RISCV_S1_D, RISCV_S1_V, RISCV_S1_W, 0, MARKED,
 			      riscv_s1_table_pa },
 	[FORMAT_arm_s1] = ARM_S1(arm_s1_table_pa),
 	[FORMAT_arm_s1_16k] = ARM_S1(arm_s1_16k_table_pa),

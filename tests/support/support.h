@@ -28,7 +28,6 @@
  * @inverted: those of these bits that mean the opposite: clear for set
  * @starts:   IOPT_ITEM_*: how leaves start in domains that nobody tracks, dirty if they can be
  *            written
- * @top_exact: the top has as many entries as the IOVA width takes, not a fixed number
  * @table_pa: where an entry leads that leads to a table
  */
 struct hardware {
@@ -38,7 +37,6 @@ struct hardware {
 	uint64_t write;
 	uint64_t inverted;
 	uint8_t starts;
-	bool top_exact;
 	uint64_t (*table_pa)(uint64_t entry);
 };
 

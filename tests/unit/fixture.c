@@ -269,8 +269,7 @@ uint64_t *entry_at(uint64_t iova, unsigned level)
 	iopt_visit_init(&visit, iova, iova, IOPT_VISIT_TABLES);
 	nr = iopt_visit(device.domain, &visit, items, IOPT_MAX_LEVELS);
 	for (size_t i = 0; i < nr; i++) {
-		unsigned lg2 = info->granule_lg2 + level * info->index_lg2;
-		uint64_t index = iova >> lg2 & ((1u << info->index_lg2) - 1);
+		uint64_t index = (iova - items[i].first) >> span_lg2(info, level);
 
 		if (items[i].level == level)
 			return (uint64_t *)iopt_posix_va(items[i].pa) + index;

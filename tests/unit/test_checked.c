@@ -64,19 +64,21 @@ static void test_kept(void **state)
 	(void)state;
 	for (size_t i = next_usual(0); iopt_format_info(i); i = next_usual(i + 1)) {
 		struct iopt_domain *domain = domain_of(iopt_format_info(i)->name);
+		const uint64_t page = 1ull << iopt_format_info(i)->granule_lg2;
 		uint64_t before = iopt_posix_breaches();
 		struct iopt_gather gather, other;
 
 		iopt_gather_init(&gather, domain, NULL);
 		iopt_gather_init(&other, domain, NULL);
-		assert_int_equal(iopt_map(domain, 0, 0x5fffff, 0x200000, RW, NULL), 0);
-		unmap(domain, 0, 0x1fffff, &gather);
+		assert_int_equal(iopt_map(domain, 0, 0x600 * page - 1, 0x200 * page, RW, NULL), 0);
+		unmap(domain, 0, 0x200 * page - 1, &gather);
 		/* Beside what is owed, and after it was paid by another. */
-		assert_int_equal(iopt_map(domain, 0x600000, 0x601fff, 0x1000, RW, NULL), 0);
+		assert_int_equal(iopt_map(domain, 0x600 * page, 0x602 * page - 1, page, RW, NULL),
+				 0);
 		assert_int_equal(iopt_gather_merge(&other, &gather), 0);
 		iopt_sync(&other);
-		assert_int_equal(iopt_map(domain, 0, 0x1fffff, 0x1000, RW, NULL), 0);
-		unmap(domain, 0, 0x7fffff, &gather);
+		assert_int_equal(iopt_map(domain, 0, 0x200 * page - 1, page, RW, NULL), 0);
+		unmap(domain, 0, 0x800 * page - 1, &gather);
 		iopt_sync(&gather);
 		assert_int_equal(iopt_posix_breaches(), before);
 		iopt_destroy(domain);
@@ -88,13 +90,14 @@ static void test_mapped_before_sync(void **state)
 	(void)state;
 	for (size_t i = next_usual(0); iopt_format_info(i); i = next_usual(i + 1)) {
 		struct iopt_domain *domain = domain_of(iopt_format_info(i)->name);
+		const uint64_t page = 1ull << iopt_format_info(i)->granule_lg2;
 		uint64_t before = iopt_posix_breaches();
 		struct iopt_gather gather;
 
 		iopt_gather_init(&gather, domain, NULL);
-		assert_int_equal(iopt_map(domain, 0, 0x3fff, 0x1000, RW, NULL), 0);
-		unmap(domain, 0, 0x3fff, &gather);
-		assert_int_equal(iopt_map(domain, 0x2000, 0x2fff, 0x1000, RW, NULL), 0);
+		assert_int_equal(iopt_map(domain, 0, 4 * page - 1, page, RW, NULL), 0);
+		unmap(domain, 0, 4 * page - 1, &gather);
+		assert_int_equal(iopt_map(domain, 2 * page, 3 * page - 1, page, RW, NULL), 0);
 		assert_int_equal(iopt_posix_breaches(), before + 1);
 		iopt_sync(&gather);
 		iopt_destroy(domain);

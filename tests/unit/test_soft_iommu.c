@@ -103,6 +103,8 @@ static uint64_t get(uint64_t table, unsigned index)
 #define AMD_IR	  0x2000000000000000ull
 #define AMD_IW	  0x4000000000000000ull
 #define AMD_T	  (AMD_PR | AMD_IR | AMD_IW)
+#define DART_V	  0x1ull
+#define DART_ALL  0x000fff0000000000ull /* of the page may be accessed */
 #define RV_V	  0x1ull
 #define RV_R	  0x2ull
 #define RV_W	  0x4ull
@@ -194,6 +196,17 @@ static struct iopt_hw riscv_hw(uint64_t pa, unsigned levels, bool sade)
 	return (struct iopt_hw){
 		.riscv_s1 = { .ppn = pa >> 12, .mode = (uint8_t)(levels + 5), .sade = sade },
 	};
+}
+
+static struct iopt_hw dart_hw(uint64_t pa, unsigned nr_ttbrs, unsigned page, bool four_levels)
+{
+	struct iopt_hw hw = {
+		.apple_dart = { .nr_ttbrs = (uint8_t)nr_ttbrs, .four_levels = four_levels },
+	};
+
+	for (unsigned i = 0; i < nr_ttbrs; i++)
+		hw.apple_dart.ttbr[i] = pa + i * page;
+	return hw;
 }
 
 /* 48 bits of physical address; SL0 is of stage 2. */
@@ -508,6 +521,169 @@ static void test_read_riscv_s1(void **unused)
 		domain = NULL;
 	}
 	assert_int_equal(soft_iommu_count(unit, SOFT_IOMMU_BREACHES), 0);
+}
+
+/* A table of 16 KiB: four of the small ones. */
+static uint64_t new_table_16k(void)
+{
+	uint64_t table;
+
+	while (allocated % 4)
+		new_table();
+	table = new_table();
+	for (unsigned i = 0; i < 3; i++)
+		new_table();
+	return table;
+}
+
+/* Entry of a table of any size; they follow each other in memory. */
+static void put_far(uint64_t table, unsigned index, uint64_t value)
+{
+	put(table + (index / 512 << 12), index % 512, value);
+}
+
+/* 2048 entries a table, of 16 KiB each; bits 35:25 and 24:14 of an IOVA. */
+static void test_read_apple_dart(void **unused)
+{
+	uint64_t low = new_table_16k(), top = new_table_16k();
+	struct soft_iommu_translation t;
+
+	(void)unused;
+	put_far(top, 2047, low | DART_V);
+	put_far(top, 1, low | DART_V);
+	put_far(low, 2046, 0xfedcb4000 | DART_ALL | 0x3); /* read and write */
+	put_far(low, 5, 0x123458000 | DART_ALL | 0x83);	  /* not to be written */
+	put_far(low, 6, 0x12345c000 | DART_ALL | 0x103);  /* not to be read */
+	make_domain("apple-dart", dart_hw(top, 1, 0x4000, false), 0);
+	t = walked(0xfffff8000 + 0x3abc);
+	assert_int_equal(t.pa, 0xfedcb7abc);
+	assert_int_equal(t.leaf_lg2, 14);
+	assert_int_equal(t.prot, IOPT_READ | IOPT_WRITE);
+	assert_int_equal(t.entry_pa, low + 8 * 2046);
+	t = walked(0x2014001);
+	assert_int_equal(t.pa, 0x123458001);
+	assert_int_equal(t.prot, IOPT_READ);
+	t = walked(0x2018000);
+	assert_int_equal(t.prot, IOPT_WRITE);
+	assert_int_equal(soft_iommu_walk(domain, 0x201c000, NULL), SOFT_IOMMU_NOT_PRESENT);
+	assert_int_equal(soft_iommu_walk(domain, 0x4014000, NULL), SOFT_IOMMU_NOT_PRESENT);
+	assert_int_equal(soft_iommu_walk(domain, 1ull << 36, NULL), SOFT_IOMMU_BEYOND_WIDTH);
+	assert_int_equal(soft_iommu_count(unit, SOFT_IOMMU_BREACHES), 0);
+}
+
+/* Four tables of 4 KiB, a register each, for 1 GiB each. */
+static void test_read_apple_dart_4k(void **unused)
+{
+	uint64_t top = new_table(), low;
+	struct soft_iommu_translation t;
+	struct iopt_hw hw;
+
+	(void)unused;
+	for (unsigned i = 0; i < 3; i++)
+		new_table();
+	low = new_table();
+	put(top + 3 * 0x1000, 7, low | DART_V);
+	put(low, 511, 0x876543000 | DART_ALL | 0x3);
+	make_domain("apple-dart-4k", dart_hw(top, 4, 0x1000, false), 0);
+	t = walked(0xc0fff123);
+	assert_int_equal(t.pa, 0x876543123);
+	assert_int_equal(t.leaf_lg2, 12);
+	assert_int_equal(soft_iommu_walk(domain, 0x80fff123, NULL), SOFT_IOMMU_NOT_PRESENT);
+	assert_int_equal(soft_iommu_walk(domain, 1ull << 32, NULL), SOFT_IOMMU_BEYOND_WIDTH);
+	soft_iommu_domain_destroy(domain);
+	domain = NULL;
+	/* Two of them: half of it. */
+	make_domain("apple-dart-4k", dart_hw(top + 2 * 0x1000, 2, 0x1000, false), 0);
+	assert_int_equal(walked(0x40fff123).pa, 0x876543123);
+	assert_int_equal(soft_iommu_walk(domain, 0x80fff123, NULL), SOFT_IOMMU_BEYOND_WIDTH);
+	hw = dart_hw(top, 4, 0x1000, false);
+	hw.apple_dart.ttbr[2] = low;
+	assert_int_equal(soft_iommu_set_root(domain, &hw), -EINVAL);
+	hw = dart_hw(top, 3, 0x1000, false);
+	assert_int_equal(soft_iommu_set_root(domain, &hw), -EINVAL);
+	hw = dart_hw(top, 4, 0x1000, true);
+	assert_int_equal(soft_iommu_set_root(domain, &hw), -EINVAL);
+	hw = dart_hw(top + 0x800, 1, 0x1000, false);
+	assert_int_equal(soft_iommu_set_root(domain, &hw), -EINVAL);
+	assert_int_equal(soft_iommu_count(unit, SOFT_IOMMU_BREACHES), 0);
+}
+
+/* The address lies four bits lower. Four levels: bits 46:36, too. */
+static void test_read_apple_dart2(void **unused)
+{
+	uint64_t low = new_table_16k(), middle = new_table_16k(), top = new_table_16k();
+
+	(void)unused;
+	put_far(top, 63, middle >> 4 | DART_V);
+	put_far(middle, 2047, low >> 4 | DART_V);
+	put_far(low, 2047, 0x3fedcba4000 >> 4 | DART_ALL | 0x1);
+	put_far(low, 9, 0x12345678000 >> 4 | DART_ALL | 0x7); /* not cached, not to be written */
+	for (unsigned four = 0; four < 2; four++) {
+		uint64_t above = four ? 63ull << 36 : 0;
+		struct soft_iommu_translation t;
+
+		make_domain("apple-dart2", dart_hw(four ? top : middle, 1, 0x4000, four), 0);
+		t = walked(above | 0xffffffffe);
+		assert_int_equal(t.pa, 0x3fedcba7ffe);
+		assert_int_equal(t.prot, IOPT_READ | IOPT_WRITE);
+		assert_int_equal(t.leaf_lg2, 14);
+		t = walked(above | 0xffe024000);
+		assert_int_equal(t.pa, 0x12345678000);
+		assert_int_equal(t.prot, IOPT_READ | IOPT_UNCACHED);
+		assert_int_equal(soft_iommu_walk(domain, 1ull << 36, NULL),
+				 four ? SOFT_IOMMU_NOT_PRESENT : SOFT_IOMMU_BEYOND_WIDTH);
+		soft_iommu_domain_destroy(domain);
+		domain = NULL;
+	}
+	assert_int_equal(soft_iommu_count(unit, SOFT_IOMMU_BREACHES), 0);
+}
+
+/* What no table of Linux or m1n1 has. */
+static void test_faults_apple_dart(void **unused)
+{
+	const struct {
+		bool table;
+		uint64_t entry;
+		enum soft_iommu_reason reason;
+	} one[] = {
+		{ false, DART_ALL | 0x4003, SOFT_IOMMU_DONE },
+		{ false, 0x10, SOFT_IOMMU_RESERVED_BITS },	     /* not valid and not 0 */
+		{ false, 0x4003, SOFT_IOMMU_RESERVED_BITS },	     /* no sub-page */
+		{ false, DART_ALL | 0x4013, SOFT_IOMMU_RESERVED_BITS },
+		{ false, DART_ALL | 0x4203, SOFT_IOMMU_RESERVED_BITS },
+		{ false, DART_ALL | 0x1000004003, SOFT_IOMMU_RESERVED_BITS }, /* bit 36 */
+		{ false, DART_ALL | 0x5003, SOFT_IOMMU_MISALIGNED }, /* 4 KiB pages' */
+		{ true, 0x10, SOFT_IOMMU_RESERVED_BITS },
+		{ true, 0x3, SOFT_IOMMU_RESERVED_BITS }, /* VALID2, which Linux never sets there */
+		{ true, DART_ALL | 0x1, SOFT_IOMMU_RESERVED_BITS },
+	}, two[] = {
+		{ false, DART_ALL | 0x401, SOFT_IOMMU_DONE },
+		{ false, 0x10, SOFT_IOMMU_RESERVED_BITS },
+		{ false, DART_ALL | 0x501, SOFT_IOMMU_RESERVED_BITS },
+		{ false, DART_ALL | 0x4000000401, SOFT_IOMMU_RESERVED_BITS }, /* bit 38 */
+		{ true, 0x10, SOFT_IOMMU_NOT_PRESENT }, /* of a table that was unlinked */
+		{ true, 0x3, SOFT_IOMMU_RESERVED_BITS },
+	};
+	uint64_t low = new_table_16k(), top = new_table_16k();
+
+	(void)unused;
+	make_domain("apple-dart", dart_hw(top, 1, 0x4000, false), 0);
+	for (unsigned i = 0; i < sizeof(one) / sizeof(*one); i++) {
+		put_far(top, 0,
+			one[i].table ? one[i].entry | (one[i].entry & 1 ? low : 0) : low | DART_V);
+		put_far(low, 0, one[i].table ? DART_ALL | 0x4003 : one[i].entry);
+		assert_int_equal(soft_iommu_walk(domain, 0x123, NULL), one[i].reason);
+	}
+	soft_iommu_domain_destroy(domain);
+	domain = NULL;
+	make_domain("apple-dart2", dart_hw(top, 1, 0x4000, false), 0);
+	for (unsigned i = 0; i < sizeof(two) / sizeof(*two); i++) {
+		put_far(top, 0,
+			two[i].table ? two[i].entry | (two[i].entry & 1 ? low >> 4 : 0)
+				     : low >> 4 | DART_V);
+		put_far(low, 0, two[i].table ? DART_ALL | 0x401 : two[i].entry);
+		assert_int_equal(soft_iommu_walk(domain, 0x123, NULL), two[i].reason);
+	}
 }
 
 static void check_arm_prot(uint64_t entry, uint64_t bits, unsigned prot)
@@ -2159,20 +2335,24 @@ int main(void)
 		TEST(test_read_x86_64),
 		TEST(test_read_amd_v1),
 		TEST(test_read_riscv_s1),
+		TEST(test_read_apple_dart),
+		TEST(test_read_apple_dart_4k),
+		TEST(test_read_apple_dart2),
 		TEST(test_permissions_arm),
 		TEST(test_tables_arm),
 		TEST(test_read_arm),
 		TEST(test_tops_arm),
 		TEST(test_roots_arm),
 		TEST(test_permissions_of_all_levels),
+		TEST(test_faults_arm),
+		TEST(test_runs_arm),
+		TEST(test_marks_arm),
 		TEST(test_faults_vtd_ss),
 		TEST(test_faults_x86_64),
 		TEST(test_faults_amd_v1),
 		TEST(test_faults_riscv_s1),
+		TEST(test_faults_apple_dart),
 		TEST(test_marks_riscv_s1),
-		TEST(test_faults_arm),
-		TEST(test_runs_arm),
-		TEST(test_marks_arm),
 		TEST(test_amd_root),
 		TEST(test_narrow_hardware),
 		TEST(test_stale_translation),

@@ -114,7 +114,8 @@ static void one_leaf(void **state)
 
 	(void)state;
 	for (size_t i = usual(0); i < NR_FORMATS; i = usual(i + 1)) {
-		uint64_t spans[] = { 512 * GIB << 9, 512 * GIB, GIB, 2 * MIB };
+		uint64_t spans[] = { 1ull << width_of(iopt_format_info(i), 4), 512 * GIB, GIB,
+				     2 * MIB };
 		uint64_t parent = 0;
 
 		domain_of(formats[i], 4, 0);

@@ -46,6 +46,7 @@ struct calls {
 	bool take_probe_maps; /* there are no map events: the probes are the calls */
 	bool take_probe_unmaps;
 	bool names_domains; /* there are probes */
+	unsigned scale_lg2;
 	uint64_t lost_line; /* the last line that said that events were lost */
 	bool ended;
 	struct trace_event probes[PROBES]; /* oldest first */
@@ -471,6 +472,27 @@ static int add_event(struct calls *calls, const struct trace_event *event)
 	return 0;
 }
 
+/* As trace_next(), multiplied. */
+static int scaled_event(struct calls *calls, struct trace_event *event)
+{
+	int result = trace_next(calls->trace, event);
+
+	if (result <= 0) {
+		if (result)
+			calls->error = trace_error(calls->trace);
+		return result;
+	}
+	if (calls->scale_lg2 && (event->last | event->pa) >> (64 - calls->scale_lg2)) {
+		calls->error = "an address is too large to be multiplied for pages of this size";
+		return -1;
+	}
+	event->first <<= calls->scale_lg2;
+	event->last = ((event->last + 1) << calls->scale_lg2) - 1;
+	event->unmapped <<= calls->scale_lg2;
+	event->pa <<= calls->scale_lg2;
+	return result;
+}
+
 /* Read ahead, and see which kinds of events there are. */
 static int fill_window(struct calls *calls)
 {
@@ -478,7 +500,7 @@ static int fill_window(struct calls *calls)
 	int result = 1;
 
 	while (calls->window_nr < WINDOW &&
-	       (result = trace_next(calls->trace, &calls->window[calls->window_nr])) > 0) {
+	       (result = scaled_event(calls, &calls->window[calls->window_nr])) > 0) {
 		seen[calls->window[calls->window_nr].kind] = true;
 		cpu_slot(calls, calls->window[calls->window_nr].cpu);
 		calls->window_nr++;
@@ -487,8 +509,6 @@ static int fill_window(struct calls *calls)
 	calls->take_probe_unmaps = !seen[TRACE_UNMAP];
 	calls->names_domains = seen[TRACE_PROBE_MAP] || seen[TRACE_PROBE_UNMAP];
 	calls->ended = !result;
-	if (result < 0)
-		calls->error = trace_error(calls->trace);
 	return result < 0 ? -1 : 0;
 }
 
@@ -502,9 +522,7 @@ static int next_event(struct calls *calls, struct trace_event *event)
 	}
 	if (calls->ended)
 		return 0;
-	result = trace_next(calls->trace, event);
-	if (result < 0)
-		calls->error = trace_error(calls->trace);
+	result = scaled_event(calls, event);
 	calls->ended = !result;
 	return result;
 }
@@ -558,6 +576,11 @@ int calls_finish(struct calls *calls, struct call *call)
 }
 
 /* ---- the object ------------------------------------------------------------------------------ */
+
+void calls_scale(struct calls *calls, unsigned scale_lg2)
+{
+	calls->scale_lg2 = scale_lg2;
+}
 
 struct calls *calls_create(void)
 {

@@ -111,6 +111,13 @@ struct calls *calls_create(void);
 void calls_destroy(struct calls *calls);
 
 /**
+ * calls_scale() - multiply all addresses and lengths
+ * @calls:     not started yet
+ * @scale_lg2: by 2^this; a recording is in pages of 4 KiB, a format's may be larger
+ */
+void calls_scale(struct calls *calls, unsigned scale_lg2);
+
+/**
  * calls_start() - start on a recording, perhaps the same one again
  * @calls: nothing is live in it
  * @trace: read by calls_next() and calls_error()

@@ -28,6 +28,8 @@ static const struct {
 	{ IOPT_CAN_MEMORY_TYPES, "memory-types" },
 	{ IOPT_CAN_UPPER, "upper" },
 	{ IOPT_CAN_BBM, "bbm" },
+	{ IOPT_CAN_UNCACHED, "uncached" },
+	{ IOPT_CAN_TRIM, "trim" },
 };
 
 #define NR_ABILITIES (sizeof(abilities) / sizeof(abilities[0]))
@@ -78,7 +80,7 @@ static void print_row(const struct iopt_format_info *info)
 	range_text(bits, sizeof(bits), format_iova_bits(info, info->min_levels),
 		   format_iova_bits(info, info->max_levels));
 	sizes_text(sizes, sizeof(sizes), info->page_sizes);
-	printf("%-8s  %-40s  %6s  %7u  %9s  %7u  %5u  %-23s ", info->name, info->title, levels,
+	printf("%-15s  %-40s  %6s  %7u  %9s  %7u  %5u  %-25s ", info->name, info->title, levels,
 	       info->default_levels, bits, info->pa_lg2, 8u << info->entry_lg2, sizes);
 	for (size_t i = 0; i < NR_ABILITIES; i++)
 		if (info->abilities & abilities[i].ability)
@@ -145,7 +147,7 @@ int command_formats(int argc, char **argv)
 
 	parse_arguments(&argp, argc, argv, 0, NULL, &json);
 	if (!json) {
-		printf("%-8s  %-40s  %6s  %7s  %9s  %7s  %5s  %-23s  %s\n", "format", "of",
+		printf("%-15s  %-40s  %6s  %7s  %9s  %7s  %5s  %-25s  %s\n", "format", "of",
 		       "levels", "default", "IOVA bits", "PA bits", "entry", "leaf sizes",
 		       "abilities");
 		for (size_t i = 0; iopt_format_info(i); i++)

@@ -25,6 +25,8 @@ struct chunk {
 struct ledger {
 	uint32_t domain;
 	uint64_t page_sizes;
+	unsigned page_lg2; /* the smallest of these: what a slot is for */
+	bool tracked;	   /* dirty pages are reported */
 	struct ledger_report *report;
 	_Atomic uint32_t epoch;
 	_Atomic bool changes; /* leaves were split or merged: not all pages of one have slots */
@@ -94,7 +96,7 @@ static struct chunk *make_chunk(struct ledger *ledger, uint64_t number)
 
 struct ledger_slot *ledger_find(const struct ledger *ledger, uint64_t iova)
 {
-	uint64_t page = iova >> LEDGER_PAGE_LG2;
+	uint64_t page = iova >> ledger->page_lg2;
 	struct chunk *chunk = find_chunk(ledger, page >> LEDGER_CHUNK_LG2);
 
 	return chunk ? &chunk->slots[page & (CHUNK_SLOTS - 1)] : NULL;
@@ -133,8 +135,8 @@ struct walk {
 static struct walk walk_range(const struct ledger *ledger, uint64_t first, uint64_t last)
 {
 	return (struct walk){ .ledger = ledger,
-			      .page = first >> LEDGER_PAGE_LG2,
-			      .last_page = last >> LEDGER_PAGE_LG2 };
+			      .page = first >> ledger->page_lg2,
+			      .last_page = last >> ledger->page_lg2 };
 }
 
 /* The next slot that exists, and its page. NULL at the end. */
@@ -159,8 +161,8 @@ static struct ledger_slot *walk_next(struct walk *walk, uint64_t *page)
 /* Make the slots of a range: all of a small one; its ends and a sample of a large one. */
 static bool make_slots(struct ledger *ledger, uint64_t first, uint64_t last)
 {
-	uint64_t from = first >> (LEDGER_PAGE_LG2 + LEDGER_CHUNK_LG2);
-	uint64_t nr = (last >> (LEDGER_PAGE_LG2 + LEDGER_CHUNK_LG2)) - from + 1;
+	uint64_t from = first >> (ledger->page_lg2 + LEDGER_CHUNK_LG2);
+	uint64_t nr = (last >> (ledger->page_lg2 + LEDGER_CHUNK_LG2)) - from + 1;
 	uint64_t step = 1 + (nr - 1) / LEDGER_WHOLE_CHUNKS;
 
 	for (uint64_t i = 0; i < nr; i += step)
@@ -176,11 +178,11 @@ static unsigned leaf_at(const struct ledger *ledger, uint64_t first, uint64_t la
 			uint64_t iova)
 {
 	uint64_t sizes = ledger->page_sizes;
-	unsigned best = LEDGER_PAGE_LG2;
+	unsigned best = ledger->page_lg2;
 
 	/* The mapping is cut from its beginning, each time the largest leaf that fits. A leaf that
 	 * holds @iova begins at @iova rounded down to its size. */
-	for (unsigned lg2 = LEDGER_PAGE_LG2; lg2 < 64; lg2++) {
+	for (unsigned lg2 = ledger->page_lg2; lg2 < 64; lg2++) {
 		uint64_t mask = (1ULL << lg2) - 1, start = iova & ~mask;
 
 		if (sizes >> lg2 & 1 && start >= first && last - start >= mask &&
@@ -343,7 +345,7 @@ static void judge(struct ledger *ledger, uint64_t first, uint64_t last, bool swe
 	uint64_t page;
 
 	while ((slot = walk_next(&walk, &page))) {
-		uint64_t iova = page << LEDGER_PAGE_LG2, mask;
+		uint64_t iova = page << ledger->page_lg2, mask;
 		uint32_t epoch;
 
 		if (iova < at)
@@ -352,13 +354,13 @@ static void judge(struct ledger *ledger, uint64_t first, uint64_t last, bool swe
 		if (changes && changed_since(slot, epoch)) {
 			if (!changed_justified(ledger, slot, iova, epoch, sweep, &block))
 				ledger_fault(ledger, LEDGER_IN_VAIN, iova, slot);
-			at = iova + (1u << LEDGER_PAGE_LG2);
+			at = iova + (1ULL << ledger->page_lg2);
 			if (at - 1 >= last)
 				return;
 			continue;
 		}
 		mask = (1ULL << atomic_load_explicit(&slot->leaf_lg2, memory_order_relaxed)) - 1;
-		mask |= (1u << LEDGER_PAGE_LG2) - 1;
+		mask |= (1ULL << ledger->page_lg2) - 1;
 		if (at < (iova & ~mask) && !changes)
 			ledger_fault(ledger, LEDGER_IN_VAIN, at, NULL);
 		if (!leaf_justified(ledger, iova & ~mask, iova | mask, sweep))
@@ -426,7 +428,7 @@ int ledger_map_begin(struct ledger *ledger, const struct call *call)
 		uint64_t page;
 
 		while ((slot = walk_next(&walk, &page))) {
-			uint64_t iova = page << LEDGER_PAGE_LG2;
+			uint64_t iova = page << ledger->page_lg2;
 
 			begin_slot(slot, segment->pa + (iova - first), call->line,
 				   leaf_at(ledger, first, last, segment->pa, iova));
@@ -482,7 +484,7 @@ void ledger_unmap_record(struct ledger *ledger, uint64_t first, uint64_t last,
 	uint64_t page;
 
 	judge(ledger, first, last, false);
-	bump(&counts->by_unmap, ((last - first) >> LEDGER_PAGE_LG2) + 1);
+	bump(&counts->by_unmap, ((last - first) >> ledger->page_lg2) + 1);
 	while ((slot = walk_next(&walk, &page))) {
 		if (phase_of(slot) != LEDGER_UNMAPPING)
 			continue;
@@ -510,8 +512,8 @@ void ledger_unmap_end(struct ledger *ledger, uint64_t first, uint64_t last,
 		flags = atomic_load(&slot->flags);
 		bump(&counts->written, touched != 0);
 		bump(&counts->reported, (flags & LEDGER_REPORTED) != 0);
-		if (touched > 2 * swept + 1 && !(flags & LEDGER_UNMAP_REPORTED))
-			ledger_fault(ledger, LEDGER_LOST, page << LEDGER_PAGE_LG2, slot);
+		if (ledger->tracked && touched > 2 * swept + 1 && !(flags & LEDGER_UNMAP_REPORTED))
+			ledger_fault(ledger, LEDGER_LOST, page << ledger->page_lg2, slot);
 		set_phase(slot, LEDGER_VACANT);
 	}
 }
@@ -537,7 +539,7 @@ void ledger_sweep_record(struct ledger *ledger, uint64_t first, uint64_t last,
 	uint64_t page;
 
 	judge(ledger, first, last, true);
-	bump(&counts->by_sweep, ((last - first) >> LEDGER_PAGE_LG2) + 1);
+	bump(&counts->by_sweep, ((last - first) >> ledger->page_lg2) + 1);
 	while ((slot = walk_next(&walk, &page))) {
 		bool hit, changed;
 
@@ -551,7 +553,7 @@ void ledger_sweep_record(struct ledger *ledger, uint64_t first, uint64_t last,
 						    atomic_load(&slot->changed) >= epoch));
 		/* Of a small leaf: only if this mapping itself was written, not its predecessor. */
 		if (atomic_load_explicit(&slot->leaf_lg2, memory_order_relaxed) ==
-			    LEDGER_PAGE_LG2 &&
+			    ledger->page_lg2 &&
 		    !hit && !changed)
 			continue;
 		atomic_store(&slot->swept_before, atomic_load(&slot->swept));
@@ -600,7 +602,7 @@ void ledger_change_end(struct ledger *ledger, uint64_t first, uint64_t last, led
 	unsigned lg2 = 0;
 
 	while ((slot = walk_next(&walk, &page))) {
-		uint64_t iova = page << LEDGER_PAGE_LG2;
+		uint64_t iova = page << ledger->page_lg2;
 
 		if (!lg2 || iova > until) {
 			lg2 = leaf(ctx, iova);
@@ -627,7 +629,7 @@ void ledger_touch(struct ledger *ledger, struct ledger_slot *slot, uint64_t iova
 		ledger_fault(ledger, LEDGER_STALE, iova, slot);
 		return;
 	}
-	if (ledger_pa(state ^ pa)) {
+	if ((state ^ pa) >> ledger->page_lg2) {
 		ledger_fault(ledger, LEDGER_WRONG_PAGE, iova, slot);
 		return;
 	}
@@ -645,7 +647,8 @@ void ledger_touch(struct ledger *ledger, struct ledger_slot *slot, uint64_t iova
 
 /* ---- the object ------------------------------------------------------------------------------ */
 
-struct ledger *ledger_create(uint32_t domain, uint64_t page_sizes, struct ledger_report *report)
+struct ledger *ledger_create(uint32_t domain, uint64_t page_sizes, bool tracked,
+			     struct ledger_report *report)
 {
 	struct ledger *ledger = calloc(1, sizeof(*ledger));
 
@@ -653,6 +656,8 @@ struct ledger *ledger_create(uint32_t domain, uint64_t page_sizes, struct ledger
 		return NULL;
 	ledger->domain = domain;
 	ledger->page_sizes = page_sizes;
+	ledger->page_lg2 = (unsigned)__builtin_ctzll(page_sizes);
+	ledger->tracked = tracked;
 	ledger->report = report;
 	atomic_init(&ledger->epoch, 2);
 	return ledger;

@@ -81,8 +81,8 @@
 
 #include "tools/iopt/calls.h"
 
-#define LEDGER_PAGE_LG2	    12u
-#define LEDGER_CHUNK_LG2    6u /* slots of a chunk */
+#define LEDGER_PAGE_LG2	    12u /* of a physical page at least: what a slot's word has below it */
+#define LEDGER_CHUNK_LG2    6u	/* slots of a chunk */
 #define LEDGER_WHOLE_CHUNKS 256u
 
 enum ledger_phase {
@@ -192,7 +192,8 @@ struct ledger;
  *
  * Return: NULL if there is no memory.
  */
-struct ledger *ledger_create(uint32_t domain, uint64_t page_sizes, struct ledger_report *report);
+struct ledger *ledger_create(uint32_t domain, uint64_t page_sizes, bool tracked,
+			     struct ledger_report *report);
 void ledger_destroy(struct ledger *ledger);
 
 /** ledger_find() - the slot of an IOVA; NULL: it has none. Wait-free, any thread. */

@@ -188,6 +188,11 @@ static void parse_options(struct migrate_options *options, int argc, char **argv
 	if (!(info->abilities & IOPT_CAN_TRACK_DIRTY))
 		usage_error(NAME, "--format: %s has no dirty bits, expected one that has",
 			    info->name);
+	if (~info->page_sizes & (1ull << 12 | 1ull << 21 | 1ull << 30))
+		usage_error(NAME,
+			    "--format: %s has not all of the leaves that are compared, expected "
+			    "4K, 2M and 1G",
+			    info->name);
 	if (arguments.levels)
 		options->levels = (unsigned)parse_count(NAME, "levels", arguments.levels,
 							info->min_levels, info->max_levels);

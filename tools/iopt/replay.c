@@ -48,7 +48,8 @@ static const struct argp_option option_list[] = {
 	  "devices that read and write through the tables, 0 to 16; the first has a device TLB (2)",
 	  2 },
 	{ "sweep-every", OPTION_SWEEP, "MS", 0,
-	  "milliseconds between two sweeps for dirty pages, 0: none (10)", 2 },
+	  "milliseconds between two sweeps for dirty pages, 0: none (10; 0 where hardware marks none)",
+	  2 },
 	{ "dump-every", OPTION_DUMP, "MS", 0,
 	  "milliseconds between two walks of the live tables, 0: none (50)", 2 },
 	{ "split-on-sweep", OPTION_SPLIT, NULL, 0,
@@ -107,6 +108,7 @@ struct arguments {
 	const char *format;
 	const char *levels;
 	char *page_sizes;
+	bool sweep;
 };
 
 static error_t parser(int key, char *arg, struct argp_state *state)
@@ -122,7 +124,10 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 	case OPTION_DEVICES:
 		options->devices = (unsigned)parse_count(NAME, "devices", arg, 0, REPLAY_DEVICES);
 		return 0;
-	case OPTION_SWEEP: options->sweep_ns = parse_interval(NAME, "sweep-every", arg); return 0;
+	case OPTION_SWEEP:
+		options->sweep_ns = parse_interval(NAME, "sweep-every", arg);
+		arguments->sweep = true;
+		return 0;
 	case OPTION_DUMP: options->dump_ns = parse_interval(NAME, "dump-every", arg); return 0;
 	case OPTION_SPLIT: options->split = true; return 0;
 	case OPTION_MERGE: options->merge = true; return 0;
@@ -192,6 +197,13 @@ static void parse_options(struct replay_options *options, int argc, char **argv)
 			    options->json);
 	check_output(NAME, "json", options->json);
 	check_output(NAME, "report", options->report);
+	if (!arguments.sweep && !(info->abilities & IOPT_CAN_TRACK_DIRTY))
+		options->sweep_ns = 0;
+	if (options->trim && !(info->abilities & IOPT_CAN_TRIM))
+		usage_error(NAME, "--trim: %s can't give back empty tables", info->name);
+	if (background_claims(options) && !(info->abilities & IOPT_CAN_RESIZE))
+		usage_error(NAME, "--%s: %s has leaves that can't change their size",
+			    options->split ? "split-on-sweep" : "merge-idle", info->name);
 	if (!options->sweep_ns && background_claims(options))
 		usage_error(NAME, "--%s: nothing is swept with --sweep-every 0, expected sweeps",
 			    options->split ? "split-on-sweep" : "merge-idle");
@@ -259,10 +271,11 @@ static struct iopt_config engine_config(const struct replay_options *options)
 		.format = options->format->name,
 		.levels = (uint8_t)options->levels,
 		.page_sizes = options->page_sizes,
-		.flags = IOPT_TRACKABLE | IOPT_TRACK,
 		.callbacks.invalidate = invalidate,
 	};
 
+	if (options->format->abilities & IOPT_CAN_TRACK_DIRTY)
+		config.flags |= IOPT_TRACKABLE | IOPT_TRACK;
 	if (options->format->abilities & IOPT_CAN_ACCESSED_TABLES)
 		config.flags |= IOPT_ACCESSED_TABLES;
 	/* The soft-iommu's hardware does not mind. */
@@ -349,7 +362,7 @@ static int fill_domain(struct replay *replay, struct replay_domain *domain)
 	domain->ledger = ledger_create(domain->index,
 				       options->page_sizes ? options->page_sizes
 							   : options->format->page_sizes,
-				       &replay->report);
+				       config.flags & IOPT_TRACK, &replay->report);
 	if (!domain->ledger)
 		return -ENOMEM;
 	return devices_attach(replay, domain);
@@ -487,6 +500,7 @@ static bool start(struct replay *replay)
 		replay_fail(replay, "no memory to start");
 		return false;
 	}
+	calls_scale(replay->calls, options->format->granule_lg2 - TRACE_GRANULE_LG2);
 	for (unsigned i = 0; i < options->threads; i++) {
 		replay->mappers[i] = mapper_start(replay, i);
 		if (!replay->mappers[i]) {

@@ -18,7 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TRACE_GRANULE 4096u
+#define TRACE_GRANULE_LG2 12u
+#define TRACE_GRANULE	  (1u << TRACE_GRANULE_LG2)
 
 enum trace_kind {
 	TRACE_MAP,	   /* iommu:map, when it was done */

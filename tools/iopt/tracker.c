@@ -182,7 +182,7 @@ static uint64_t last_iova(const struct tracker_config *config)
 
 	if (info->abilities & IOPT_CAN_GROW)
 		levels = info->max_levels;
-	bits = info->granule_lg2 + levels * info->index_lg2;
+	bits = format_iova_bits(info, levels);
 	return bits < 64 ? (1ULL << bits) - 1 : UINT64_MAX;
 }
 
