@@ -13,6 +13,7 @@
 #include "formats/arm_s2_16k_lpa2.h"
 #include "formats/arm_s2_64k.h"
 #include "formats/arm_s2_lpa2.h"
+#include "formats/arm_v7s.h"
 #include "formats/apple_dart.h"
 #include "formats/apple_dart2.h"
 #include "formats/apple_dart_4k.h"
@@ -36,6 +37,7 @@ const char *const formats[NR_FORMATS] = {
 	[FORMAT_arm_s2_64k] = "arm-s2-64k",
 	[FORMAT_arm_s2_lpa2] = "arm-s2-lpa2",
 	[FORMAT_arm_s2_16k_lpa2] = "arm-s2-16k-lpa2",
+	[FORMAT_arm_v7s] = "arm-v7s",
 	[FORMAT_apple_dart] = "apple-dart",
 	[FORMAT_apple_dart_4k] = "apple-dart-4k",
 	[FORMAT_apple_dart2] = "apple-dart2",
@@ -70,6 +72,7 @@ static const struct hardware hardware[NR_FORMATS] = {
 	[FORMAT_arm_s2_lpa2] = ARM_S2(arm_s2_lpa2_table_pa),
 	[FORMAT_arm_s2_16k_lpa2] = ARM_S2(arm_s2_16k_lpa2_table_pa),
 	/* Nothing is marked here. */
+	[FORMAT_arm_v7s] = { .present = ARM_V7S_TYPE, .table_pa = arm_v7s_table_pa },
 	[FORMAT_apple_dart] = { .present = APPLE_DART_VALID, .table_pa = apple_dart1_pa },
 	[FORMAT_apple_dart_4k] = { .present = APPLE_DART_VALID, .table_pa = apple_dart1_pa },
 	[FORMAT_apple_dart2] = { .present = APPLE_DART_VALID, .table_pa = apple_dart2_pa },

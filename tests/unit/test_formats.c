@@ -15,6 +15,7 @@
 #include "formats/arm_s2_16k_lpa2.h"
 #include "formats/arm_s2_64k.h"
 #include "formats/arm_s2_lpa2.h"
+#include "formats/arm_v7s.h"
 #include "formats/apple_dart.h"
 #include "formats/apple_dart2.h"
 #include "formats/apple_dart_4k.h"
