@@ -169,7 +169,7 @@ static void setup_arena(void)
 {
 	const struct iopt_posix_config config = {
 		.bytes = ARENA_BYTES,
-		.base = 4 * GIB,
+		.base = GIB, /* entries of four bytes hold 32 bits of an address */
 		.fd = -1,
 		.poison = true,
 	};
@@ -446,7 +446,7 @@ void rig_sweep(struct rig *rig, uint64_t first, uint64_t last, unsigned flags, s
 
 /* ---- the same test for every format ------------------------------------------------------- */
 
-#define MAX_TESTS 512u
+#define MAX_TESTS 1024u
 
 /* What cmocka hands to a test as its initial state. */
 struct format_run {
