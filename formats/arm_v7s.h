@@ -3,9 +3,11 @@
  * Armv7 short descriptors: entries of 4 bytes, two levels, leaves of 4 KiB and 1 MiB, and of 64 KiB
  * and 16 MiB as runs of 16 equal entries.
  *
- * Sources: the text of the Arm architecture reference manual was not at hand. What is below is as in
+ * Sources: the text of the Arm architecture reference manual was not at hand. What is below is as
+ * in
  *   Linux 6.12 drivers/iommu/io-pgtable-arm-v7s.c, cited with the symbol;
- *   Linux 6.12 arch/arm/include/asm/pgtable-2level-hwdef.h, for the fields that the former leaves 0.
+ *   Linux 6.12 arch/arm/include/asm/pgtable-2level-hwdef.h, PMD_* and PTE_*, for the fields that
+ *     the former leaves 0.
  *
  * Levels (as in Linux io-pgtable-arm-v7s.c, ARM_V7S_LVL_SHIFT, _ARM_V7S_LVL_BITS; level 1 is their
  * level 1, level 0 their level 2):
@@ -37,7 +39,8 @@
  *
  * Memory types by TEX remap (as in Linux, arm_v7s_prot_to_pte and prrr, nmrr of
  * arm_v7s_alloc_pgtable): TEX[0], C and B are a number, whose meaning the registers give: 7 is normal
- * memory, write-back, 4 normal memory that is not cached, 1 a device's. Another one needs a break.
+ * memory, write-back, 4 normal memory that is not cached, 1 a device's. Another one needs a
+ * break.
  *
  * Attributes are carried as bits 11:0 of a small page, whatever the leaf's size is.
  *

@@ -47,7 +47,10 @@ static void large_pages_are_these_bits(void **state)
 	check(RW | IOPT_DEVICE, 16, 0x12340000, 0x12348c35);
 }
 
-/* 10; XN 0x10, AP[1:0] 0xc00, TEX[0] 0x1000, AP[2] 0x8000, S 0x10000, nG 0x20000; 16 MiB 0x40000. */
+/*
+ * 10; XN 0x10, AP[1:0] 0xc00, TEX[0] 0x1000, AP[2] 0x8000, S 0x10000, nG 0x20000; of 16 MiB
+ * 0x40000.
+ */
 static void sections_are_these_bits(void **state)
 {
 	(void)state;
