@@ -38,8 +38,8 @@
  * writing. XN forbids instruction fetches.
  *
  * Memory types by TEX remap (as in Linux, arm_v7s_prot_to_pte and prrr, nmrr of
- * arm_v7s_alloc_pgtable): TEX[0], C and B are a number, whose meaning the registers give: 7 is normal
- * memory, write-back, 4 normal memory that is not cached, 1 a device's. Another one needs a
+ * arm_v7s_alloc_pgtable): TEX[0], C and B are a number, whose meaning the registers give: 7 is
+ * normal memory, write-back, 4 normal memory that is not cached, 1 a device's. Another one needs a
  * break.
  *
  * Attributes are carried as bits 11:0 of a small page, whatever the leaf's size is.

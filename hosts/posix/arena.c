@@ -7,11 +7,10 @@
  * from its start, so that a walk that went astray crashes rather than reads something; they are
  * never given back. A chunk holds tables of one order, behind its descriptors (see host.h).
  *
- * A pool is a ring of numbers of units of 1 KiB. Normally tables are taken where they were put last,
- * for they
- * may still be in a processor's cache; with poison the other end is used, and fresh chunks are
- * preferred, so that a freed table is left alone for long. One lock guards all of this: threads
- * come here once in many tables only.
+ * A pool is a ring of numbers of units of 1 KiB. Normally tables are taken where they were put
+ * last, for they may still be in a processor's cache; with poison the other end is used, and fresh
+ * chunks are preferred, so that a freed table is left alone for long. One lock guards all of this:
+ * threads come here once in many tables only.
  */
 #define _GNU_SOURCE
 #include <errno.h>
