@@ -274,7 +274,7 @@ int iopt_create(const struct iopt_config *config, struct iopt_domain **result)
 	domain = iopt_host_alloc(sizeof(*domain));
 	if (!domain)
 		return -IOPT_ENOMEM;
-	root = iopt_host_table_alloc(root_lg2(&ops->format->info, g.top_index_lg2));
+	root = table_alloc(&ops->format->info, root_lg2(&ops->format->info, g.top_index_lg2));
 	if (!root) {
 		iopt_host_free(domain);
 		return -IOPT_ENOMEM;
@@ -519,7 +519,7 @@ int iopt_reserve(struct iopt_domain *domain, uint64_t first, uint64_t last,
 
 	tables = tables_worst(domain, first, last);
 	for (uint64_t i = 0; i < tables; i++) {
-		struct iopt_table *table = iopt_host_table_alloc(info->index_lg2 + info->entry_lg2);
+		struct iopt_table *table = table_alloc(info, info->index_lg2 + info->entry_lg2);
 
 		if (!table) {
 			iopt_host_table_free(list);

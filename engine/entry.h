@@ -131,38 +131,57 @@ static inline uint64_t attr_marked(uint64_t attr, uint64_t leaf)
 	return F->leaf_dirty(leaf) ? F->leaf_dirtied(attr) : attr;
 }
 
+/* Whether entries have four bytes in memory, else eight; their values are carried alike. */
+static inline bool is_narrow(void)
+{
+	return F->info.entry_lg2 == 2;
+}
+
 static inline uint64_t entry_load(const void *slot)
 {
+	if (is_narrow())
+		return __atomic_load_n((const uint32_t *)slot, __ATOMIC_RELAXED);
 	return __atomic_load_n((const uint64_t *)slot, __ATOMIC_RELAXED);
 }
 
 /* A load whose value may lead to a table: what the installer wrote there comes with it. */
 static inline uint64_t entry_load_table(const void *slot)
 {
+	if (is_narrow())
+		return __atomic_load_n((const uint32_t *)slot, __ATOMIC_ACQUIRE);
 	return __atomic_load_n((const uint64_t *)slot, __ATOMIC_ACQUIRE);
 }
 
 static inline void entry_store(void *slot, uint64_t entry)
 {
-	__atomic_store_n((uint64_t *)slot, entry, __ATOMIC_RELAXED);
+	if (is_narrow())
+		__atomic_store_n((uint32_t *)slot, (uint32_t)entry, __ATOMIC_RELAXED);
+	else
+		__atomic_store_n((uint64_t *)slot, entry, __ATOMIC_RELAXED);
 }
 
 /* On failure *old is what was found. */
 static inline bool entry_cas(void *slot, uint64_t *old, uint64_t entry)
 {
-	return cas_relaxed(slot, old, entry);
+	return is_narrow() ? cas32_relaxed(slot, old, entry) : cas_relaxed(slot, old, entry);
 }
 
 /* The same, after all stores to the table that the new entry leads to. */
 static inline bool entry_cas_release(void *slot, uint64_t *old, uint64_t entry)
 {
-	return cas_release(slot, old, entry);
+	return is_narrow() ? cas32_release(slot, old, entry) : cas_release(slot, old, entry);
 }
 
 /* The same, before all that this thread does next. */
 static inline bool entry_cas_acquire(void *slot, uint64_t *old, uint64_t entry)
 {
-	return cas_acquire(slot, old, entry);
+	return is_narrow() ? cas32_acquire(slot, old, entry) : cas_acquire(slot, old, entry);
+}
+
+/* Both: after what this thread wrote, and with what others did. */
+static inline bool entry_cas_acq_rel(void *slot, uint64_t *old, uint64_t entry)
+{
+	return is_narrow() ? cas32_acq_rel(slot, old, entry) : cas_acq_rel(slot, old, entry);
 }
 
 /*
@@ -174,14 +193,25 @@ static inline uint64_t entry_take(void *slot, unsigned level, uint64_t entry)
 {
 	uint64_t found = entry_load(slot);
 
-	while (!entry_is(found, level, IOPT_RETIRING) && !cas_acq_rel(slot, &found, entry))
+	while (!entry_is(found, level, IOPT_RETIRING) && !entry_cas_acq_rel(slot, &found, entry))
 		;
 	return found;
 }
 
 static inline void entry_and(void *slot, uint64_t mask)
 {
-	__atomic_fetch_and((uint64_t *)slot, mask, __ATOMIC_RELAXED);
+	if (is_narrow())
+		__atomic_fetch_and((uint32_t *)slot, (uint32_t)mask, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_and((uint64_t *)slot, mask, __ATOMIC_RELAXED);
+}
+
+/* Leave an entry empty, after all that this thread did; what was there. */
+static inline uint64_t entry_empty(void *slot)
+{
+	if (is_narrow())
+		return __atomic_exchange_n((uint32_t *)slot, 0, __ATOMIC_RELEASE);
+	return __atomic_exchange_n((uint64_t *)slot, 0, __ATOMIC_RELEASE);
 }
 
 /*
@@ -196,7 +226,7 @@ static inline void entry_clear(void *slot, uint64_t seen, unsigned level, uint64
 		entry_store(slot, 0);
 		return;
 	}
-	old = __atomic_exchange_n((uint64_t *)slot, 0, __ATOMIC_RELEASE);
+	old = entry_empty(slot);
 	if (F->kind(old, level) != IOPT_LEAF || F->leaf_pa(old, level) != F->leaf_pa(seen, level))
 		iopt_host_breach("two operations write one range: unmap found its entry changed",
 				 iova);
@@ -207,6 +237,8 @@ static inline void entry_clear_release(void *slot, uint64_t seen, unsigned level
 {
 	if (CHECKED)
 		entry_clear(slot, seen, level, iova);
+	else if (is_narrow())
+		__atomic_store_n((uint32_t *)slot, 0, __ATOMIC_RELEASE);
 	else
 		__atomic_store_n((uint64_t *)slot, 0, __ATOMIC_RELEASE);
 }

@@ -8,7 +8,7 @@
  * generated code. Functions here never touch memory, never loop over a table and know nothing of
  * domains, RCU or atomics.
  *
- * Entries are carried as uint64_t (of the formats that there are, all have 8 bytes in memory).
+ * Entries are carried as uint64_t, whether they have 8 bytes in memory or 4 (info.entry_lg2).
  * Levels count from 0, the table that holds the smallest leaves. An entry at level L translates
  * granule_lg2 + L * index_lg2 bits.
  */
@@ -104,7 +104,8 @@ struct iopt_geometry {
  *               leaf() makes smaller and larger ones of it.
  * @leaf_lg2:    size of the leaf (of the whole run) that this entry is of.
  * @leaf_pa:     physical address where the leaf (the whole run) starts.
- * @leaf_prot:   IOPT_READ and so on.
+ * @leaf_prot:   IOPT_READ and so on. Takes what leaf_attrs() gives: where these bits lie in an
+ *               entry may depend on its level and size.
  * @leaf_hw:     bits of this leaf that hardware or a sweep may change while it stays the same leaf:
  *               accessed, and the one that says dirty. All leaves with the same permissions have
  *               the same. Takes what leaf_attrs() gives, too.

@@ -592,7 +592,7 @@ static int mapping_alloc(struct mapping *m)
 			table = table_pop(&m->reserve->tables);
 			m->reserve->nr_tables -= table != NULL;
 		} else {
-			table = iopt_host_table_alloc(F->info.index_lg2 + F->info.entry_lg2);
+			table = table_alloc(&F->info, F->info.index_lg2 + F->info.entry_lg2);
 		}
 		if (!table)
 			return -IOPT_ENOMEM;

@@ -48,4 +48,50 @@ static inline bool cas_acq_rel(uint64_t *word, uint64_t *old, uint64_t value)
 					   __ATOMIC_ACQUIRE);
 }
 
+/* ---- the same for words of four bytes, whose values are carried in eight -------------------- */
+
+static inline bool cas32_relaxed(uint32_t *word, uint64_t *old, uint64_t value)
+{
+	uint32_t found = (uint32_t)*old;
+	bool done = __atomic_compare_exchange_n(word, &found, (uint32_t)value, false,
+						__ATOMIC_RELAXED, __ATOMIC_RELAXED);
+
+	*old = found;
+	return done;
+}
+
+static inline bool cas32_acquire(uint32_t *word, uint64_t *old, uint64_t value)
+{
+	uint32_t found = (uint32_t)*old;
+	bool done = __atomic_compare_exchange_n(word, &found, (uint32_t)value, false,
+						__ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE);
+
+	*old = found;
+	return done;
+}
+
+static inline bool cas32_release(uint32_t *word, uint64_t *old, uint64_t value)
+{
+	uint32_t found = (uint32_t)*old;
+	bool done;
+
+	cas_fence();
+	done = __atomic_compare_exchange_n(word, &found, (uint32_t)value, false, __ATOMIC_RELEASE,
+					   __ATOMIC_RELAXED);
+	*old = found;
+	return done;
+}
+
+static inline bool cas32_acq_rel(uint32_t *word, uint64_t *old, uint64_t value)
+{
+	uint32_t found = (uint32_t)*old;
+	bool done;
+
+	cas_fence();
+	done = __atomic_compare_exchange_n(word, &found, (uint32_t)value, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_ACQUIRE);
+	*old = found;
+	return done;
+}
+
 #endif

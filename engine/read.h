@@ -24,7 +24,7 @@ static inline int translated(uint64_t entry, unsigned level, uint64_t iova,
 		return -IOPT_ENOENT;
 	size_lg2 = F->leaf_lg2(entry, level);
 	result->leaf_lg2 = (uint8_t)size_lg2;
-	result->prot = (uint8_t)F->leaf_prot(entry);
+	result->prot = (uint8_t)F->leaf_prot(F->leaf_attrs(entry, level));
 	result->pa = F->leaf_pa(entry, level) | (iova & ~(~0ull << size_lg2));
 	return 0;
 }
@@ -288,7 +288,7 @@ static void visit_leaf(struct visiting *v, const struct place *place, uint64_t t
 	item->entry_pa = table_pa + ((uint64_t)leaf->index << F->info.entry_lg2);
 	item->level = (uint8_t)place->level;
 	item->leaf_lg2 = (uint8_t)leaf->size_lg2;
-	item->prot = (uint8_t)F->leaf_prot(entry);
+	item->prot = (uint8_t)F->leaf_prot(F->leaf_attrs(entry, place->level));
 	item->flags = run_flags(place, leaf) & ~(ITEM_PENDING | ITEM_CHANGED);
 }
 

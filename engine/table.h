@@ -8,6 +8,21 @@
 
 #include "engine/domain.h"
 
+/*
+ * A table whose address an entry can hold; NULL if there is no memory, or none there. Host memory
+ * may lie anywhere, and formats differ in how much of an address they keep.
+ */
+static inline struct iopt_table *table_alloc(const struct iopt_format_info *info, unsigned size_lg2)
+{
+	struct iopt_table *table = iopt_host_table_alloc(size_lg2);
+
+	if (table && iopt_host_table_pa(table) >> info->pa_lg2) {
+		iopt_host_table_free(table);
+		return NULL;
+	}
+	return table;
+}
+
 static inline void table_push(struct iopt_table **list, struct iopt_table *table)
 {
 	table->next = *list;

@@ -114,6 +114,7 @@ extern const struct soft_format soft_arm_s2_16k;
 extern const struct soft_format soft_arm_s2_64k;
 extern const struct soft_format soft_arm_s2_lpa2;
 extern const struct soft_format soft_arm_s2_16k_lpa2;
+extern const struct soft_format soft_arm_v7s;
 extern const struct soft_format soft_apple_dart;
 extern const struct soft_format soft_apple_dart_4k;
 extern const struct soft_format soft_apple_dart2;

@@ -7,10 +7,10 @@
  * from its start, so that a walk that went astray crashes rather than reads something; they are
  * never given back. A chunk holds tables of one order, behind its descriptors (see host.h).
  *
- * A pool is a ring of page numbers. Normally tables are taken where they were put last, for they
- * may still be in a processor's cache; with poison the other end is used, and fresh chunks are
- * preferred, so that a freed table is left alone for long. One lock guards all of this: threads
- * come here once in many tables only.
+ * A pool is a ring of numbers of units of 1 KiB. Normally tables are taken where they were put
+ * last, for they may still be in a processor's cache; with poison the other end is used, and fresh
+ * chunks are preferred, so that a freed table is left alone for long. One lock guards all of this:
+ * threads come here once in many tables only.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,18 +25,13 @@
 #define ARENA_BYTES_DEFAULT (64ull << 30)
 #define ARENA_BYTES_LEAST   (256ull << 20)
 
-/* Page numbers have 32 bits. */
-#define ARENA_BYTES_MAX (16ull << 40)
+/* Numbers of units have 32 bits. */
+#define ARENA_BYTES_MAX (4ull << 40)
 
 /* Physical addresses end here: IOPT_POSIX_POISON cut to 52 bits, as entries hold, lies above. */
 #define ARENA_PA_END (1ull << 51)
 
-#define CHUNK_PAGES (1u << (IOPT_POSIX_CHUNK_LG2 - IOPT_POSIX_PAGE_LG2))
-
-/* Pages at the start of a chunk that hold its descriptors. */
-#define HEAD_PAGES                                                                           \
-	((unsigned)((CHUNK_PAGES * sizeof(struct iopt_table) + IOPT_POSIX_PAGE_BYTES - 1) >> \
-		    IOPT_POSIX_PAGE_LG2))
+#define CHUNK_UNITS (1u << (IOPT_POSIX_CHUNK_LG2 - IOPT_POSIX_UNIT_LG2))
 
 /* A random order of 4 KiB tables is one over this much memory; of larger ones, over a chunk. */
 #define SHUFFLE_CHUNKS 16u
@@ -46,7 +41,7 @@
 
 /**
  * struct pool - free tables of one order
- * @ring:     numbers of their first pages; space for all that the arena can hold
+ * @ring:     numbers of their first units; space for all that the arena can hold
  * @capacity: of the ring
  * @oldest:   where it begins
  * @nr:       how many there are
@@ -142,7 +137,7 @@ static int map_rings(struct arena *fresh)
 {
 	void *rings;
 
-	fresh->rings_bytes = 2 * (fresh->bytes >> IOPT_POSIX_PAGE_LG2) * sizeof(*fresh->rings);
+	fresh->rings_bytes = 2 * (fresh->bytes >> IOPT_POSIX_UNIT_LG2) * sizeof(*fresh->rings);
 	rings = mmap(NULL, fresh->rings_bytes, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (rings == MAP_FAILED)
@@ -195,7 +190,7 @@ static void seed_random(uint64_t seed)
 /* Under the lock; nobody uses tables. */
 static void use_arena(const struct iopt_posix_config *config, const struct arena *fresh)
 {
-	uint64_t tables = fresh->bytes >> IOPT_POSIX_PAGE_LG2;
+	uint64_t tables = fresh->bytes >> IOPT_POSIX_UNIT_LG2;
 	uint32_t *ring = fresh->rings;
 	unsigned order;
 
@@ -325,16 +320,16 @@ static uint32_t *pool_at(const struct pool *pool, uint64_t index)
 	return &pool->ring[at < pool->capacity ? at : at - pool->capacity];
 }
 
-static void pool_put_newest(struct pool *pool, uint32_t page)
+static void pool_put_newest(struct pool *pool, uint32_t unit)
 {
-	*pool_at(pool, pool->nr++) = page;
+	*pool_at(pool, pool->nr++) = unit;
 }
 
-static void pool_put_oldest(struct pool *pool, uint32_t page)
+static void pool_put_oldest(struct pool *pool, uint32_t unit)
 {
 	pool->oldest = (pool->oldest ? pool->oldest : pool->capacity) - 1;
 	pool->nr++;
-	*pool_at(pool, 0) = page;
+	*pool_at(pool, 0) = unit;
 }
 
 static void swap(uint32_t *a, uint32_t *b)
@@ -360,16 +355,24 @@ static uint32_t pool_take_newest(struct pool *pool)
 static uint32_t pool_take_oldest(struct pool *pool)
 {
 	uint32_t *oldest = pool_at(pool, 0);
-	uint32_t page;
+	uint32_t unit;
 
 	if (shuffling && pool->nr_fresh)
 		swap(oldest, pool_at(pool, random_below(pool->nr_fresh)));
-	page = *oldest;
+	unit = *oldest;
 	if (pool->nr_fresh)
 		pool->nr_fresh--;
 	pool->nr--;
 	pool->oldest = pool->oldest + 1 < pool->capacity ? pool->oldest + 1 : 0;
-	return page;
+	return unit;
+}
+
+/* Bytes at the start of a chunk that hold its descriptors: one a page, or one a unit. */
+static unsigned head_bytes(unsigned order)
+{
+	unsigned nr = order < IOPT_POSIX_PAGE_ORDER ? CHUNK_UNITS : IOPT_POSIX_CHUNK_PAGES;
+
+	return nr * (unsigned)sizeof(struct iopt_table);
 }
 
 static void poison(char *start, size_t bytes)
@@ -385,26 +388,27 @@ static void poison(char *start, size_t bytes)
 static bool take_chunk(struct pool *pool, unsigned order)
 {
 	uint64_t chunk = nr_chunks;
-	uint32_t first = (uint32_t)(chunk * CHUNK_PAGES);
+	uint32_t first = (uint32_t)(chunk * CHUNK_UNITS);
 	uint32_t step = 1u << order;
 	char *start = arena.start + (chunk << IOPT_POSIX_CHUNK_LG2);
-	uint32_t page;
+	uint32_t head = head_bytes(order), unit;
 
 	if (chunk << IOPT_POSIX_CHUNK_LG2 >= arena.bytes)
 		return false;
 	if (mprotect(start, IOPT_POSIX_CHUNK_BYTES, PROT_READ | PROT_WRITE))
 		return false;
-	memset(start, 0, CHUNK_PAGES * sizeof(struct iopt_table));
+	memset(start, 0, head);
+	((struct iopt_table *)(void *)start)->size_lg2 = (uint8_t)(IOPT_POSIX_UNIT_LG2 + order);
 	if (iopt_posix_poison && iopt_posix_image)
 		poison(start + iopt_posix_image, IOPT_POSIX_CHUNK_BYTES);
 	__atomic_store_n(&nr_chunks, chunk + 1, __ATOMIC_RELEASE);
 
-	for (page = CHUNK_PAGES - step; page >= HEAD_PAGES; page -= step) {
+	for (unit = CHUNK_UNITS - step; unit << IOPT_POSIX_UNIT_LG2 >= head; unit -= step) {
 		if (iopt_posix_poison) {
-			pool_put_oldest(pool, first + page);
+			pool_put_oldest(pool, first + unit);
 			pool->nr_fresh++;
 		} else {
-			pool_put_newest(pool, first + page);
+			pool_put_newest(pool, first + unit);
 		}
 	}
 	return true;
@@ -412,7 +416,7 @@ static bool take_chunk(struct pool *pool, unsigned order)
 
 static void pool_grow(struct pool *pool, unsigned order)
 {
-	unsigned nr = shuffling && order == 0 ? SHUFFLE_CHUNKS : 1;
+	unsigned nr = shuffling && order <= IOPT_POSIX_PAGE_ORDER ? SHUFFLE_CHUNKS : 1;
 
 	while (nr && take_chunk(pool, order))
 		nr--;
@@ -423,7 +427,7 @@ static bool pool_should_grow(const struct pool *pool)
 	return !pool->nr || (iopt_posix_poison && !pool->nr_fresh && pool->nr < QUARANTINE_TABLES);
 }
 
-unsigned iopt_posix_pool_take(unsigned order, uint32_t *pages, unsigned nr)
+unsigned iopt_posix_pool_take(unsigned order, uint32_t *units, unsigned nr)
 {
 	struct pool *pool = &pools[order];
 	unsigned taken = 0;
@@ -435,20 +439,20 @@ unsigned iopt_posix_pool_take(unsigned order, uint32_t *pages, unsigned nr)
 			pool_grow(pool, order);
 		if (!pool->nr)
 			break;
-		pages[taken++] = iopt_posix_poison ? pool_take_oldest(pool)
+		units[taken++] = iopt_posix_poison ? pool_take_oldest(pool)
 						   : pool_take_newest(pool);
 	}
 	pthread_mutex_unlock(&lock);
 	return taken;
 }
 
-void iopt_posix_pool_put(unsigned order, const uint32_t *pages, unsigned nr)
+void iopt_posix_pool_put(unsigned order, const uint32_t *units, unsigned nr)
 {
 	struct pool *pool = &pools[order];
 	unsigned i;
 
 	pthread_mutex_lock(&lock);
 	for (i = 0; i < nr; i++)
-		pool_put_newest(pool, pages[i]);
+		pool_put_newest(pool, units[i]);
 	pthread_mutex_unlock(&lock);
 }

@@ -6,8 +6,10 @@
  *
  * Table memory is one arena of address space, cut into chunks of 2 MiB that are aligned to their
  * size. A chunk starts with an array of descriptors, one for each of its 4 KiB pages, so that
- * either is found from the other by arithmetic. The pages that hold that array never are tables;
- * hence no table lies at the arena's first physical address, be it 0 or not.
+ * either is found from the other by arithmetic. A chunk of tables smaller than that has three more
+ * such arrays behind it: of the second, third and fourth KiB of each page. The pages that hold
+ * descriptors never are tables; hence no table lies at the arena's first physical address, be it 0
+ * or not.
  */
 #ifndef HOSTS_POSIX_HOST_H
 #define HOSTS_POSIX_HOST_H
@@ -21,9 +23,12 @@
 #define IOPT_POSIX_CHUNK_LG2   21u
 #define IOPT_POSIX_CHUNK_BYTES (1ull << IOPT_POSIX_CHUNK_LG2)
 #define IOPT_POSIX_PAGE_LG2    12u
+#define IOPT_POSIX_UNIT_LG2    10u /* the smallest table */
+#define IOPT_POSIX_PAGE_UNITS  (1u << (IOPT_POSIX_PAGE_LG2 - IOPT_POSIX_UNIT_LG2))
+#define IOPT_POSIX_CHUNK_PAGES (1u << (IOPT_POSIX_CHUNK_LG2 - IOPT_POSIX_PAGE_LG2))
 
 /**
- * struct iopt_table - the descriptor of a 4 KiB page of the arena
+ * struct iopt_table - the descriptor of a 4 KiB page of the arena, or of a KiB where those are cut
  * @next:     the engine's freelist link, and the link of a list that waits for RCU
  * @rcu:      used in the first table of such a list
  * @first:    the engine's
@@ -31,8 +36,8 @@
  * @state:    enum iopt_posix_state in the low two bits, generation above; atomic, anyone may read
  * @level:    the engine's
  * @collect:  the engine's
- * @size_lg2: size of the table. One that is larger than a page is known by its first page; only
- *            @state is kept in the other ones too.
+ * @size_lg2: size of the table. One that is larger than a page, or than a KiB of one that is cut,
+ *            is known by its first; only @state is kept in the other ones too.
  */
 struct iopt_table {
 	struct iopt_table *next;
@@ -65,7 +70,10 @@ static inline struct iopt_table *iopt_host_table(uint64_t pa)
 {
 	struct iopt_table *chunk = iopt_host_va(pa & ~(IOPT_POSIX_CHUNK_BYTES - 1));
 
-	return chunk + ((pa & (IOPT_POSIX_CHUNK_BYTES - 1)) >> IOPT_POSIX_PAGE_LG2);
+	uint32_t offset = (uint32_t)pa & (uint32_t)(IOPT_POSIX_CHUNK_BYTES - 1);
+	uint32_t unit = offset >> IOPT_POSIX_UNIT_LG2 & (IOPT_POSIX_PAGE_UNITS - 1);
+
+	return chunk + unit * IOPT_POSIX_CHUNK_PAGES + (offset >> IOPT_POSIX_PAGE_LG2);
 }
 
 static inline struct iopt_table *iopt_host_table_at(const void *va)
@@ -77,9 +85,11 @@ static inline uint64_t iopt_host_table_pa(const struct iopt_table *table)
 {
 	uintptr_t va = (uintptr_t)table;
 	uintptr_t chunk = va & ~(uintptr_t)(IOPT_POSIX_CHUNK_BYTES - 1);
-	uint64_t page = (uint32_t)(va - chunk) / (uint32_t)sizeof(*table);
+	uint32_t number = (uint32_t)(va - chunk) / (uint32_t)sizeof(*table);
+	uint64_t page = number % IOPT_POSIX_CHUNK_PAGES, unit = number / IOPT_POSIX_CHUNK_PAGES;
 
-	return chunk - iopt_posix_offset + (page << IOPT_POSIX_PAGE_LG2);
+	return chunk - iopt_posix_offset + (page << IOPT_POSIX_PAGE_LG2) +
+	       (unit << IOPT_POSIX_UNIT_LG2);
 }
 
 /* ---- read sections ------------------------------------------------------------------------- */

@@ -12,8 +12,9 @@
 #include "engine/host.h"
 #include "iopt/posix.h"
 
-/* Tables come in orders: 2^order pages of 4 KiB, 1 MiB at most: 16 tables of 64 KiB. */
-#define IOPT_POSIX_ORDERS 9u
+/* Tables come in orders: 2^order units of 1 KiB, 1 MiB at most: 16 tables of 64 KiB. */
+#define IOPT_POSIX_ORDERS     11u
+#define IOPT_POSIX_PAGE_ORDER (IOPT_POSIX_PAGE_LG2 - IOPT_POSIX_UNIT_LG2)
 
 #define IOPT_POSIX_PAGE_BYTES (1ull << IOPT_POSIX_PAGE_LG2)
 
@@ -40,15 +41,15 @@ uint64_t iopt_posix_arena_chunks(void);
 /**
  * iopt_posix_pool_take() - take free tables
  * @order: their size
- * @pages: set to the numbers, in the arena, of their first pages
+ * @units: set to the numbers, in the arena, of their first units of 1 KiB
  * @nr:    how many are wanted
  *
  * Return: how many there were.
  */
-unsigned iopt_posix_pool_take(unsigned order, uint32_t *pages, unsigned nr);
+unsigned iopt_posix_pool_take(unsigned order, uint32_t *units, unsigned nr);
 
 /** iopt_posix_pool_put() - give free tables back: the other direction */
-void iopt_posix_pool_put(unsigned order, const uint32_t *pages, unsigned nr);
+void iopt_posix_pool_put(unsigned order, const uint32_t *units, unsigned nr);
 
 /* ---- memory.c ------------------------------------------------------------------------------ */
 

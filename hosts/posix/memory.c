@@ -3,10 +3,9 @@
  * Tables of the posix host: allocating, deferring and freeing them, their states, the numbers of
  * iopt_posix_memory(), and the engine's own objects. Where the memory comes from is in arena.c.
  *
- * Each thread keeps some free 4 KiB tables and gets and gives them in batches. Tables whose grace
- * period is over come back on RCU's own thread and go to the pool at once, as do larger tables,
- * which are few, and all tables while freed ones are poisoned. Tables of 1 and 2 KiB take a whole
- * page: no format has them yet.
+ * Each thread keeps some free tables of 1 KiB and of 4 KiB, and gets and gives them in batches.
+ * Tables whose grace period is over come back on RCU's own thread and go to the pool at once, as do
+ * tables of other sizes, which are few, and all tables while freed ones are poisoned.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -14,18 +13,28 @@
 
 #include "hosts/posix/internal.h"
 
-#define CACHE_PAGES 64u
-#define CACHE_BATCH 32u
+#define CACHE_TABLES 64u
+#define CACHE_BATCH  32u
+
+/**
+ * struct kept - free tables of one size
+ * @nr:    how many
+ * @units: numbers, in the arena, of their first units
+ */
+struct kept {
+	unsigned nr;
+	uint32_t units[CACHE_TABLES];
+};
 
 /**
  * struct cache - a thread's free tables
- * @nr:             how many
- * @pages:          their numbers in the arena
+ * @small:          of 1 KiB
+ * @pages:          of 4 KiB
  * @next, @previous: all caches, under caches_lock
  */
 struct cache {
-	unsigned nr;
-	uint32_t pages[CACHE_PAGES];
+	struct kept small;
+	struct kept pages;
 	struct cache *next, *previous;
 };
 
@@ -36,14 +45,14 @@ static struct cache *caches;
 
 /**
  * struct counters - what is in use, all atomic
- * @pages: pages of all tables, live and waiting, in the low 32 bits; of those that wait in the high
- *         ones: one word, so that both belong together
- * @peak:  most pages of both
- * @extra: pages of live tables beyond the first of each: what makes a number of tables out of
- *         pages. It stays alone unless there are tables of several pages.
+ * @units: units of 1 KiB of all tables, live and waiting, in the low 32 bits; of those that wait in
+ *         the high ones: one word, so that both belong together
+ * @peak:  most units of both
+ * @extra: units of live tables beyond the four of a page for each, or less than that: what makes a
+ *         number of tables out of units. It stays alone while all tables are pages.
  */
 static struct counters {
-	uint64_t pages;
+	uint64_t units;
 	uint64_t peak;
 	uint64_t extra;
 } counters __attribute__((aligned(64)));
@@ -55,38 +64,60 @@ static struct counters {
 
 static unsigned order_of(unsigned size_lg2)
 {
-	return size_lg2 > IOPT_POSIX_PAGE_LG2 ? size_lg2 - IOPT_POSIX_PAGE_LG2 : 0;
+	return size_lg2 > IOPT_POSIX_UNIT_LG2 ? size_lg2 - IOPT_POSIX_UNIT_LG2 : 0;
 }
 
-static uint64_t pages_of(const struct iopt_table *table)
+static uint64_t units_of(const struct iopt_table *table)
 {
 	return 1ull << order_of(table->size_lg2);
 }
 
-static struct iopt_table *table_of(uint32_t page)
+/* What struct counters counts in extra. */
+static uint64_t extra_of(uint64_t units)
 {
-	return iopt_host_table(iopt_posix_base + ((uint64_t)page << IOPT_POSIX_PAGE_LG2));
+	return units - IOPT_POSIX_PAGE_UNITS;
 }
 
-static uint32_t page_of(const struct iopt_table *table)
+static uint64_t unit_pa(uint32_t unit)
 {
-	return (uint32_t)((iopt_host_table_pa(table) - iopt_posix_base) >> IOPT_POSIX_PAGE_LG2);
+	return iopt_posix_base + ((uint64_t)unit << IOPT_POSIX_UNIT_LG2);
+}
+
+static uint32_t unit_of(const struct iopt_table *table)
+{
+	return (uint32_t)((iopt_host_table_pa(table) - iopt_posix_base) >> IOPT_POSIX_UNIT_LG2);
 }
 
 /* ---- states -------------------------------------------------------------------------------- */
 
-/* Of all pages of a table. Only its owner changes it; anyone may look. */
+/* In all descriptors of a table. Only its owner changes it; anyone may look. */
 static void set_state(struct iopt_table *table, enum iopt_posix_state state)
 {
-	uint64_t i, nr = pages_of(table);
+	unsigned step_lg2 = table->size_lg2 < IOPT_POSIX_PAGE_LG2 ? IOPT_POSIX_UNIT_LG2
+								  : IOPT_POSIX_PAGE_LG2;
+	uint64_t i, pa = iopt_host_table_pa(table), bytes = units_of(table) << IOPT_POSIX_UNIT_LG2;
 	uint32_t was;
 
-	for (i = 0; i < nr; i++) {
-		was = __atomic_load_n(&table[i].state, __ATOMIC_RELAXED) & ~STATE_MASK;
+	for (i = 0; i < bytes >> step_lg2; i++) {
+		uint32_t *word = &iopt_host_table(pa + (i << step_lg2))->state;
+
+		was = __atomic_load_n(word, __ATOMIC_RELAXED) & ~STATE_MASK;
 		if (state == IOPT_POSIX_LIVE)
 			was += 1u << STATE_BITS;
-		__atomic_store_n(&table[i].state, was | state, __ATOMIC_RELEASE);
+		__atomic_store_n(word, was | state, __ATOMIC_RELEASE);
 	}
+}
+
+/*
+ * The descriptor that speaks for an address of a chunk: of its KiB where the chunk is of tables
+ * smaller than a page, else of its page. Its first descriptor is of no table, and says which.
+ */
+static const struct iopt_table *descriptor_at(uint64_t pa)
+{
+	const struct iopt_table *chunk = iopt_host_va(pa & ~(IOPT_POSIX_CHUNK_BYTES - 1));
+	uint64_t mask = (1ull << IOPT_POSIX_PAGE_LG2) - 1;
+
+	return iopt_host_table(chunk->size_lg2 < IOPT_POSIX_PAGE_LG2 ? pa : pa & ~mask);
 }
 
 enum iopt_posix_state iopt_posix_table_state(uint64_t pa, uint32_t *generation)
@@ -94,7 +125,7 @@ enum iopt_posix_state iopt_posix_table_state(uint64_t pa, uint32_t *generation)
 	uint32_t state = IOPT_POSIX_NO_TABLE;
 
 	if (iopt_posix_va(pa) && pa - iopt_posix_base < iopt_posix_arena_chunks())
-		state = __atomic_load_n(&iopt_host_table(pa)->state, __ATOMIC_ACQUIRE);
+		state = __atomic_load_n(&descriptor_at(pa)->state, __ATOMIC_ACQUIRE);
 	if (generation)
 		*generation = state >> STATE_BITS;
 	return state & STATE_MASK;
@@ -104,49 +135,49 @@ enum iopt_posix_state iopt_posix_table_state(uint64_t pa, uint32_t *generation)
 
 static void count_alloc(uint64_t nr)
 {
-	uint64_t pages = (uint32_t)__atomic_add_fetch(&counters.pages, nr, __ATOMIC_RELAXED);
+	uint64_t units = (uint32_t)__atomic_add_fetch(&counters.units, nr, __ATOMIC_RELAXED);
 	uint64_t peak = __atomic_load_n(&counters.peak, __ATOMIC_RELAXED);
 
-	while (pages > peak && !__atomic_compare_exchange_n(&counters.peak, &peak, pages, true,
+	while (units > peak && !__atomic_compare_exchange_n(&counters.peak, &peak, units, true,
 							    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
-	if (nr > 1)
-		__atomic_fetch_add(&counters.extra, nr - 1, __ATOMIC_RELAXED);
+	if (extra_of(nr))
+		__atomic_fetch_add(&counters.extra, extra_of(nr), __ATOMIC_RELAXED);
 }
 
 static void count_free(uint64_t nr)
 {
-	__atomic_fetch_sub(&counters.pages, nr, __ATOMIC_RELAXED);
-	if (nr > 1)
-		__atomic_fetch_sub(&counters.extra, nr - 1, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&counters.units, nr, __ATOMIC_RELAXED);
+	if (extra_of(nr))
+		__atomic_fetch_sub(&counters.extra, extra_of(nr), __ATOMIC_RELAXED);
 }
 
 static void count_defer(uint64_t nr, uint64_t extra)
 {
-	__atomic_fetch_add(&counters.pages, nr << WAITING_SHIFT, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&counters.units, nr << WAITING_SHIFT, __ATOMIC_RELAXED);
 	if (extra)
 		__atomic_fetch_sub(&counters.extra, extra, __ATOMIC_RELAXED);
 }
 
 static void count_reclaim(uint64_t nr)
 {
-	__atomic_fetch_sub(&counters.pages, nr << WAITING_SHIFT | nr, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&counters.units, nr << WAITING_SHIFT | nr, __ATOMIC_RELAXED);
 }
 
 void iopt_posix_memory(struct iopt_posix_memory *memory)
 {
-	uint64_t pages = __atomic_load_n(&counters.pages, __ATOMIC_RELAXED);
+	uint64_t units = __atomic_load_n(&counters.units, __ATOMIC_RELAXED);
 	uint64_t peak = __atomic_load_n(&counters.peak, __ATOMIC_RELAXED);
 	uint64_t extra = __atomic_load_n(&counters.extra, __ATOMIC_RELAXED);
-	uint64_t waiting = pages >> WAITING_SHIFT;
-	uint64_t live = (uint32_t)pages - waiting;
+	uint64_t waiting = units >> WAITING_SHIFT;
+	uint64_t live = (uint32_t)units - waiting;
 
 	*memory = (struct iopt_posix_memory){
-		.live = live << IOPT_POSIX_PAGE_LG2,
-		.waiting = waiting << IOPT_POSIX_PAGE_LG2,
-		.peak = peak << IOPT_POSIX_PAGE_LG2,
+		.live = live << IOPT_POSIX_UNIT_LG2,
+		.waiting = waiting << IOPT_POSIX_UNIT_LG2,
+		.peak = peak << IOPT_POSIX_UNIT_LG2,
 		.chunks = iopt_posix_arena_chunks(),
-		.tables = live - extra,
+		.tables = (live - extra) / IOPT_POSIX_PAGE_UNITS,
 		.descriptor_bytes = sizeof(struct iopt_table),
 	};
 }
@@ -182,7 +213,8 @@ void iopt_posix_cache_drop(void)
 	else
 		caches = cache->next;
 	pthread_mutex_unlock(&caches_lock);
-	iopt_posix_pool_put(0, cache->pages, cache->nr);
+	iopt_posix_pool_put(0, cache->small.units, cache->small.nr);
+	iopt_posix_pool_put(IOPT_POSIX_PAGE_ORDER, cache->pages.units, cache->pages.nr);
 	free(cache);
 	cache = NULL;
 }
@@ -191,11 +223,11 @@ bool iopt_posix_memory_reset(void)
 {
 	struct cache *each;
 
-	if (__atomic_load_n(&counters.pages, __ATOMIC_RELAXED))
+	if (__atomic_load_n(&counters.units, __ATOMIC_RELAXED))
 		return false;
 	pthread_mutex_lock(&caches_lock);
 	for (each = caches; each; each = each->next)
-		each->nr = 0;
+		each->small.nr = each->pages.nr = 0;
 	pthread_mutex_unlock(&caches_lock);
 	__atomic_store_n(&counters.peak, 0, __ATOMIC_RELAXED);
 	return true;
@@ -204,37 +236,51 @@ bool iopt_posix_memory_reset(void)
 /* ---- tables -------------------------------------------------------------------------------- */
 
 /* The pool's first choice last: that's where the cache takes from. */
-static void refill_cache(void)
+static void refill(struct kept *kept, unsigned order)
 {
-	uint32_t pages[CACHE_BATCH];
-	unsigned i, nr = iopt_posix_pool_take(0, pages, CACHE_BATCH);
+	uint32_t units[CACHE_BATCH];
+	unsigned i, nr = iopt_posix_pool_take(order, units, CACHE_BATCH);
 
 	for (i = 0; i < nr; i++)
-		cache->pages[i] = pages[nr - 1 - i];
-	cache->nr = nr;
+		kept->units[i] = units[nr - 1 - i];
+	kept->nr = nr;
 }
 
-static bool take_page(unsigned order, uint32_t *page)
+static bool is_kept(unsigned order)
 {
-	if (order)
-		return iopt_posix_pool_take(order, page, 1);
+	return order == IOPT_POSIX_PAGE_ORDER || order == 0;
+}
+
+/* Where the calling thread, which has a cache, keeps tables of such an order. */
+static struct kept *kept_of(unsigned order)
+{
+	return order ? &cache->pages : &cache->small;
+}
+
+static bool take_unit(unsigned order, uint32_t *unit)
+{
+	struct kept *kept;
+
+	if (!is_kept(order))
+		return iopt_posix_pool_take(order, unit, 1);
 	if (!iopt_posix_cache_make())
 		return false;
-	if (!cache->nr)
-		refill_cache();
-	if (!cache->nr)
+	kept = kept_of(order);
+	if (!kept->nr)
+		refill(kept, order);
+	if (!kept->nr)
 		return false;
-	*page = cache->pages[--cache->nr];
+	*unit = kept->units[--kept->nr];
 	return true;
 }
 
 /* When all is in use, what waits for RCU is waited for: there is no memory only if nothing waited,
  * and nothing came back, while we looked. */
-static bool take_page_or_wait(unsigned order, uint32_t *page)
+static bool take_unit_or_wait(unsigned order, uint32_t *unit)
 {
 	uint64_t reclaimed = iopt_posix_rcu_reclaimed();
 
-	while (!take_page(order, page)) {
+	while (!take_unit(order, unit)) {
 		if (iopt_posix_rcu_deferred() == reclaimed)
 			return false;
 		iopt_posix_rcu_barrier();
@@ -247,19 +293,19 @@ struct iopt_table *iopt_host_table_alloc(unsigned size_lg2)
 {
 	unsigned order = order_of(size_lg2);
 	struct iopt_table *table;
-	uint32_t page;
+	uint32_t unit;
 
 	if (iopt_posix_fails() || order >= IOPT_POSIX_ORDERS || !iopt_posix_arena_make() ||
-	    !take_page_or_wait(order, &page))
+	    !take_unit_or_wait(order, &unit))
 		return NULL;
-	table = table_of(page);
+	table = iopt_host_table(unit_pa(unit));
 	table->next = NULL;
 	table->first = 0;
 	table->level = 0;
 	table->collect = 0;
 	table->freeze = 0;
 	table->size_lg2 = (uint8_t)size_lg2;
-	memset(iopt_host_va(iopt_host_table_pa(table)), 0, IOPT_POSIX_PAGE_BYTES << order);
+	memset(iopt_host_va(iopt_host_table_pa(table)), 0, 1ull << (IOPT_POSIX_UNIT_LG2 + order));
 	set_state(table, IOPT_POSIX_LIVE);
 	count_alloc(1ull << order);
 	return table;
@@ -269,7 +315,7 @@ struct iopt_table *iopt_host_table_alloc(unsigned size_lg2)
 static void retire(struct iopt_table *table)
 {
 	uint64_t *words = iopt_host_va(iopt_host_table_pa(table));
-	uint64_t i, nr = (pages_of(table) * IOPT_POSIX_PAGE_BYTES) / sizeof(*words);
+	uint64_t i, nr = (units_of(table) << IOPT_POSIX_UNIT_LG2) / sizeof(*words);
 
 	set_state(table, IOPT_POSIX_FREE);
 	if (iopt_posix_poison)
@@ -277,16 +323,19 @@ static void retire(struct iopt_table *table)
 			words[i] = IOPT_POSIX_POISON;
 }
 
-/* Keeps a page in the thread's cache, if that is where it goes. */
-static bool keep_page(unsigned order, uint32_t page)
+/* Keeps a table in the thread's cache, if that is where it goes. */
+static bool keep(unsigned order, uint32_t unit)
 {
-	if (order || iopt_posix_poison || !cache)
+	struct kept *kept;
+
+	if (!is_kept(order) || iopt_posix_poison || !cache)
 		return false;
-	if (cache->nr == CACHE_PAGES) {
-		cache->nr -= CACHE_BATCH;
-		iopt_posix_pool_put(0, cache->pages + cache->nr, CACHE_BATCH);
+	kept = kept_of(order);
+	if (kept->nr == CACHE_TABLES) {
+		kept->nr -= CACHE_BATCH;
+		iopt_posix_pool_put(order, kept->units + kept->nr, CACHE_BATCH);
 	}
-	cache->pages[cache->nr++] = page;
+	kept->units[kept->nr++] = unit;
 	return true;
 }
 
@@ -294,16 +343,16 @@ void iopt_host_table_free(struct iopt_table *list)
 {
 	struct iopt_table *next;
 	unsigned order;
-	uint32_t page;
+	uint32_t unit;
 
 	for (; list; list = next) {
 		next = list->next;
 		order = order_of(list->size_lg2);
-		page = page_of(list);
+		unit = unit_of(list);
 		retire(list);
 		count_free(1ull << order);
-		if (!keep_page(order, page))
-			iopt_posix_pool_put(order, &page, 1);
+		if (!keep(order, unit))
+			iopt_posix_pool_put(order, &unit, 1);
 	}
 }
 
@@ -311,21 +360,21 @@ void iopt_host_table_free(struct iopt_table *list)
 void iopt_posix_reclaim(struct iopt_table *list)
 {
 	struct iopt_table *next;
-	uint32_t pages[CACHE_PAGES];
+	uint32_t units[CACHE_TABLES];
 	unsigned nr = 0, order = 0;
 
 	for (; list; list = next) {
 		next = list->next;
-		if (nr == CACHE_PAGES || (nr && order != order_of(list->size_lg2))) {
-			iopt_posix_pool_put(order, pages, nr);
+		if (nr == CACHE_TABLES || (nr && order != order_of(list->size_lg2))) {
+			iopt_posix_pool_put(order, units, nr);
 			nr = 0;
 		}
 		order = order_of(list->size_lg2);
 		retire(list);
 		count_reclaim(1ull << order);
-		pages[nr++] = page_of(list);
+		units[nr++] = unit_of(list);
 	}
-	iopt_posix_pool_put(order, pages, nr);
+	iopt_posix_pool_put(order, units, nr);
 }
 
 void iopt_host_table_defer(struct iopt_table *list)
@@ -335,8 +384,8 @@ void iopt_host_table_defer(struct iopt_table *list)
 
 	for (table = list; table; table = table->next) {
 		set_state(table, IOPT_POSIX_WAITING);
-		nr += pages_of(table);
-		extra += pages_of(table) - 1;
+		nr += units_of(table);
+		extra += extra_of(units_of(table));
 	}
 	count_defer(nr, extra);
 #ifdef IOPT_MUTANT_FREE_WITHOUT_RCU

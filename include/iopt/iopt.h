@@ -378,6 +378,7 @@ struct iopt_hw_arm {
  * @riscv_s1: device or process context
  * @riscv_g: device context
  * @arm:    context descriptor (stage 1) or stream table entry (stage 2) of an SMMUv3
+ * @arm_v7s: registers of a context bank that takes short descriptors
  * @apple_dart: registers of a DART
  *
  * Field names are the specifications'; values are the fields' own, not shifted into place unless
@@ -416,6 +417,12 @@ struct iopt_hw {
 			bool gade;    /* tc.GADE: hardware sets accessed and dirty bits */
 		} riscv_g;
 		struct iopt_hw_arm arm;
+		struct {
+			uint32_t ttbr; /* TTBR0, all of it */
+			uint32_t tcr;  /* TTBCR */
+			uint32_t prrr; /* PRRR, with TEX remap in use */
+			uint32_t nmrr; /* NMRR */
+		} arm_v7s;
 		struct {
 			uint64_t ttbr[IOPT_DART_TTBRS]; /* table addresses; 0 where not in use */
 			uint8_t nr_ttbrs;		/* how many are */

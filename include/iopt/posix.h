@@ -138,7 +138,7 @@ struct iopt_posix_memory {
 	uint64_t peak;		   /* most of both together */
 	uint64_t chunks;	   /* bytes taken from the system, descriptors included */
 	uint64_t tables;	   /* number of live tables */
-	uint32_t descriptor_bytes; /* beside each 4 KiB */
+	uint32_t descriptor_bytes; /* beside each 4 KiB, or each KiB of smaller tables */
 };
 
 /** iopt_posix_memory() - read these numbers; single ones are exact */

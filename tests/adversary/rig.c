@@ -169,7 +169,7 @@ static void setup_arena(void)
 {
 	const struct iopt_posix_config config = {
 		.bytes = ARENA_BYTES,
-		.base = 4 * GIB,
+		.base = GIB, /* entries of four bytes hold 32 bits of an address */
 		.fd = -1,
 		.poison = true,
 		.image = true,

@@ -30,7 +30,8 @@ static void map_neighbours(struct writer *writer, struct region *region, unsigne
 {
 	unsigned units = region->nr / TABLES; /* of a table */
 	unsigned table = (unsigned)random_below(&writer->random, TABLES) * units;
-	unsigned stretches = 1 + (unsigned)random_below(&writer->random, 4);
+	unsigned most = units / STRETCH < 4 ? units / STRETCH : 4;
+	unsigned stretches = 1 + (unsigned)random_below(&writer->random, most);
 
 	for (unsigned i = 0; i < stretches; i++) {
 		unsigned skip = (unsigned)random_below(&writer->random, 8);

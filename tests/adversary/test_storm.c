@@ -116,12 +116,15 @@ static void add_regions_of(struct ledger *ledger)
 {
 	const struct iopt_format_info *format = ledger->rig->format;
 	uint64_t part = space_of(format, format->default_levels) / 4;
+	/* So that versions can be told apart by physical addresses. */
+	uint64_t most = 1ull << (format->pa_lg2 - 8);
 	unsigned nr = 0;
 
 	for (unsigned lg2 = format->granule_lg2; lg2 < 64 && nr < 3; lg2++) {
 		unsigned units = lg2 == format->granule_lg2 ? 1536 : 192;
 
-		if ((format->page_sizes >> lg2 & 1) && (uint64_t)units << lg2 < part)
+		if ((format->page_sizes >> lg2 & 1) && (uint64_t)units << lg2 < part &&
+		    (uint64_t)units << lg2 < most)
 			ledger_add(ledger, ++nr * part - ((uint64_t)units << lg2) / 2, lg2, units,
 				   true);
 	}

@@ -92,7 +92,7 @@ void prove_leaf_says_what_it_is(void)
 	claim(F->kind(entry, m.level) == IOPT_LEAF, "kind");
 	claim(F->leaf_lg2(entry, m.level) == m.size_lg2, "size");
 	claim(F->leaf_pa(entry, m.level) == m.pa, "address");
-	claim(F->leaf_prot(entry) == m.prot, "permissions");
+	claim(F->leaf_prot(F->leaf_attrs(entry, m.level)) == m.prot, "permissions");
 	reached();
 }
 
@@ -122,7 +122,7 @@ void prove_attributes_take_marks_along(void)
 	claim(F->kind(other, m.level) == IOPT_LEAF, "kind");
 	claim(F->leaf_lg2(other, m.level) == m.size_lg2, "size");
 	claim(F->leaf_pa(other, m.level) == m.pa, "address");
-	claim(F->leaf_prot(other) == prot, "permissions");
+	claim(F->leaf_prot(F->leaf_attrs(other, m.level)) == prot, "permissions");
 	claim(!(marked & ~other & F->leaf_pending), "pending");
 	claim(!F->leaf_accessed(marked) || F->leaf_accessed(other), "accessed");
 	claim(!F->leaf_dirty(marked) || F->leaf_dirty(other), "dirty");
@@ -140,7 +140,7 @@ void prove_no_mark_is_a_permission(void)
 	assume(!F->leaf_attr(nondet_u32(), m.flags, &attr));
 	other = any_marked(F->leaf(attr, m.pa, m.level, m.size_lg2, m.slot));
 	if (!((F->leaf_attrs(other, m.level) ^ m.attr) & ~F->leaf_hw(m.attr)))
-		claim(F->leaf_prot(other) == m.prot, "permissions");
+		claim(F->leaf_prot(F->leaf_attrs(other, m.level)) == m.prot, "permissions");
 	reached();
 }
 
@@ -159,7 +159,7 @@ void prove_attributes_make_leaves_of_other_sizes(void)
 	claim(F->kind(other, level) == IOPT_LEAF, "kind");
 	claim(F->leaf_lg2(other, level) == lg2, "size");
 	claim(F->leaf_pa(other, level) == pa, "address");
-	claim(F->leaf_prot(other) == m.prot, "permissions");
+	claim(F->leaf_prot(F->leaf_attrs(other, level)) == m.prot, "permissions");
 	claim(!((other ^ marked) & marks_of(marked)), "marks");
 	if (lg2 == m.size_lg2 && pa == m.pa && slot == m.slot)
 		claim(other == marked, "the leaf itself");

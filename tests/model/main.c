@@ -368,6 +368,12 @@ static const struct config configs[] = {
 	  .flags = IOPT_SPLIT,
 	  .bbm = 2 },
 
+	{ .name = "arm-v7s", .format = "arm-v7s" },
+	{ .name = "arm-v7s,30", .format = "arm-v7s", .pa_lg2 = 30 },
+	{ .name = "arm-v7s,no-runs", .format = "arm-v7s", .page_sizes = 1ull << 12 | 1ull << 20 },
+	{ .name = "arm-v7s,caches-empty", .format = "arm-v7s", .flags = IOPT_CACHES_EMPTY },
+	{ .name = "arm-v7s,noncoherent", .format = "arm-v7s", .flags = IOPT_NONCOHERENT },
+
 	{ .name = "apple-dart", .format = "apple-dart" },
 	{ .name = "apple-dart,32", .format = "apple-dart", .iova_lg2 = 32 },
 	{ .name = "apple-dart,caches-empty",

@@ -41,9 +41,15 @@ void visit_range(struct model *m, uint64_t first, uint64_t last, unsigned flags,
 	}
 }
 
+/* An entry as it lies in memory. */
+static uint64_t entry_of(const struct model *m, const void *slot)
+{
+	return m->info->entry_lg2 == 2 ? *(const uint32_t *)slot : *(const uint64_t *)slot;
+}
+
 static void check_leaf(struct model *m, const struct iopt_item *item, const struct leaf *leaf)
 {
-	uint64_t *slot = iopt_posix_va(item->entry_pa);
+	const void *slot = iopt_posix_va(item->entry_pa);
 	unsigned level = (leaf->lg2 - m->info->granule_lg2) / m->info->index_lg2;
 	unsigned flags = (leaf->dirty ? IOPT_ITEM_DIRTY : 0) |
 			 (leaf->accessed ? IOPT_ITEM_ACCESSED : 0);
@@ -59,8 +65,8 @@ static void check_leaf(struct model *m, const struct iopt_item *item, const stru
 	      (uintmax_t)leaf->first, item->flags, flags);
 	CHECK(m, item->level == level, "leaf 0x%jx at level %u", (uintmax_t)leaf->first,
 	      item->level);
-	CHECK(m, slot && *slot == item->entry, "leaf 0x%jx: the entry is not where it should be",
-	      (uintmax_t)leaf->first);
+	CHECK(m, slot && entry_of(m, slot) == item->entry,
+	      "leaf 0x%jx: the entry is not where it should be", (uintmax_t)leaf->first);
 }
 
 /* The leaves among the items, from i on, are the model's. */

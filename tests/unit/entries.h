@@ -56,7 +56,7 @@ static inline void check_sizes(const struct iopt_format *f, const struct sized_l
 		assert_int_equal(f->kind(entry, level), IOPT_LEAF);
 		assert_int_equal(f->leaf_lg2(entry, level), lg2);
 		assert_int_equal(f->leaf_pa(entry, level), 1ull << lg2);
-		assert_int_equal(f->leaf_prot(entry), prot);
+		assert_int_equal(f->leaf_prot(f->leaf_attrs(entry, level)), prot);
 		mask |= 1ull << lg2;
 	}
 	assert_int_equal(f->info.page_sizes, mask);

@@ -65,7 +65,7 @@ static void check_round_trip(const struct iopt_format *f, uint64_t entry, unsign
 	assert_int_equal(f->kind(entry, level), IOPT_LEAF);
 	assert_int_equal(f->leaf_lg2(entry, level), lg2);
 	assert_int_equal(f->leaf_pa(entry, level), pa);
-	assert_int_equal(f->leaf_prot(entry), prot);
+	assert_int_equal(f->leaf_prot(f->leaf_attrs(entry, level)), prot);
 }
 
 static void leaves_come_back(void **state)

@@ -61,6 +61,12 @@ static void set_up_chunks(unsigned chunks)
 	set_up((struct iopt_posix_config){ .bytes = chunks * CHUNK, .fd = -1 });
 }
 
+static void set_up_poison(unsigned chunks, uint64_t shuffle)
+{
+	set_up((struct iopt_posix_config){
+		.bytes = chunks * CHUNK, .fd = -1, .shuffle = shuffle, .poison = true });
+}
+
 /* 4 KiB tables in a chunk: what its descriptors leave. */
 static unsigned tables_per_chunk(void)
 {
@@ -295,7 +301,7 @@ static void check_addresses(uint64_t base)
 		assert_in_range(pa, base + PAGE, base + 3 * CHUNK - PAGE);
 		assert_int_equal(pa % PAGE, 0);
 		assert_ptr_equal(iopt_host_table(pa), table);
-		assert_ptr_equal(iopt_host_table(pa + PAGE - 1), table);
+		assert_ptr_equal(iopt_host_table_at(iopt_host_va(pa)), table);
 		assert_ptr_equal(iopt_host_va(pa), iopt_posix_va(pa));
 		assert_int_equal((uintptr_t)iopt_host_va(pa) % PAGE, 0);
 		chain(&list, table);
@@ -342,8 +348,8 @@ static void test_sizes(void **state)
 			assert_state(pa + bytes - 1, IOPT_POSIX_LIVE);
 			assert_int_equal(generation_of(pa), generation_of(pa + bytes - 1));
 		}
-		/* Three of a page (1, 2, 4 KiB), then 2, 4, 8 and so on up to 256 pages. */
-		assert_numbers((3 + 510) * PAGE, 0, 11);
+		/* 1, 2, 4 KiB and so on up to 1 MiB. */
+		assert_numbers((2ull << MAX_LG2) - 1024, 0, 11);
 		for (size_lg2 = 10; size_lg2 <= MAX_LG2; size_lg2++) {
 			pa = pa_of(tables[size_lg2]);
 			iopt_host_table_free(tables[size_lg2]);
@@ -353,6 +359,73 @@ static void test_sizes(void **state)
 	}
 	assert_null(iopt_host_table_alloc(MAX_LG2 + 1));
 	assert_numbers(0, 0, 0);
+}
+
+/* Tables of 1 KiB share pages, and have each a life of their own. */
+static void test_quarter_pages(void **state)
+{
+	struct iopt_table *tables[8], *list = NULL;
+	uint64_t pa[8];
+	unsigned i;
+
+	(void)state;
+	set_up_poison(2, 0);
+	for (i = 0; i < 8; i++) {
+		tables[i] = alloc(10);
+		pa[i] = pa_of(tables[i]);
+		assert_int_equal(pa[i] % 1024, 0);
+		assert_ptr_equal(iopt_host_table(pa[i]), tables[i]);
+		assert_ptr_equal(iopt_host_table_at(iopt_host_va(pa[i])), tables[i]);
+		assert_state(pa[i] + 1023, IOPT_POSIX_LIVE);
+		if (i)
+			assert_int_equal(pa[i], pa[i - 1] + 1024);
+	}
+	assert_int_equal(pa[0] % PAGE, 0);
+	assert_numbers(8192, 0, 8);
+
+	/* One at once and two through RCU; the fourth of that page stays as it is. */
+	memset(words_of(tables[3]), 0x5a, 1024);
+	iopt_host_table_free(tables[1]);
+	assert_state(pa[1], IOPT_POSIX_FREE);
+	assert_numbers(7168, 0, 7);
+	chain(&list, tables[0]);
+	chain(&list, tables[2]);
+	iopt_host_table_defer(list);
+	iopt_posix_barrier();
+	assert_numbers(5120, 0, 5);
+	for (i = 0; i < 3; i++) {
+		assert_state(pa[i], IOPT_POSIX_FREE);
+		assert_filled(iopt_host_va(pa[i]), 1024, IOPT_POSIX_POISON);
+	}
+	assert_state(pa[3], IOPT_POSIX_LIVE);
+	assert_filled(words_of(tables[3]), 1024, 0x5a5a5a5a5a5a5a5aull);
+	for (i = 3; i < 8; i++)
+		iopt_host_table_free(tables[i]);
+	assert_numbers(0, 0, 0);
+	assert_int_equal(numbers().peak, 8192);
+}
+
+/* A chunk of them: all but its descriptors, which are one for each. */
+static void test_quarter_pages_of_a_chunk(void **state)
+{
+	unsigned head = (unsigned)((2048 * numbers().descriptor_bytes + 1023) / 1024), nr = 0;
+	struct iopt_table *list = NULL, *table;
+
+	(void)state;
+	set_up_chunks(1);
+	while ((table = iopt_host_table_alloc(10))) {
+		memset(words_of(table), 0xff, 1024);
+		chain(&list, table);
+		nr++;
+	}
+	assert_int_equal(nr, 2048 - head);
+	assert_numbers(nr * 1024ull, 0, nr);
+	for (table = list; table; table = table->next)
+		assert_int_equal(table->size_lg2, 10);
+	iopt_host_table_defer(list);
+	iopt_posix_barrier();
+	assert_numbers(0, 0, 0);
+	iopt_host_table_free(alloc(10));
 }
 
 static void test_zeroed(void **state)
@@ -485,12 +558,6 @@ static void test_exhaustion(void **state)
 }
 
 /* ---- poison -------------------------------------------------------------------------------- */
-
-static void set_up_poison(unsigned chunks, uint64_t shuffle)
-{
-	set_up((struct iopt_posix_config){
-		.bytes = chunks * CHUNK, .fd = -1, .shuffle = shuffle, .poison = true });
-}
 
 /* Freed either way, a table holds poison, and it comes back only when all others were used. */
 static void check_poison(bool defer, uint64_t shuffle)
@@ -1059,6 +1126,8 @@ int main(void)
 		cmocka_unit_test(test_setup_failure_keeps_arena),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_quarter_pages),
+		cmocka_unit_test(test_quarter_pages_of_a_chunk),
 		cmocka_unit_test(test_zeroed),
 		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_never_used),
