@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * RISC-V G-stage entries against bit patterns worked out by hand from the layout in
- * formats/riscv.h. Here is what differs from the first stage, which test_formats_riscv_s1.c has, and one of each of
- * the rest. To check the literals by:
+ * formats/riscv.h. Here is what differs from the first stage, which test_formats_riscv_s1.c has,
+ * and one of each of the rest. To check the literals by:
  *
  *   0x01 V   0x02 R   0x04 W   0x08 X   0x10 U   0x20 G   0x40 A   0x80 D   0x300 RSW
  *   bits 62:61: memory type
