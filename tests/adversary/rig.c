@@ -9,10 +9,10 @@
 /*
  * Few enough that freed tables are used again during a test, many enough that they rest for long.
  */
-#define ARENA_BYTES (160 * MIB)
+#define ARENA_BYTES (352 * MIB)
 
 /* Of these for tables of each other size than 4 KiB, before the small ones have taken them all. */
-#define LARGE_BYTES (32 * MIB)
+#define LARGE_BYTES (96 * MIB)
 
 /* ---- complaints --------------------------------------------------------------------------- */
 
