@@ -9,10 +9,10 @@
 /*
  * Few enough that freed tables are used again during a test, many enough that they rest for long.
  */
-#define ARENA_BYTES (352 * MIB)
+#define ARENA_BYTES (192 * MIB)
 
-/* Of these for tables of each other size than 4 KiB, before the small ones have taken them all. */
-#define LARGE_BYTES (96 * MIB)
+/* Of these for tables of each other size than 4 KiB, before those have taken them all. */
+#define ASIDE_BYTES (32 * MIB)
 
 /* ---- complaints --------------------------------------------------------------------------- */
 
@@ -143,25 +143,42 @@ static void ignore(void *ctx, const struct iopt_gather *gather)
 	(void)gather;
 }
 
-/* Memory that once held tables of a size is theirs from then on. */
-static void set_aside(const struct iopt_format_info *format)
+static void ignore_top(void *ctx, struct iopt_domain *domain)
 {
-	const struct iopt_config config = { .format = format->name,
-					    .callbacks.invalidate = ignore };
-	unsigned table_lg2 = format->index_lg2 + format->entry_lg2;
-	struct iopt_reserve reserve = { 0 };
-	struct iopt_domain *domain;
-	uint64_t nr = LARGE_BYTES >> table_lg2;
-	uint64_t most = space_of(format, format->default_levels) >> span_lg2(format, 1);
+	(void)ctx;
+	(void)domain;
+}
 
-	if (table_lg2 <= 12 || format->abilities & IOPT_CAN_GROW)
-		return;
-	assert_int_equal(iopt_create(&config, &domain), 0);
+static void reserve_once(struct iopt_domain *domain, const struct iopt_format_info *format)
+{
+	const uint64_t nr = ASIDE_BYTES >> (format->index_lg2 + format->entry_lg2);
+	const uint64_t most = space_of(format, format->default_levels) >> span_lg2(format, 1);
+	struct iopt_reserve reserve = { 0 };
+
 	assert_int_equal(iopt_reserve(domain, 0,
 				      ((nr < most ? nr : most) << span_lg2(format, 1)) - 1,
 				      &reserve),
 			 0);
 	iopt_reserve_release(&reserve);
+}
+
+/*
+ * Memory that once held tables of a size is theirs from then on: that of the top, and that of the
+ * others, but once for each size. *sizes has those that were seen.
+ */
+static void set_aside(const struct iopt_format_info *format, uint32_t *sizes)
+{
+	const struct iopt_config config = {
+		.format = format->name,
+		.callbacks = { .invalidate = ignore, .top_changed = ignore_top },
+	};
+	const uint32_t size = 1u << (format->index_lg2 + format->entry_lg2);
+	struct iopt_domain *domain;
+
+	assert_int_equal(iopt_create(&config, &domain), 0);
+	if (!(*sizes & size))
+		reserve_once(domain, format);
+	*sizes |= size;
 	iopt_destroy(domain);
 }
 
@@ -175,20 +192,14 @@ static void setup_arena(void)
 		.image = true,
 	};
 	static bool done;
-	uint32_t sizes = 0;
+	uint32_t sizes = 4096; /* these get the rest */
 
 	if (done)
 		return;
 	done = true;
 	assert_int_equal(iopt_posix_setup(&config), 0);
-	for (size_t i = 0; iopt_format_info(i); i++) {
-		const struct iopt_format_info *format = iopt_format_info(i);
-		unsigned table_lg2 = format->index_lg2 + format->entry_lg2;
-
-		if (!(sizes >> table_lg2 & 1))
-			set_aside(format);
-		sizes |= 1u << table_lg2;
-	}
+	for (size_t i = 0; iopt_format_info(i); i++)
+		set_aside(iopt_format_info(i), &sizes);
 }
 
 static uint64_t process_tables(void)

@@ -91,9 +91,9 @@ static void fight(const struct grounds *grounds, struct iopt_domain *domain, str
 	/* Where there are no leaves so large, all that happened would be a map of many tables. */
 	bool unmaps = size_lg2 > span_lg2(grounds->format, 1) + 2 &&
 		      !(grounds->format->page_sizes >> size_lg2 & 1);
-	/* Pages for as much as an entry two levels up would take all memory as tables of 64 KiB. */
+	/* Pages for as much as an entry two levels up would take all memory as tables of 16 KiB. */
 	bool pages = size_lg2 <= span_lg2(grounds->format, 1) + 2 ||
-		     grounds->format->index_lg2 + grounds->format->entry_lg2 <= 14;
+		     grounds->format->index_lg2 + grounds->format->entry_lg2 <= 12;
 	uint64_t shift = pages ? 1ull << grounds->format->granule_lg2 : 0;
 	struct iopt_gather gather;
 	int error;
