@@ -30,7 +30,8 @@ static int use(const struct iopt_format_info *info)
 	struct iopt_domain *domain;
 	struct iopt_gather gather;
 	struct iopt_config config;
-	const uint64_t first = 0x200000, last = 0x200fff, pa = 0x12345000;
+	const uint64_t page = info->page_sizes & -info->page_sizes;
+	const uint64_t first = 0x200000, last = first + page - 1, pa = 0x12340000;
 
 	memset(&config, 0, sizeof(config));
 	config.format = info->name;

@@ -25,18 +25,21 @@ const char *const formats[NR_FORMATS] = {
 /* clang-format off */
 #define ARM_S1(table_pa) \
 	{ ARM_64_AF, ARM_64_RDONLY, ARM_64_VALID, ARM_64_DBM | ARM_64_RDONLY, ARM_64_RDONLY, \
-	  IOPT_ITEM_ACCESSED, table_pa }
+	  IOPT_ITEM_ACCESSED, table_pa, false }
 #define ARM_S2(table_pa) \
 	{ ARM_64_AF, ARM_64_S2_WRITE, ARM_64_VALID, ARM_64_DBM | ARM_64_S2_WRITE, 0, \
-	  IOPT_ITEM_ACCESSED, table_pa }
+	  IOPT_ITEM_ACCESSED, table_pa, false }
 /* clang-format on */
 
 static const struct hardware hardware[NR_FORMATS] = {
 	[FORMAT_vtd_ss] = { VTD_SS_A, VTD_SS_D, VTD_SS_R | VTD_SS_W, VTD_SS_W, 0, 0,
-			    vtd_ss_table_pa },
-	[FORMAT_x86_64] = { X86_64_A, X86_64_D, X86_64_P, X86_64_RW, 0, MARKED, x86_64_table_pa },
-	[FORMAT_amd_v1] = { AMD_V1_A, AMD_V1_D, AMD_V1_PR, AMD_V1_IW, 0, 0, amd_v1_table_pa },
-	[FORMAT_riscv_s1] = { RISCV_A, RISCV_D, RISCV_V, RISCV_W, 0, MARKED, riscv_table_pa },
+			    vtd_ss_table_pa, false },
+	[FORMAT_x86_64] = { X86_64_A, X86_64_D, X86_64_P, X86_64_RW, 0, MARKED, x86_64_table_pa,
+			    false },
+	[FORMAT_amd_v1] = { AMD_V1_A, AMD_V1_D, AMD_V1_PR, AMD_V1_IW, 0, 0, amd_v1_table_pa,
+			    false },
+	[FORMAT_riscv_s1] = { RISCV_A, RISCV_D, RISCV_V, RISCV_W, 0, MARKED, riscv_table_pa,
+			      false },
 	[FORMAT_riscv_g] = { RISCV_A, RISCV_D, RISCV_V, RISCV_W, 0, MARKED, riscv_table_pa, true },
 	[FORMAT_arm_s1] = ARM_S1(arm_s1_table_pa),
 	[FORMAT_arm_s2] = ARM_S2(arm_s2_table_pa),

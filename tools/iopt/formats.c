@@ -105,6 +105,8 @@ static struct json_object *json_row(const struct iopt_format_info *info)
 			       json_object_new_int((int)format_iova_bits(info, info->max_levels)));
 	json_object_object_add(row, "pa_bits", json_object_new_int(info->pa_lg2));
 	json_object_object_add(row, "entry_bytes", json_object_new_int(1 << info->entry_lg2));
+	json_object_object_add(row, "table_bytes",
+			       json_object_new_int(1 << (info->index_lg2 + info->entry_lg2)));
 	for (unsigned lg2 = 0; lg2 < 64; lg2++)
 		if (info->page_sizes >> lg2 & 1)
 			json_object_array_add(sizes, json_object_new_uint64(1ULL << lg2));

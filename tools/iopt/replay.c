@@ -299,7 +299,8 @@ static bool prepare_engine(struct replay *replay)
 {
 	const struct replay_options *options = &replay->options;
 	/* Physical addresses of tables away from 0, which would look like none. */
-	const struct iopt_posix_config posix = { .base = 1ULL << 32, .fd = -1, .poison = true };
+	const uint64_t base = options->format->pa_lg2 > 32 ? 1ULL << 32 : 1ULL << 30;
+	const struct iopt_posix_config posix = { .base = base, .fd = -1, .poison = true };
 	struct iopt_config config = engine_config(options);
 	struct iopt_domain *trial;
 	int error = iopt_posix_setup(&posix);

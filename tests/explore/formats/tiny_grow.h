@@ -14,7 +14,7 @@ static const struct iopt_format tiny_grow_format = {
 		.name = "tiny-grow",
 		.title = "two entries a table, growing",
 		.abilities = IOPT_CAN_TRACK_DIRTY | IOPT_CAN_RESIZE |
-			     IOPT_CAN_ACCESSED_TABLES | IOPT_CAN_GROW,
+			     IOPT_CAN_ACCESSED_TABLES | IOPT_CAN_GROW | IOPT_CAN_TRIM,
 		.page_sizes = 1ull << 12 | 1ull << 13 | 1ull << 14,
 		.min_levels = 2,
 		.max_levels = 3,

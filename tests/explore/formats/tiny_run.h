@@ -13,7 +13,8 @@ static const struct iopt_format tiny_run_format = {
 	.info = {
 		.name = "tiny-run",
 		.title = "four entries a table, runs of two, growing",
-		.abilities = IOPT_CAN_TRACK_DIRTY | IOPT_CAN_RESIZE | IOPT_CAN_GROW | IOPT_CAN_RUNS,
+		.abilities = IOPT_CAN_TRACK_DIRTY | IOPT_CAN_RESIZE | IOPT_CAN_GROW |
+			     IOPT_CAN_RUNS | IOPT_CAN_TRIM,
 		.page_sizes = 1ull << 12 | 1ull << 13 | 1ull << 14 | 1ull << 15 | 1ull << 16,
 		.min_levels = 1,
 		.max_levels = 3,
