@@ -46,6 +46,16 @@ static bool gather_sound(void)
 	return sound;
 }
 
+/* A domain with a lower half, an upper one, or both; as domain_init_halves() has them. */
+static void any_halves(void)
+{
+	uint64_t mask = ~0ull >> any_below(64);
+
+	domain.low_half = nondet_bool() ? 0 : (mask >> 1) + 1;
+	domain.high_after = domain.low_half && nondet_bool() ? ~0ull : ~mask - 1;
+	assume(domain.high_after > mask || domain.high_after == ~0ull); /* there is a gap */
+}
+
 void prove_gather_covers_all_that_was_added(void)
 {
 	uint64_t first = nondet_u64(), last = nondet_u64();
@@ -53,11 +63,7 @@ void prove_gather_covers_all_that_was_added(void)
 	const struct iopt_range *newest;
 	struct iopt_range was;
 
-	domain.low_half = nondet_u64();
-	domain.high_after = nondet_u64();
-	assume(domain.low_half <= 1ull << 63);
-	assume(!domain.low_half || domain.high_after > 2 * domain.low_half - 1 ||
-	       domain.high_after == ~0ull);
+	any_halves();
 	gather.domain = &domain;
 	gather.owes = nondet_u32();
 	gather.nr_ranges = nondet_u32();

@@ -39,19 +39,28 @@ class Untranslatable(Exception):
 
 
 def accessors():
-    """The last builtin of each accessor: name -> (operation, orders)."""
+    """The builtin of each accessor: name -> (operation, orders). Entries of both widths have the same."""
     found = {}
+    fenced = set()
     function = re.compile(r'^static inline [\w ]+[ *](\w+)\([^)]*\)\n\{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
     for source in SOURCES:
         for name, body in function.findall(source.read_text(encoding='utf-8')):
             builtins = re.findall(r'__atomic_(\w+)\(([^;]*)\)', body)
+            if 'cas_fence();' in body:
+                fenced.add(name)
             if builtins:
-                operation, arguments = builtins[-1]
-                found[name] = (operation, [order.lower() for order in re.findall(r'__ATOMIC_(\w+)', arguments)])
-            elif re.search(r'return cas_\w+\(', body):
-                found[name] = found[re.search(r'return (cas_\w+)\(', body)[1]]
-            elif re.search(r'!cas_\w+\(', body):  # in a loop: an exchange
-                found[name] = ('exchange_n', found[re.search(r'!(cas_\w+)\(', body)[1]][1][:1])
+                meant = [(operation, [order.lower() for order in re.findall(r'__ATOMIC_(\w+)', arguments)])
+                         for operation, arguments in builtins]
+                found[name] = meant[-1]
+                if meant.count(meant[-1]) != len(meant):
+                    raise Untranslatable(f'{name}: not the same for both widths')
+            elif re.search(r'cas32_\w+\(.* : cas_\w+\(', body):
+                narrow, wide = re.search(r'(cas32_\w+)\(.* : (cas_\w+)\(', body).groups()
+                found[name] = found[wide]
+                if found[narrow] != found[wide] or (narrow in fenced) != (wide in fenced):
+                    raise Untranslatable(f'{name}: not the same for both widths')
+            elif re.search(r'!entry_cas\w*\(', body):  # in a loop: an exchange
+                found[name] = ('exchange_n', found[re.search(r'!(entry_cas\w*)\(', body)[1]][1][:1])
     return found
 
 
