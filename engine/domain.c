@@ -251,12 +251,6 @@ static unsigned root_lg2(const struct iopt_format_info *info, unsigned index_lg2
 	return (index_lg2 > info->index_lg2 ? index_lg2 : info->index_lg2) + info->entry_lg2;
 }
 
-/* Whether the top may have another number of entries: see struct iopt_format. */
-static bool has_own_top(const struct iopt_format *format)
-{
-	return format->info.top_lg2 || format->top_exact;
-}
-
 int iopt_create(const struct iopt_config *config, struct iopt_domain **result)
 {
 	const struct iopt_ops *ops = ops_find(config->format);

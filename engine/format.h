@@ -165,4 +165,10 @@ struct iopt_format {
 		   struct iopt_hw *hw);
 };
 
+/* Whether the top table may have another number of entries than other tables. */
+static inline bool has_own_top(const struct iopt_format *format)
+{
+	return format->info.top_lg2 || format->top_exact;
+}
+
 #endif

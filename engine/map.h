@@ -708,7 +708,10 @@ static inline void mapping_init(struct mapping *m, struct iopt_domain *domain, u
 		written_init(&m->written);
 }
 
-/* Roll back (hazard 1): only what this call wrote, which a device may have cached already. */
+/*
+ * Roll back (hazard 1): only what this call wrote, which a device may have cached already. Then
+ * nothing keeps the tables that it wrote to from being given back: their lines go in the section.
+ */
 static void map_undo(struct mapping *m)
 {
 	struct unmapping u;
@@ -720,6 +723,8 @@ static void map_undo(struct mapping *m)
 		u.written = &m->written;
 	iopt_host_read_lock();
 	unmap_range(&u);
+	if (unsnooped(m->domain))
+		written_flush(&m->written);
 	iopt_host_read_unlock();
 }
 

@@ -24,12 +24,6 @@ struct place {
 	unsigned index_mask;
 };
 
-/* Whether the top may have another number of entries than other tables. */
-static inline bool has_own_top(void)
-{
-	return F->info.top_lg2 || F->top_exact;
-}
-
 /* A table below the top, at its first entry. */
 static inline struct place place_table(void *table, unsigned level)
 {
@@ -39,14 +33,14 @@ static inline struct place place_table(void *table, unsigned level)
 /* How many entries the table of a place has. */
 static inline unsigned place_entries(const struct place *place)
 {
-	return has_own_top() ? place->index_mask + 1 : table_entries();
+	return has_own_top(F) ? place->index_mask + 1 : table_entries();
 }
 
 /* The number of the entry that an IOVA selects in the table of a place. */
 static inline unsigned place_index(const struct place *place, uint64_t iova)
 {
-	return has_own_top() ? (unsigned)(iova >> entry_span_lg2(place->level)) & place->index_mask
-			     : table_index(iova, place->level);
+	return has_own_top(F) ? (unsigned)(iova >> entry_span_lg2(place->level)) & place->index_mask
+			      : table_index(iova, place->level);
 }
 
 /* The IOVA offsets inside of all that the table of a place translates. */
@@ -54,8 +48,8 @@ static inline uint64_t place_mask(const struct place *place)
 {
 	unsigned lg2 = entry_span_lg2(place->level);
 
-	return has_own_top() ? (uint64_t)place->index_mask << lg2 | entry_mask(place->level)
-			     : entry_mask(place->level + 1);
+	return has_own_top(F) ? (uint64_t)place->index_mask << lg2 | entry_mask(place->level)
+			      : entry_mask(place->level + 1);
 }
 
 static inline void *place_slot(const struct place *place)
@@ -72,7 +66,7 @@ static inline bool top_covers(uint64_t top, uint64_t iova)
 /* Entries of the top, less one. */
 static inline unsigned top_mask(uint64_t top)
 {
-	return has_own_top() ? (1u << top_index_lg2(top)) - 1 : table_entries() - 1;
+	return has_own_top(F) ? (1u << top_index_lg2(top)) - 1 : table_entries() - 1;
 }
 
 /* The entry that an IOVA selects in a table of that level. */
@@ -81,7 +75,7 @@ static inline void place_in(struct place *place, uint64_t table_pa, unsigned lev
 {
 	place->table = iopt_host_va(table_pa);
 	place->level = level;
-	if (has_own_top())
+	if (has_own_top(F))
 		place->index_mask = index_mask;
 	place->index = place_index(place, iova);
 }

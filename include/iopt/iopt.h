@@ -55,9 +55,9 @@ struct iopt_table;
 #define IOPT_CAN_RESIZE		 0x0200u /* leaves may change their size while in use */
 #define IOPT_CAN_MEMORY_TYPES	 0x0400u /* IOPT_UNCACHED and IOPT_DEVICE */
 #define IOPT_CAN_UPPER		 0x0800u /* IOPT_UPPER */
+#define IOPT_CAN_BBM		 0x1000u /* IOPT_CAN_RESIZE only as iopt_config::bbm allows */
 #define IOPT_CAN_TRIM		 0x2000u /* iopt_trim(), IOPT_UNMAP_TRIM */
 #define IOPT_CAN_UNCACHED	 0x4000u /* IOPT_UNCACHED; so has IOPT_CAN_MEMORY_TYPES */
-#define IOPT_CAN_BBM		 0x1000u /* IOPT_CAN_RESIZE only as iopt_config::bbm allows */
 
 /**
  * struct iopt_format_info - what a page-table format is and can do
@@ -285,9 +285,8 @@ struct iopt_callbacks {
  * @iova_lg2:   input address bits; 0: all that the (maximum of) levels translate and the format has
  * @pa_lg2:     output address bits; 0: all that the format holds
  * @page_sizes: bit n: leaves of 2^n bytes may be used; 0: every size that the levels allow (but see
- *              @bbm). The
- *              format's granule must be among them. A leaf is never as large as all that the
- *              top or either address width can name.
+ *              @bbm). The format's granule must be among them. A leaf is never as large as all that
+ *              the top or either address width can name.
  * @flags:      IOPT_TRACKABLE and so on
  * @bbm:        for formats with IOPT_CAN_BBM: the hardware's break-before-make level, 0 to 2 (Arm,
  *              FEAT_BBM; SMMU_IDR3.BBML). Only at 2 leaves may change their size while in use;

@@ -159,9 +159,9 @@ static void clear_pending(struct region *region, unsigned unit)
 static bool may_report(const struct region *region, unsigned unit, uint64_t began, bool overlapped)
 {
 	struct unit *u = &region->units[unit];
-	uint64_t recorded = load(u->recorded);
+	uint64_t looked = load(u->looked), recorded = load(u->recorded);
 
-	return load(u->writing) || load(u->tried) > recorded || recorded >= began || overlapped;
+	return load(u->writing) || load(u->tried) > looked || recorded >= began || overlapped;
 }
 
 static void complain_of_report(const char *who, const struct region *region, unsigned unit)
@@ -239,6 +239,7 @@ static int unmap_reports(void *ctx, uint64_t first_iova, uint64_t last_iova)
 				 (unsigned long long)unit_iova(region, unit));
 		u->unmap_reported = true;
 		store_later(&u->recorded, clock_tick());
+		store_later(&u->looked, load(u->recorded));
 	}
 	return 0;
 }
@@ -528,6 +529,7 @@ static int sweep_reports(void *ctx, uint64_t first_iova, uint64_t last_iova)
 	for (unsigned unit = first; sweep->clear && unit <= last; unit++) {
 		set_pending(region, unit);
 		store_later(&region->units[unit].recorded, clock_tick());
+		store_later(&region->units[unit].looked, sweep->began);
 	}
 	return 0;
 }
@@ -540,8 +542,10 @@ static void judge_bitmap(struct region *region, const uint64_t *words, uint64_t 
 			continue;
 		if (region->exact && !may_report(region, unit, began, false))
 			complain_of_report("a sweep into a bitmap", region, unit);
-		if (clear)
+		if (clear) {
 			store_later(&region->units[unit].recorded, began);
+			store_later(&region->units[unit].looked, began);
+		}
 	}
 }
 

@@ -14,8 +14,8 @@
  *   - What was mapped all the while is found.
  *   - What a device wrote is covered by a report: of the unmap, or of a sweep whose gather was
  *     synced after the write (or that is not synced yet, and recorded the unit).
- *   - What is reported was written since it was last recorded; or two operations that overlapped in
- *     time have both reported it (iopt_sweep()).
+ *   - What is reported was written since the operation began that last reported it; or two
+ *     operations that overlapped in time have both reported it (iopt_sweep()).
  */
 #ifndef TESTS_ADVERSARY_LEDGER_H
 #define TESTS_ADVERSARY_LEDGER_H
@@ -35,7 +35,8 @@ enum unit_phase {
  * @writing:  write accesses in flight
  * @wrote:    time of the last write, in this version; 0: none
  * @tried:    time that the last write access ended that got through
- * @recorded: time that the last report began
+ * @looked:   time that the operation began which reported last: it may have looked then
+ * @recorded: time that it reported
  * @reported: writes up to this time are covered
  * @unmap_reported: the unmap under way reported it; the owner's
  */
@@ -44,6 +45,7 @@ struct unit {
 	uint32_t writing;
 	uint64_t wrote;
 	uint64_t tried;
+	uint64_t looked;
 	uint64_t recorded;
 	uint64_t reported;
 	bool unmap_reported;

@@ -399,7 +399,6 @@ static void unwritten_is_free_in_tables(void **state)
 	}
 }
 
-/* A leaf with every state that hardware and the engine may give it makes others of any size. */
 /* Where sweeps skip, entries are looked at together: a leaf shows whatever it is ORed with. */
 static void check_ored(const struct iopt_format *f, uint64_t entry, unsigned level, unsigned lg2,
 		       uint64_t pa, unsigned prot, uint32_t flags)
@@ -424,6 +423,7 @@ static void leaves_show_in_a_line(void **state)
 			for_each_leaf(formats[i], check_ored);
 }
 
+/* A leaf with every state that hardware and the engine may give it makes others of any size. */
 static void check_attrs(const struct iopt_format *f, uint64_t entry, unsigned level, unsigned lg2,
 			uint64_t pa, unsigned prot, uint32_t flags)
 {
