@@ -397,12 +397,13 @@ static inline uint64_t place_iova(const struct place *place, uint64_t iova)
  * into the old table, so that the call owes an invalidation before it returns (hazard 2). All
  * tables in the place of a run go before the run comes: its entries never stand beside something
  * else. Where hardware wants a break before the size of what is mapped changes, it gets one: the
- * entry retires, caches forget the table, and only then comes the leaf, over an empty entry.
+ * entry retires, caches forget the table, and only then comes the leaf, over an empty entry. Where
+ * there is no trim the entry is empty at once: nobody else maps here, or takes the table away.
  */
 static enum step replace_table(struct mapping *m, struct piece *piece, const struct place *place,
 			       uint64_t entry)
 {
-	const bool breaks = has_trim() && !resizes(m->domain);
+	const bool breaks = !resizes(m->domain), retires = breaks && has_trim();
 	const unsigned run = piece->run;
 	uint64_t iova = place_iova(place, m->next);
 	uint64_t leaf, pa = piece->pa + (piece->done << entry_span_lg2(place->level));
@@ -411,8 +412,8 @@ static enum step replace_table(struct mapping *m, struct piece *piece, const str
 	if (!m->checked)
 		return STEP_CHECK;
 
-	leaf = run > 1 ? 0 : F->leaf(m->attr, pa, piece->level, piece->size_lg2, 0);
-	if (breaks)
+	leaf = run > 1 || breaks ? 0 : F->leaf(m->attr, pa, piece->level, piece->size_lg2, 0);
+	if (retires)
 		leaf = F->retiring(F->table_pa(entry));
 	unmapping_init(&u, m->domain, mapping_gather(m), IOPT_FREED_BLOCK, iova,
 		       iova | entry_mask(place->level));
@@ -422,8 +423,10 @@ static enum step replace_table(struct mapping *m, struct piece *piece, const str
 		return STEP_AGAIN;
 	m->emptied |= run > 1 && resizes(m->domain);
 	released(&u, iova, iova | entry_mask(place->level), IOPT_OWES_TABLES, F->info.granule_lg2);
-	if (breaks)
+	if (retires)
 		retire_finish(m->domain, place, leaf, iova);
+	else if (breaks)
+		entry_break(m->domain, place, iova);
 	if (run > 1 || breaks)
 		return STEP_AGAIN;
 	piece_pass(m, piece, 1);

@@ -76,16 +76,24 @@ static inline bool entry_anchor(void *slot, unsigned level, uint64_t entry, bool
 }
 
 /*
- * The last steps about an entry that is retiring, by whoever meets it: no cache leads to the table
- * any more once it is empty. A walker that does not snoop sees the entry before it is told to
- * forget the old one, whoever wrote it.
+ * Hardware forgets the table that an entry led to, which leads nowhere now. A walker that does not
+ * snoop sees that before it is told to, whoever wrote it.
  */
-static void retire_finish(struct iopt_domain *domain, const struct place *place, uint64_t retiring,
-			  uint64_t iova)
+static void entry_break(struct iopt_domain *domain, const struct place *place, uint64_t iova)
 {
 	entries_writeback(domain, place_slot(place), 1);
 	invalidate_now(domain, iova & ~entry_mask(place->level), iova | entry_mask(place->level),
 		       IOPT_OWES_LEAVES | IOPT_OWES_TABLES);
+}
+
+/*
+ * The last steps about an entry that is retiring, by whoever meets it: no cache leads to the table
+ * any more once it is empty.
+ */
+static void retire_finish(struct iopt_domain *domain, const struct place *place, uint64_t retiring,
+			  uint64_t iova)
+{
+	entry_break(domain, place, iova);
 	entry_cas_release(place_slot(place), &retiring, 0);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Arm VMSAv8-64 descriptors: what the formats arm_s1*.h and arm_s2*.h share. Each of those headers
- * says what its granule and its output addresses are (struct arm_64), what it is called, and
- * includes arm_64_functions.h, which makes functions of one entry out of those here.
+ * Arm VMSAv8-64 descriptors: what the formats arm_s1*.h and arm_s2*.h share, and the long
+ * descriptors of AArch32, LPAE, arm_lpae32_s*.h. Each of those headers says what its granule and
+ * its output addresses are (struct arm_64), what it is called, and includes arm_64_functions.h,
+ * which makes functions of one entry out of those here.
  *
  * Sources: the text of the Arm Architecture Reference Manual was not at hand. What is below is as
  * in
@@ -56,7 +57,7 @@
  *   (1) Output addresses (enum arm_64_oa). 48 bits: 47 to the granule's size, 49:48 reserved
  *       (0). LPA (64K granule): 47:16, and 51:48 in bits 15:12. LPA2 (TCR.DS = 1): 49 to the
  *       granule's size, and 51:50 in bits 9:8; shareability comes from TCR then. Below the address
- *       0.
+ *       0. AArch32: 39:12, 47:40 reserved (0).
  *
  *   As in armv8.h, ARMV8PT_FMT_*; ignored bits as in armv8.h, armv8pt_sw_bit() (of its Tables D8-50
  *   to D8-53: bits 58:56 in all descriptors, 55 but for stage 2 in Realm state).
@@ -90,6 +91,12 @@
  *   DBM = 1: AP[2] = 0 or S2AP[1] = 1, hardware's.
  *   DBM = 0: bit 56, the software's: what was written before the permission was taken away for good
  *            stays to be told. No hardware changes these leaves but for AF.
+ *
+ * AArch32 has the same bits in 32-bit IOVA (stage 2: 40), without DBM, and no hardware that sets
+ * AF, which is always set (as in Linux 6.12 io-pgtable-arm.c, arm_32_lpae_alloc_pgtable_s1(), which
+ * is that of AArch64 with narrower addresses). Bits 58:55 are the software's there, too (as in
+ * Linux arch/arm/include/asm/pgtable-3level.h, L_PTE_DIRTY to L_PTE_RDONLY). Sizes must not change
+ * live: FEAT_BBM is of AArch64. Runs are left out, as Linux leaves them out.
  *
  * Software values. With VALID = 0 all other bits are the software's. One that all of them have and
  * no valid descriptor, so that they are told apart whatever valid is:
@@ -161,11 +168,12 @@
 
 /**
  * enum arm_64_oa - where the bits of an output address are
+ * @ARM_64_OA_40:   39:granule, of AArch32
  * @ARM_64_OA_48:   47:granule
  * @ARM_64_OA_LPA:  47:16, and 51:48 in bits 15:12
  * @ARM_64_OA_LPA2: 49:granule, and 51:50 in bits 9:8
  */
-enum arm_64_oa { ARM_64_OA_48, ARM_64_OA_LPA, ARM_64_OA_LPA2 };
+enum arm_64_oa { ARM_64_OA_40, ARM_64_OA_48, ARM_64_OA_LPA, ARM_64_OA_LPA2 };
 
 /**
  * struct arm_64 - which of these formats it is: constants, all of them
@@ -183,6 +191,12 @@ struct arm_64 {
 	uint8_t run_lg2[IOPT_MAX_LEVELS];
 };
 
+/* Hardware of AArch32 marks nothing. */
+static inline bool arm_64_tracks(const struct arm_64 *a, uint32_t config_flags)
+{
+	return a->oa != ARM_64_OA_40 && config_flags & ARM_64_TRACKS;
+}
+
 static inline uint64_t arm_64_bits(unsigned high, unsigned low)
 {
 	return (~0ull >> (63 - high)) & (~0ull << low);
@@ -193,6 +207,7 @@ static inline uint64_t arm_64_bits(unsigned high, unsigned low)
 static inline uint64_t arm_64_oa_mask(const struct arm_64 *a)
 {
 	switch (a->oa) {
+	case ARM_64_OA_40: return arm_64_bits(39, a->granule_lg2);
 	case ARM_64_OA_LPA: return arm_64_bits(47, 12);
 	case ARM_64_OA_LPA2: return arm_64_bits(49, a->granule_lg2) | arm_64_bits(9, 8);
 	default: return arm_64_bits(47, a->granule_lg2);
@@ -319,7 +334,7 @@ static inline int arm_64_leaf_attr(const struct arm_64 *a, unsigned prot, uint32
 				   uint64_t *attr)
 {
 	const unsigned types = IOPT_UNCACHED | IOPT_DEVICE;
-	const bool tracks = config_flags & ARM_64_TRACKS;
+	const bool tracks = arm_64_tracks(a, config_flags);
 	unsigned known = IOPT_READ | IOPT_WRITE | IOPT_EXEC | types;
 
 	if (a->stage == 1)
@@ -417,6 +432,24 @@ static inline bool arm_64_leaf_dirty(const struct arm_64 *a, uint64_t entry)
 	return (entry & arm_64_dirty_bit(entry)) == arm_64_dirty_value(a, entry);
 }
 
+/* The same where hardware marks nothing: AArch32. */
+static inline uint64_t arm_64_unmarked_hw(uint64_t entry)
+{
+	(void)entry;
+	return 0;
+}
+
+static inline bool arm_64_unmarked(uint64_t entry)
+{
+	(void)entry;
+	return false;
+}
+
+static inline uint64_t arm_64_unchanged(uint64_t entry)
+{
+	return entry;
+}
+
 /* ---- geometry and what the hardware is told -------------------------------------------------- */
 
 /* T0SZ is at most 39 without FEAT_TTST: QEMU helper.c, aa64_va_parameters(). */
@@ -494,8 +527,8 @@ static inline void arm_64_hw(const struct arm_64 *a, uint64_t root,
 		.irgn = snoops ? 1 : 0, /* write-back, non-cacheable */
 		.orgn = snoops ? 1 : 0,
 		.ds = a->oa == ARM_64_OA_LPA2,
-		.ha = config_flags & ARM_64_TRACKS,
-		.hd = config_flags & ARM_64_TRACKS,
+		.ha = arm_64_tracks(a, config_flags),
+		.hd = arm_64_tracks(a, config_flags),
 	};
 	if (a->stage == 2)
 		arm_64_start(a, geometry->levels, hw);

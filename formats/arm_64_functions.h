@@ -2,8 +2,8 @@
 /*
  * The functions of one of the formats of arm_64.h. Included once by each of their headers, which
  * defines ARM_64_NAME(x), the name of the function x of that format, and ARM_64_NAME(is), its
- * struct arm_64; ARM_64_FUNCTIONS are then the members of its struct iopt_format. Nothing by
- * itself.
+ * struct arm_64. The members of its struct iopt_format are then ARM_64_FUNCTIONS, and ARM_64_MARKS
+ * or ARM_64_NO_MARKS. Nothing by itself.
  */
 #ifdef ARM_64_NAME
 
@@ -54,26 +54,6 @@ static inline unsigned ARM_64_NAME(leaf_prot)(uint64_t entry)
 	return arm_64_leaf_prot(&ARM_64_NAME(is), entry);
 }
 
-static inline bool ARM_64_NAME(leaf_dirty)(uint64_t entry)
-{
-	return arm_64_leaf_dirty(&ARM_64_NAME(is), entry);
-}
-
-static inline bool ARM_64_NAME(leaf_accessed)(uint64_t entry)
-{
-	return entry & ARM_64_AF;
-}
-
-static inline uint64_t ARM_64_NAME(leaf_clean)(uint64_t entry)
-{
-	return arm_64_leaf_clean(&ARM_64_NAME(is), entry);
-}
-
-static inline uint64_t ARM_64_NAME(leaf_dirtied)(uint64_t entry)
-{
-	return arm_64_leaf_dirtied(&ARM_64_NAME(is), entry);
-}
-
 static inline uint64_t ARM_64_NAME(table)(uint64_t pa, unsigned level)
 {
 	(void)level;
@@ -97,6 +77,30 @@ static inline void ARM_64_NAME(hw)(uint64_t root, const struct iopt_geometry *ge
 	arm_64_hw(&ARM_64_NAME(is), root, geometry, config_flags, &hw->arm);
 }
 
+#ifndef ARM_64_IS_UNMARKED
+
+static inline bool ARM_64_NAME(leaf_dirty)(uint64_t entry)
+{
+	return arm_64_leaf_dirty(&ARM_64_NAME(is), entry);
+}
+
+static inline bool ARM_64_NAME(leaf_accessed)(uint64_t entry)
+{
+	return entry & ARM_64_AF;
+}
+
+static inline uint64_t ARM_64_NAME(leaf_clean)(uint64_t entry)
+{
+	return arm_64_leaf_clean(&ARM_64_NAME(is), entry);
+}
+
+static inline uint64_t ARM_64_NAME(leaf_dirtied)(uint64_t entry)
+{
+	return arm_64_leaf_dirtied(&ARM_64_NAME(is), entry);
+}
+
+#endif
+
 /* clang-format off */
 #ifndef ARM_64_FUNCTIONS
 #define ARM_64_FUNCTIONS \
@@ -106,9 +110,7 @@ static inline void ARM_64_NAME(hw)(uint64_t root, const struct iopt_geometry *ge
 	.table_a = 0, \
 	.table_touched = 0, \
 	.table_unwritten = ARM_64_UNWRITTEN, \
-	.leaf_a = ARM_64_AF, \
 	.leaf_fixed = ARM_64_FIXED, \
-	.leaf_pending = ARM_64_PENDING, \
 	.dirty_and = 0, \
 	.kind = ARM_64_NAME(kind), \
 	.soft = arm_64_soft, \
@@ -122,16 +124,28 @@ static inline void ARM_64_NAME(hw)(uint64_t root, const struct iopt_geometry *ge
 	.leaf_lg2 = ARM_64_NAME(leaf_lg2), \
 	.leaf_pa = ARM_64_NAME(leaf_pa), \
 	.leaf_prot = ARM_64_NAME(leaf_prot), \
-	.leaf_hw = arm_64_leaf_hw, \
-	.leaf_dirty = ARM_64_NAME(leaf_dirty), \
-	.leaf_accessed = ARM_64_NAME(leaf_accessed), \
-	.leaf_clean = ARM_64_NAME(leaf_clean), \
-	.leaf_dirtied = ARM_64_NAME(leaf_dirtied), \
 	.table = ARM_64_NAME(table), \
 	.table_pa = ARM_64_NAME(table_pa), \
 	.table_accessed = ARM_64_NAME(table_accessed), \
 	.fits = ARM_64_NAME(fits), \
 	.hw = ARM_64_NAME(hw)
+/* Hardware sets the access flag and dirty state, or may. */
+#define ARM_64_MARKS \
+	.leaf_a = ARM_64_AF, \
+	.leaf_pending = ARM_64_PENDING, \
+	.leaf_hw = arm_64_leaf_hw, \
+	.leaf_dirty = ARM_64_NAME(leaf_dirty), \
+	.leaf_accessed = ARM_64_NAME(leaf_accessed), \
+	.leaf_clean = ARM_64_NAME(leaf_clean), \
+	.leaf_dirtied = ARM_64_NAME(leaf_dirtied)
+#define ARM_64_NO_MARKS \
+	.leaf_a = 0, \
+	.leaf_pending = 0, \
+	.leaf_hw = arm_64_unmarked_hw, \
+	.leaf_dirty = arm_64_unmarked, \
+	.leaf_accessed = arm_64_unmarked, \
+	.leaf_clean = arm_64_unchanged, \
+	.leaf_dirtied = arm_64_unchanged
 #endif
 /* clang-format on */
 

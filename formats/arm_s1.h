@@ -36,6 +36,7 @@ static const struct iopt_format arm_s1_format = {
 		.pa_lg2 = 48,
 	},
 	ARM_64_FUNCTIONS,
+	ARM_64_MARKS,
 };
 
 #undef ARM_64_NAME

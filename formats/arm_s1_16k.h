@@ -37,6 +37,7 @@ static const struct iopt_format arm_s1_16k_format = {
 		.pa_lg2 = 48,
 	},
 	ARM_64_FUNCTIONS,
+	ARM_64_MARKS,
 };
 
 #undef ARM_64_NAME

@@ -39,6 +39,7 @@ static const struct iopt_format arm_s1_lpa2_format = {
 		.pa_lg2 = 52,
 	},
 	ARM_64_FUNCTIONS,
+	ARM_64_MARKS,
 };
 
 #undef ARM_64_NAME

@@ -40,6 +40,7 @@ static const struct iopt_format arm_s2_lpa2_format = {
 		.pa_lg2 = 52,
 	},
 	ARM_64_FUNCTIONS,
+	ARM_64_MARKS,
 };
 
 #undef ARM_64_NAME

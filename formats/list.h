@@ -3,8 +3,8 @@
  * The formats of this library, one a line: formats/NAME.h, NAME_format in it, and a NAME instance
  * of the engine. The build and the library read this same list.
  *
- * Below the condition: what shares its bits with one above, for builds that leave these out to take
- * less time (-Dformats=few).
+ * Below the condition: what shares its bits, or most of them, with one above, for builds that leave
+ * these out to take less time (-Dformats=few).
  */
 IOPT_FORMAT(vtd_ss)
 IOPT_FORMAT(x86_64)
@@ -14,6 +14,7 @@ IOPT_FORMAT(riscv_g)
 IOPT_FORMAT(arm_s1)
 IOPT_FORMAT(arm_s2)
 IOPT_FORMAT(arm_v7s)
+IOPT_FORMAT(arm_mali)
 IOPT_FORMAT(apple_dart)
 IOPT_FORMAT(apple_dart_4k)
 IOPT_FORMAT(apple_dart2)
@@ -26,4 +27,6 @@ IOPT_FORMAT(arm_s2_16k)
 IOPT_FORMAT(arm_s2_64k)
 IOPT_FORMAT(arm_s2_lpa2)
 IOPT_FORMAT(arm_s2_16k_lpa2)
+IOPT_FORMAT(arm_lpae32_s1)
+IOPT_FORMAT(arm_lpae32_s2)
 #endif

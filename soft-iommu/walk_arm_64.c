@@ -8,6 +8,8 @@
  * arch/arm64/include/asm/pgtable-hwdef.h and arch/arm64/Kconfig (ARM64_CONT_PTE_SHIFT). This unit
  * faults where a reserved bit is set, and where a run's entries do not continue each other.
  *
+ * Also long descriptors of AArch32, LPAE, which Linux makes by the same functions.
+ *
  * Levels count from the pages here: level L is level 3 - L there.
  */
 #include <errno.h>
@@ -45,6 +47,7 @@
 
 /* Where the high bits of an output address are: QEMU, get_phys_addr_lpae(), descaddr. */
 enum output {
+	OUTPUT_40,   /* AArch32: Linux 6.12 io-pgtable-arm.c, arm_32_lpae_alloc_pgtable_s1() */
 	OUTPUT_48,   /* there are none */
 	OUTPUT_LPA,  /* 51:48 in bits 15:12 */
 	OUTPUT_LPA2, /* 49:48 in place, 51:50 in bits 9:8 */
@@ -104,7 +107,7 @@ static unsigned s2_prot(uint64_t entry)
 
 static bool leaf_reserved(const struct arm_64 *a, uint64_t entry)
 {
-	if (entry & GP)
+	if (entry & GP || (a->output == OUTPUT_40 && entry & DBM))
 		return true;
 	if (a->stage == 1)
 		return S1_TYPE(entry) >= MAIR_END;
@@ -168,6 +171,7 @@ static bool output_address(const struct soft_format *format, uint64_t entry, uin
 	unsigned granule = format->granule_lg2;
 
 	switch (a->output) {
+	case OUTPUT_40: *pa = entry & bits(39, granule); return !(entry & bits(50, 40));
 	case OUTPUT_LPA:
 		*pa = (entry & bits(47, granule)) | (entry >> 12 & 15) << 48;
 		return !(entry & bits(50, 48));
@@ -220,10 +224,13 @@ static int read_common(const struct soft_format *format, const struct iopt_hw_ar
 	const struct arm_64 *a = format->variant;
 	unsigned output = output_width(arm->ps), width = 64u - arm->tsz, size_lg2;
 
+	/* As in Linux, arm_32_lpae_alloc_pgtable_s1() and _s2(): ias. */
+	if (a->output == OUTPUT_40 && (arm->ha || output > 40 || width > (a->stage == 1 ? 32 : 40)))
+		return -EINVAL;
 	if (!is_granule(format, arm->tg, arm->upper) || arm->ds != (a->output == OUTPUT_LPA2) ||
 	    (arm->hd && !arm->ha) || arm->tsz > 39 ||
-	    arm->tsz < (a->output == OUTPUT_48 ? 16 : 12) || !output ||
-	    output > (a->output == OUTPUT_48 ? 48 : 52) || arm->ttb >> output)
+	    arm->tsz < (a->output <= OUTPUT_48 ? 16 : 12) || !output ||
+	    output > (a->output <= OUTPUT_48 ? 48 : 52) || arm->ttb >> output)
 		return -EINVAL;
 	size_lg2 = width - soft_entry_lg2(format, levels - 1) + 3;
 	if (arm->ttb & ((1ull << (size_lg2 < 6 ? 6 : size_lg2)) - 1))
@@ -284,6 +291,8 @@ static const struct arm_64 s1_16k = { 1, OUTPUT_48, 1, { 7, 5 } };
 static const struct arm_64 s1_64k = { 1, OUTPUT_LPA, 2, { 5, 5 } };
 static const struct arm_64 s1_lpa2 = { 1, OUTPUT_LPA2, 3, { 4, 4, 4 } };
 static const struct arm_64 s1_16k_lpa2 = { 1, OUTPUT_LPA2, 2, { 7, 5 } };
+static const struct arm_64 lpae32_s1 = { 1, OUTPUT_40, 2, { 0 } };
+static const struct arm_64 lpae32_s2 = { 2, OUTPUT_40, 2, { 0 } };
 static const struct arm_64 s2 = { 2, OUTPUT_48, 2, { 4, 4, 4 } };
 static const struct arm_64 s2_16k = { 2, OUTPUT_48, 1, { 7, 5 } };
 static const struct arm_64 s2_64k = { 2, OUTPUT_LPA, 2, { 5, 5 } };
@@ -379,5 +388,21 @@ const struct soft_format soft_arm_s2_16k_lpa2 = {
 	.granule_lg2 = 14,
 	.index_lg2 = 11,
 	.variant = &s2_16k_lpa2,
+	S2_FORMAT,
+};
+
+const struct soft_format soft_arm_lpae32_s1 = {
+	.name = "arm-lpae32-s1",
+	.granule_lg2 = 12,
+	.index_lg2 = 9,
+	.variant = &lpae32_s1,
+	S1_FORMAT,
+};
+
+const struct soft_format soft_arm_lpae32_s2 = {
+	.name = "arm-lpae32-s2",
+	.granule_lg2 = 12,
+	.index_lg2 = 9,
+	.variant = &lpae32_s2,
 	S2_FORMAT,
 };

@@ -338,7 +338,7 @@ void iopt_destroy(struct iopt_domain *domain);
  * @mair: stage 1: MAIR. Attribute 0 is normal non-cacheable, 1 write-back, 2 Device-nGnRE, 3 inner
  *        non-cacheable and outer write-back
  * @upper: stage 1: all of this is of TTB1 (T1SZ, TG1 and so on), not of TTB0
- * @tsz:  T0SZ or S2T0SZ
+ * @tsz:  T0SZ or S2T0SZ. LPAE: low three bits TTBCR.T0SZ, low five VTCR.S and VTCR.T0SZ
  * @tg:   TG0 or S2TG
  * @ps:   IPS or S2PS
  * @sl0:  stage 2: S2SL0
@@ -376,8 +376,10 @@ struct iopt_hw_arm {
  * @amd_v1: device-table entry
  * @riscv_s1: device or process context
  * @riscv_g: device context
- * @arm:    context descriptor (stage 1) or stream table entry (stage 2) of an SMMUv3
+ * @arm:    context descriptor (stage 1) or stream table entry (stage 2) of an SMMUv3; of the LPAE
+ *          formats a context bank's TTBR0, TTBCR and MAIR, or VTTBR and VTCR
  * @arm_v7s: registers of a context bank that takes short descriptors
+ * @arm_mali: registers of an address space of a Mali GPU
  * @apple_dart: registers of a DART
  *
  * Field names are the specifications'; values are the fields' own, not shifted into place unless
@@ -422,6 +424,10 @@ struct iopt_hw {
 			uint32_t prrr; /* PRRR, with TEX remap in use */
 			uint32_t nmrr; /* NMRR */
 		} arm_v7s;
+		struct {
+			uint64_t transtab; /* AS_TRANSTAB, all of it */
+			uint64_t memattr;  /* AS_MEMATTR */
+		} arm_mali;
 		struct {
 			uint64_t ttbr[IOPT_DART_TTBRS]; /* table addresses; 0 where not in use */
 			uint8_t nr_ttbrs;		/* how many are */

@@ -12,15 +12,16 @@
 
 /*
  * Whether the addresses of most tests are written for such a format: granules of 4 KiB, 512 entries
- * a table, leaves of 2 MiB and 1 GiB, four levels unless others are asked for. The model, what
- * tests/adversary runs for any shape and tests/unit/test_shapes.c go through every format, and take
- * their addresses from its description.
+ * a table, leaves of 2 MiB and 1 GiB, dirty bits, four levels unless others are asked for. The
+ * model, what tests/adversary runs for any shape and tests/unit/test_shapes.c go through every
+ * format, and take their addresses from its description.
  */
 static inline bool is_usual(const struct iopt_format_info *info)
 {
 	const uint64_t leaves = 1ull << 12 | 1ull << 21 | 1ull << 30;
 
-	return info->granule_lg2 == 12 && info->index_lg2 == 9 && info->entry_lg2 == 3 &&
+	return (info->abilities & IOPT_CAN_TRACK_DIRTY) && info->granule_lg2 == 12 &&
+	       info->index_lg2 == 9 && info->entry_lg2 == 3 &&
 	       (info->page_sizes & leaves) == leaves && info->min_levels <= 4 &&
 	       info->max_levels >= 4;
 }

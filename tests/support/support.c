@@ -6,17 +6,29 @@
 #include "tests/support/support.h"
 
 const char *const formats[NR_FORMATS] = {
-	[FORMAT_vtd_ss] = "vtd-ss",	      [FORMAT_x86_64] = "x86-64",
-	[FORMAT_amd_v1] = "amd-v1",	      [FORMAT_riscv_s1] = "riscv-s1",
-	[FORMAT_riscv_g] = "riscv-g",	      [FORMAT_arm_s1] = "arm-s1",
-	[FORMAT_arm_s2] = "arm-s2",	      [FORMAT_arm_v7s] = "arm-v7s",
-	[FORMAT_apple_dart] = "apple-dart",   [FORMAT_apple_dart_4k] = "apple-dart-4k",
+	[FORMAT_vtd_ss] = "vtd-ss",
+	[FORMAT_x86_64] = "x86-64",
+	[FORMAT_amd_v1] = "amd-v1",
+	[FORMAT_riscv_s1] = "riscv-s1",
+	[FORMAT_riscv_g] = "riscv-g",
+	[FORMAT_arm_s1] = "arm-s1",
+	[FORMAT_arm_s2] = "arm-s2",
+	[FORMAT_arm_v7s] = "arm-v7s",
+	[FORMAT_apple_dart] = "apple-dart",
+	[FORMAT_apple_dart_4k] = "apple-dart-4k",
 	[FORMAT_apple_dart2] = "apple-dart2",
+	[FORMAT_arm_mali] = "arm-mali",
 #ifndef IOPT_FEW_FORMATS
-	[FORMAT_arm_s1_16k] = "arm-s1-16k",   [FORMAT_arm_s1_64k] = "arm-s1-64k",
-	[FORMAT_arm_s1_lpa2] = "arm-s1-lpa2", [FORMAT_arm_s1_16k_lpa2] = "arm-s1-16k-lpa2",
-	[FORMAT_arm_s2_16k] = "arm-s2-16k",   [FORMAT_arm_s2_64k] = "arm-s2-64k",
-	[FORMAT_arm_s2_lpa2] = "arm-s2-lpa2", [FORMAT_arm_s2_16k_lpa2] = "arm-s2-16k-lpa2",
+	[FORMAT_arm_s1_16k] = "arm-s1-16k",
+	[FORMAT_arm_s1_64k] = "arm-s1-64k",
+	[FORMAT_arm_s1_lpa2] = "arm-s1-lpa2",
+	[FORMAT_arm_s1_16k_lpa2] = "arm-s1-16k-lpa2",
+	[FORMAT_arm_s2_16k] = "arm-s2-16k",
+	[FORMAT_arm_s2_64k] = "arm-s2-64k",
+	[FORMAT_arm_s2_lpa2] = "arm-s2-lpa2",
+	[FORMAT_arm_s2_16k_lpa2] = "arm-s2-16k-lpa2",
+	[FORMAT_arm_lpae32_s1] = "arm-lpae32-s1",
+	[FORMAT_arm_lpae32_s2] = "arm-lpae32-s2",
 #endif
 };
 
@@ -45,6 +57,7 @@ static const struct hardware hardware[NR_FORMATS] = {
 	[FORMAT_arm_s2] = ARM_S2(arm_s2_table_pa),
 	/* Nothing is marked here. */
 	[FORMAT_arm_v7s] = { .present = ARM_V7S_TYPE, .table_pa = arm_v7s_table_pa },
+	[FORMAT_arm_mali] = { .present = ARM_MALI_TYPE, .table_pa = arm_mali_table_pa },
 	[FORMAT_apple_dart] = { .present = APPLE_DART_VALID, .table_pa = apple_dart1_pa },
 	[FORMAT_apple_dart_4k] = { .present = APPLE_DART_VALID, .table_pa = apple_dart1_pa },
 	[FORMAT_apple_dart2] = { .present = APPLE_DART_VALID, .table_pa = apple_dart2_pa },
@@ -57,6 +70,8 @@ static const struct hardware hardware[NR_FORMATS] = {
 	[FORMAT_arm_s2_64k] = ARM_S2(arm_s2_64k_table_pa),
 	[FORMAT_arm_s2_lpa2] = ARM_S2(arm_s2_lpa2_table_pa),
 	[FORMAT_arm_s2_16k_lpa2] = ARM_S2(arm_s2_16k_lpa2_table_pa),
+	[FORMAT_arm_lpae32_s1] = { .present = ARM_64_VALID, .table_pa = arm_lpae32_s1_table_pa },
+	[FORMAT_arm_lpae32_s2] = { .present = ARM_64_VALID, .table_pa = arm_lpae32_s2_table_pa },
 #endif
 };
 

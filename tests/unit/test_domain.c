@@ -99,11 +99,12 @@ static void numbers_of_levels(void **state)
 		const char *format;
 		uint8_t fewest, most;
 	} levelled[] = {
-		{ "vtd-ss", 3, 5 },	     { "x86-64", 4, 5 },      { "amd-v1", 1, 6 },
-		{ "riscv-s1", 3, 5 },	     { "riscv-g", 3, 5 },     { "arm-s1", 2, 4 },
-		{ "arm-s1-16k", 2, 4 },	     { "arm-s1-64k", 2, 3 },  { "arm-s1-lpa2", 2, 5 },
-		{ "arm-s1-16k-lpa2", 2, 4 }, { "arm-s2", 2, 4 },      { "arm-s2-16k", 2, 3 },
-		{ "arm-s2-64k", 2, 3 },	     { "arm-s2-lpa2", 2, 5 }, { "arm-s2-16k-lpa2", 2, 4 },
+		{ "vtd-ss", 3, 5 },	     { "x86-64", 4, 5 },	{ "amd-v1", 1, 6 },
+		{ "riscv-s1", 3, 5 },	     { "riscv-g", 3, 5 },	{ "arm-s1", 2, 4 },
+		{ "arm-s1-16k", 2, 4 },	     { "arm-s1-64k", 2, 3 },	{ "arm-s1-lpa2", 2, 5 },
+		{ "arm-s1-16k-lpa2", 2, 4 }, { "arm-s2", 2, 4 },	{ "arm-s2-16k", 2, 3 },
+		{ "arm-s2-64k", 2, 3 },	     { "arm-s2-lpa2", 2, 5 },	{ "arm-s2-16k-lpa2", 2, 4 },
+		{ "arm-lpae32-s1", 2, 3 },   { "arm-lpae32-s2", 2, 3 }, { "arm-mali", 4, 4 },
 	};
 
 	(void)state;

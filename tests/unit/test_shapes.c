@@ -257,6 +257,57 @@ static void tops_of_several_registers(void **state)
 	close_domain();
 }
 
+/* ---- break before make --------------------------------------------------------------------- */
+
+static uint64_t watched; /* where a leaf is to go over a table */
+static unsigned breaks;	 /* invalidations of tables while nothing is mapped there */
+
+static void look_for_breaks(struct device *at, const struct iopt_gather *told)
+{
+	struct iopt_item leaf;
+
+	breaks += (told->owes & IOPT_OWES_TABLES) && told->ranges[0].first <= watched &&
+		  told->ranges[0].last >= watched && !find_leaf(at->domain, watched, &leaf);
+}
+
+/* A leaf in the place of a table that was emptied page by page, at each level that has leaves. */
+static void check_breaks(size_t i, unsigned levels)
+{
+	const struct iopt_format_info *f = iopt_format_info(i);
+	const struct iopt_config config = {
+		.format = f->name,
+		.levels = (uint8_t)levels,
+		.bbm = f->abilities & IOPT_CAN_BBM ? 1 : 0,
+	};
+	const bool live = (f->abilities & IOPT_CAN_RESIZE) && !(f->abilities & IOPT_CAN_BBM);
+
+	open_config(&config);
+	device.look = look_for_breaks;
+	for (unsigned level = 1; level < levels; level++) {
+		uint64_t block = 1ull << span_lg2(info, level), had;
+
+		if (!(sizes & block) || 2 * block > table_span(levels - 1, levels))
+			continue;
+		watched = block;
+		map_page(watched, 1);
+		unmap(watched, page());
+		had = tables();
+		breaks = 0;
+		map(watched, block);
+		assert_int_equal(leaf_lg2_at(watched), span_lg2(info, level));
+		assert_true(live || breaks > 0);
+		assert_int_equal(tables(), had - level);
+		unmap(watched, block);
+	}
+	close_domain();
+}
+
+static void hardware_forgets_tables_before_leaves(void **state)
+{
+	(void)state;
+	for_each_shape(check_breaks);
+}
+
 /* Widths that hardware hasn't. */
 static void widths_are_limited(void **state)
 {
@@ -292,6 +343,7 @@ int main(void)
 		cmocka_unit_test(reserves_are_enough),
 		cmocka_unit_test(no_trim_leaves_no_trace),
 		cmocka_unit_test(tops_of_several_registers),
+		cmocka_unit_test(hardware_forgets_tables_before_leaves),
 		cmocka_unit_test(widths_are_limited),
 	};
 
