@@ -18,7 +18,7 @@
 
 #include "iopt/posix.h"
 
-#define MAX_SCENARIOS  32u
+#define MAX_SCENARIOS  128u
 #define DEFAULT_ROUNDS 31u
 #define MAX_ROUNDS     100000u
 /* What the rows of 256 GiB and 1 TiB take, tables and memory to read beside them. */
@@ -196,6 +196,7 @@ int main(int argc, char **argv)
 	report.nr_scenarios += select_from(lines_scenarios, scenarios + report.nr_scenarios);
 	report.nr_scenarios += select_from(resize_scenarios, scenarios + report.nr_scenarios);
 	report.nr_scenarios += select_from(sweep_scenarios, scenarios + report.nr_scenarios);
+	report.nr_scenarios += select_from(format_scenarios(), scenarios + report.nr_scenarios);
 	if (cpus() > 1)
 		report.nr_scenarios +=
 			select_from(thread_scenarios, scenarios + report.nr_scenarios);

@@ -199,6 +199,8 @@ extern struct scenario resize_scenarios[];
 extern struct scenario sweep_scenarios[];
 extern struct scenario scan_scenarios[];
 extern struct scenario thread_scenarios[];
+/* formats.c: the same, made by a call, once: each format beside vtd-ss. */
+struct scenario *format_scenarios(void);
 
 /*
  * AMD v1 under dirty tracking, with leaves of every power of two and with 4K, 2M and 1G alone, for

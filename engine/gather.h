@@ -28,7 +28,8 @@ static inline bool range_touches(const struct iopt_range *range, uint64_t first,
  * grows: more than needed, never less; not over the gap between the halves of a sign-extended
  * space, that would be all of it.
  */
-static inline void gather_range_add(struct iopt_gather *gather, uint64_t first, uint64_t last)
+static inline __attribute__((always_inline)) void gather_range_add(struct iopt_gather *gather,
+								   uint64_t first, uint64_t last)
 {
 	const uint64_t high_after = gather->domain->high_after;
 	struct iopt_range *newest = &gather->ranges[IOPT_GATHER_RANGES - 1];

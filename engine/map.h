@@ -202,39 +202,43 @@ static inline bool four_empty(const void *slot)
  * at a time as long as they are. Returns the slot of one that was not, or end. Not inline: among
  * the caller's variables the loop runs out of registers (gcc 12).
  */
-static __attribute__((noinline)) void *write_others(void *slot, void *end, uint64_t attr,
-						    uint64_t pa, unsigned level, unsigned size_lg2,
-						    uint64_t iova)
+static __attribute__((noinline)) void *write_others(void *slot, void *end, uint64_t entry,
+						    uint64_t step, unsigned level, uint64_t iova)
 {
-	const uint64_t size = 1ull << size_lg2;
 	size_t left = (size_t)((char *)end - (char *)slot) >> F->info.entry_lg2;
 
 	for (; left >= 4 && four_empty(slot); left -= 4) {
 #pragma GCC unroll 4
 		for (unsigned k = 0; k < 4; k++) {
-			write_next(slot, level, F->leaf(attr, pa, level, size_lg2, 0), iova);
+			write_next(slot, level, entry, iova);
 			slot = slot_at(slot, 1);
-			pa += size;
-			iova += size;
+			entry += step;
+			iova += entry_mask(level) + 1;
 		}
 	}
 	for (; slot != end && entry_free(entry_load(slot), level); slot = slot_at(slot, 1)) {
-		write_next(slot, level, F->leaf(attr, pa, level, size_lg2, 0), iova);
-		pa += size;
-		iova += size;
+		write_next(slot, level, entry, iova);
+		entry += step;
+		iova += entry_mask(level) + 1;
 	}
 	return slot;
+}
+
+/* Leaf number k of those that are of an entry each. */
+static inline uint64_t writing_leaf(const struct writing *w, uint64_t k)
+{
+	return F->leaf(w->attr, w->pa + (k << w->size_lg2), w->level, w->size_lg2, 0);
 }
 
 /* Leaves of an entry each. Returns how many. */
 static inline unsigned write_singles(struct writing *w)
 {
-	const uint64_t size = 1ull << w->size_lg2;
+	const uint64_t entry = writing_leaf(w, 0), next = writing_leaf(w, 1);
 	void *slot = w->slot;
 
-	if (write_first(w, F->leaf(w->attr, w->pa, w->level, w->size_lg2, 0)))
-		slot = write_others(slot_at(slot, 1), slot_at(slot, w->nr), w->attr, w->pa + size,
-				    w->level, w->size_lg2, w->iova + size);
+	if (write_first(w, entry))
+		slot = write_others(slot_at(slot, 1), slot_at(slot, w->nr), next, next - entry,
+				    w->level, w->iova + entry_mask(w->level) + 1);
 	w->conflict = writing_index(w, slot);
 	return w->conflict;
 }
@@ -247,6 +251,7 @@ static inline unsigned entries_empty(void *start, unsigned nr, unsigned level)
 	unsigned i;
 
 	/* Two at a time: in most calls nothing but these loads is to be waited for. */
+#pragma GCC unroll 4
 	for (slot = start; slot != end; slot = slot_at(slot, 2)) {
 		any |= entry_load(slot);
 		other |= entry_load(slot_at(slot, 1));
@@ -258,21 +263,29 @@ static inline unsigned entries_empty(void *start, unsigned nr, unsigned level)
 	return i;
 }
 
-/* One run of entries from number i on, whose leaf is at pa. False if the anchor was taken. */
+/*
+ * One run of entries from number i on, whose leaf is at pa. False if the anchor was taken. Entries
+ * are as far from each other as the first two: all the same, or each with its own address, of which
+ * only bits below the run's size differ.
+ */
 static inline bool write_run(struct writing *w, unsigned i, unsigned run, uint64_t pa)
 {
 	const unsigned level = w->level, size_lg2 = w->size_lg2;
-	const uint64_t attr = w->attr, iova = w->iova + ((uint64_t)i << entry_span_lg2(level));
+	uint64_t iova = w->iova + ((uint64_t)i << entry_span_lg2(level));
+	uint64_t entry = F->leaf(w->attr, pa, level, size_lg2, 0);
+	const uint64_t step = F->leaf(w->attr, pa, level, size_lg2, 1) - entry;
 	void *slot = slot_at(w->slot, i);
 
 	if (i)
-		write_next(slot, level, F->leaf(attr, pa, level, size_lg2, 0), iova);
-	else if (!write_first(w, F->leaf(attr, pa, level, size_lg2, 0)))
+		write_next(slot, level, entry, iova);
+	else if (!write_first(w, entry))
 		return false;
+#pragma GCC unroll 4
 	for (unsigned k = 1; k < run; k++) {
 		slot = slot_at(slot, 1);
-		write_next(slot, level, F->leaf(attr, pa, level, size_lg2, k),
-			   iova + ((uint64_t)k << entry_span_lg2(level)));
+		entry += step;
+		iova += entry_mask(level) + 1;
+		write_next(slot, level, entry, iova);
 	}
 	return true;
 }
@@ -303,6 +316,18 @@ static inline unsigned write_entries(struct writing *w)
 								    : write_singles(w);
 }
 
+/*
+ * Whether leaves are as far from each other in value as the first two. They are not where the
+ * addresses pass a border above which a format has their bits elsewhere: there they are written
+ * singly.
+ */
+static inline bool writing_is_even(const struct writing *w)
+{
+	uint64_t first = writing_leaf(w, 0), last = w->nr - 1;
+
+	return writing_leaf(w, last) == first + last * (writing_leaf(w, 1) - first);
+}
+
 /* What to write of a piece from a place on: nr entries, as far as the table goes. */
 static inline void writing_init(struct writing *w, const struct mapping *m,
 				const struct piece *piece, const struct place *place, bool anchor)
@@ -319,6 +344,8 @@ static inline void writing_init(struct writing *w, const struct mapping *m,
 	w->level = piece->level;
 	w->size_lg2 = piece->size_lg2;
 	w->conflict = 0;
+	if (w->size_lg2 == entry_span_lg2(w->level) && !writing_is_even(w))
+		w->nr = 1;
 }
 
 static inline void piece_pass(struct mapping *m, struct piece *piece, unsigned n)

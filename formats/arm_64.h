@@ -197,14 +197,14 @@ static inline bool arm_64_tracks(const struct arm_64 *a, uint32_t config_flags)
 	return a->oa != ARM_64_OA_40 && config_flags & ARM_64_TRACKS;
 }
 
-static inline uint64_t arm_64_bits(unsigned high, unsigned low)
+static inline __attribute__((always_inline)) uint64_t arm_64_bits(unsigned high, unsigned low)
 {
 	return (~0ull >> (63 - high)) & (~0ull << low);
 }
 
 /* ---- addresses ----------------------------------------------------------------------------- */
 
-static inline uint64_t arm_64_oa_mask(const struct arm_64 *a)
+static inline __attribute__((always_inline)) uint64_t arm_64_oa_mask(const struct arm_64 *a)
 {
 	switch (a->oa) {
 	case ARM_64_OA_40: return arm_64_bits(39, a->granule_lg2);
@@ -214,7 +214,8 @@ static inline uint64_t arm_64_oa_mask(const struct arm_64 *a)
 	}
 }
 
-static inline uint64_t arm_64_oa_put(const struct arm_64 *a, uint64_t pa)
+static inline __attribute__((always_inline)) uint64_t arm_64_oa_put(const struct arm_64 *a,
+								    uint64_t pa)
 {
 	switch (a->oa) {
 	case ARM_64_OA_LPA: return (pa & arm_64_bits(47, 16)) | pa >> 48 << 12;
@@ -223,7 +224,8 @@ static inline uint64_t arm_64_oa_put(const struct arm_64 *a, uint64_t pa)
 	}
 }
 
-static inline uint64_t arm_64_oa_get(const struct arm_64 *a, uint64_t entry)
+static inline __attribute__((always_inline)) uint64_t arm_64_oa_get(const struct arm_64 *a,
+								    uint64_t entry)
 {
 	uint64_t low = entry & arm_64_oa_mask(a);
 
@@ -236,7 +238,8 @@ static inline uint64_t arm_64_oa_get(const struct arm_64 *a, uint64_t entry)
 
 /* ---- what an entry is ---------------------------------------------------------------------- */
 
-static inline enum iopt_kind arm_64_kind(const struct arm_64 *a, uint64_t entry, unsigned level)
+static inline __attribute__((always_inline)) enum iopt_kind
+arm_64_kind(const struct arm_64 *a, uint64_t entry, unsigned level)
 {
 	if (!(entry & ARM_64_VALID))
 		return entry ? IOPT_SOFT : IOPT_EMPTY;
@@ -274,7 +277,8 @@ static inline uint64_t arm_64_retiring(const struct arm_64 *a, uint64_t pa)
 /* ---- attributes ---------------------------------------------------------------------------- */
 
 /* As in Linux io-pgtable-arm.c, arm_lpae_prot_to_pte(). */
-static inline uint64_t arm_64_memory(const struct arm_64 *a, unsigned prot)
+static inline __attribute__((always_inline)) uint64_t arm_64_memory(const struct arm_64 *a,
+								    unsigned prot)
 {
 	const bool other = prot & (IOPT_UNCACHED | IOPT_DEVICE);
 	uint64_t sh = a->oa == ARM_64_OA_LPA2 ? 0 : other ? ARM_64_SH_OS : ARM_64_SH_IS;
@@ -300,7 +304,7 @@ static inline unsigned arm_64_memory_prot(const struct arm_64 *a, uint64_t entry
 	return type < 4 ? IOPT_DEVICE : type == ARM_64_MEMATTR_NC ? IOPT_UNCACHED : 0;
 }
 
-static inline uint64_t arm_64_s1_access(unsigned prot, bool tracks)
+static inline __attribute__((always_inline)) uint64_t arm_64_s1_access(unsigned prot, bool tracks)
 {
 	uint64_t bits = ARM_64_NG;
 
@@ -317,7 +321,7 @@ static inline uint64_t arm_64_s1_access(unsigned prot, bool tracks)
 	return bits;
 }
 
-static inline uint64_t arm_64_s2_access(unsigned prot, bool tracks)
+static inline __attribute__((always_inline)) uint64_t arm_64_s2_access(unsigned prot, bool tracks)
 {
 	uint64_t bits = 0;
 
@@ -330,8 +334,8 @@ static inline uint64_t arm_64_s2_access(unsigned prot, bool tracks)
 	return bits;
 }
 
-static inline int arm_64_leaf_attr(const struct arm_64 *a, unsigned prot, uint32_t config_flags,
-				   uint64_t *attr)
+static inline __attribute__((always_inline)) int
+arm_64_leaf_attr(const struct arm_64 *a, unsigned prot, uint32_t config_flags, uint64_t *attr)
 {
 	const unsigned types = IOPT_UNCACHED | IOPT_DEVICE;
 	const bool tracks = arm_64_tracks(a, config_flags);
@@ -350,13 +354,16 @@ static inline int arm_64_leaf_attr(const struct arm_64 *a, unsigned prot, uint32
 
 /* ---- leaves -------------------------------------------------------------------------------- */
 
-static inline unsigned arm_64_span_lg2(const struct arm_64 *a, unsigned level)
+static inline __attribute__((always_inline)) unsigned arm_64_span_lg2(const struct arm_64 *a,
+								      unsigned level)
 {
 	return a->granule_lg2 + level * (a->granule_lg2 - 3u);
 }
 
-static inline uint64_t arm_64_leaf(const struct arm_64 *a, uint64_t attr, uint64_t pa,
-				   unsigned level, unsigned size_lg2, unsigned slot)
+static inline __attribute__((always_inline)) uint64_t arm_64_leaf(const struct arm_64 *a,
+								  uint64_t attr, uint64_t pa,
+								  unsigned level, unsigned size_lg2,
+								  unsigned slot)
 {
 	const unsigned span_lg2 = arm_64_span_lg2(a, level);
 	uint64_t entry = attr | (level ? 0 : ARM_64_PAGE);
@@ -373,7 +380,8 @@ static inline uint64_t arm_64_leaf_attrs(const struct arm_64 *a, uint64_t entry)
 	return entry & ~(arm_64_oa_mask(a) | ARM_64_CONT | ARM_64_PAGE);
 }
 
-static inline unsigned arm_64_leaf_lg2(const struct arm_64 *a, uint64_t entry, unsigned level)
+static inline __attribute__((always_inline)) unsigned
+arm_64_leaf_lg2(const struct arm_64 *a, uint64_t entry, unsigned level)
 {
 	return arm_64_span_lg2(a, level) + (entry & ARM_64_CONT ? a->run_lg2[level] : 0);
 }

@@ -7,7 +7,8 @@
  */
 #ifdef ARM_64_NAME
 
-static inline enum iopt_kind ARM_64_NAME(kind)(uint64_t entry, unsigned level)
+static inline __attribute__((always_inline)) enum iopt_kind ARM_64_NAME(kind)(uint64_t entry,
+									      unsigned level)
 {
 	return arm_64_kind(&ARM_64_NAME(is), entry, level);
 }
@@ -17,18 +18,19 @@ static inline uint64_t ARM_64_NAME(retiring)(uint64_t pa)
 	return arm_64_retiring(&ARM_64_NAME(is), pa);
 }
 
-static inline uint64_t ARM_64_NAME(table_pa)(uint64_t entry)
+static inline __attribute__((always_inline)) uint64_t ARM_64_NAME(table_pa)(uint64_t entry)
 {
 	return arm_64_oa_get(&ARM_64_NAME(is), entry);
 }
 
-static inline int ARM_64_NAME(leaf_attr)(unsigned prot, uint32_t config_flags, uint64_t *attr)
+static inline __attribute__((always_inline)) int
+ARM_64_NAME(leaf_attr)(unsigned prot, uint32_t config_flags, uint64_t *attr)
 {
 	return arm_64_leaf_attr(&ARM_64_NAME(is), prot, config_flags, attr);
 }
 
-static inline uint64_t ARM_64_NAME(leaf)(uint64_t attr, uint64_t pa, unsigned level,
-					 unsigned size_lg2, unsigned slot)
+static inline __attribute__((always_inline)) uint64_t
+ARM_64_NAME(leaf)(uint64_t attr, uint64_t pa, unsigned level, unsigned size_lg2, unsigned slot)
 {
 	return arm_64_leaf(&ARM_64_NAME(is), attr, pa, level, size_lg2, slot);
 }
@@ -39,7 +41,8 @@ static inline uint64_t ARM_64_NAME(leaf_attrs)(uint64_t entry, unsigned level)
 	return arm_64_leaf_attrs(&ARM_64_NAME(is), entry);
 }
 
-static inline unsigned ARM_64_NAME(leaf_lg2)(uint64_t entry, unsigned level)
+static inline __attribute__((always_inline)) unsigned ARM_64_NAME(leaf_lg2)(uint64_t entry,
+									    unsigned level)
 {
 	return arm_64_leaf_lg2(&ARM_64_NAME(is), entry, level);
 }

@@ -103,7 +103,7 @@ static inline bool iopt_posix_rcu_registered(void)
 /* There is no membarrier call. Set before the first section, then constant. */
 extern bool iopt_posix_fences IOPT_POSIX_HIDDEN;
 
-static inline void iopt_posix_rcu_read_lock(void)
+static inline __attribute__((always_inline)) void iopt_posix_rcu_read_lock(void)
 {
 	urcu_memb_read_lock();
 	if (__builtin_expect(iopt_posix_fences, 0))
@@ -118,7 +118,7 @@ void iopt_posix_rcu_wake(void) IOPT_POSIX_HIDDEN __attribute__((cold));
  * As in liburcu's urcu/static/urcu-memb.h, _urcu_memb_read_unlock(), but for the call to wake,
  * which there is inline and takes registers from every function that holds a read section.
  */
-static inline void iopt_posix_rcu_read_unlock(void)
+static inline __attribute__((always_inline)) void iopt_posix_rcu_read_unlock(void)
 {
 	unsigned long ctr = URCU_TLS(urcu_memb_reader).ctr;
 
