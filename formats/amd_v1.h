@@ -317,6 +317,7 @@ static const struct iopt_format amd_v1_format = {
 		.index_lg2 = AMD_V1_INDEX_LG2,
 		.entry_lg2 = 3, /* as in Xen iommu-defs.h, IOMMU_PAGE_TABLE_ENTRY_SIZE */
 		.pa_lg2 = 52, /* as in Linux amdv1.h, PT_MAX_OUTPUT_ADDRESS_LG2 */
+		.stage = 2,
 	},
 	.soft_dead = AMD_V1_DEAD,
 	.table_hw = AMD_V1_A,

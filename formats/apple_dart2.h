@@ -44,25 +44,17 @@ static const struct iopt_format apple_dart2_format = {
 		.entry_lg2 = 3,
 		.pa_lg2 = 42,
 	},
-	.soft_dead = APPLE_DART_DEAD,
 	.leaf_fixed = APPLE_DART2_NO_CACHE, /* nobody says that it may change */
-	.kind = apple_dart_kind,
-	.soft = apple_dart_soft,
 	.leaf_attr = apple_dart2_leaf_attr,
 	.leaf = apple_dart2_leaf,
 	.leaf_attrs = apple_dart2_leaf_attrs,
 	.leaf_lg2 = apple_dart2_leaf_lg2,
 	.leaf_pa = apple_dart2_leaf_pa,
 	.leaf_prot = apple_dart2_leaf_prot,
-	.leaf_hw = apple_dart_leaf_hw,
-	.leaf_dirty = apple_dart_unmarked,
-	.leaf_accessed = apple_dart_unmarked,
-	.leaf_clean = apple_dart_same,
-	.leaf_dirtied = apple_dart_same,
 	.table = apple_dart2_table,
 	.table_pa = apple_dart2_pa,
-	.table_accessed = apple_dart_unmarked,
 	.hw = apple_dart2_hw,
+	APPLE_DART_FUNCTIONS,
 };
 
 #endif

@@ -62,7 +62,7 @@
 #ifndef FORMATS_APPLE_DART_COMMON_H
 #define FORMATS_APPLE_DART_COMMON_H
 
-#include "engine/format.h"
+#include "formats/unmarked.h"
 
 /* As in Linux, APPLE_DART_PTE_*. */
 #define APPLE_DART_VALID (1ull << 0)
@@ -95,24 +95,6 @@ static inline enum iopt_soft apple_dart_soft(uint64_t entry)
 {
 	(void)entry;
 	return IOPT_DEAD;
-}
-
-/* No bit of hardware is in any entry. */
-static inline uint64_t apple_dart_leaf_hw(uint64_t entry)
-{
-	(void)entry;
-	return 0;
-}
-
-static inline bool apple_dart_unmarked(uint64_t entry)
-{
-	(void)entry;
-	return false;
-}
-
-static inline uint64_t apple_dart_same(uint64_t entry)
-{
-	return entry;
 }
 
 /* ---- DART 1 -------------------------------------------------------------------------------- */
@@ -224,5 +206,23 @@ static inline void apple_dart_ttbrs(uint64_t root, const struct iopt_geometry *g
 		hw->apple_dart.ttbr[i] = i < 1u << nr_lg2 ? root + ((uint64_t)i << page_lg2) : 0;
 	hw->apple_dart.four_levels = geometry->levels == 3;
 }
+
+/* ---- members of struct iopt_format ----------------------------------------------------------- */
+
+/* clang-format off */
+#define APPLE_DART_FUNCTIONS \
+	.soft_dead = APPLE_DART_DEAD, \
+	.kind = apple_dart_kind, \
+	.soft = apple_dart_soft, \
+	UNMARKED_FUNCTIONS
+#define APPLE_DART1_FUNCTIONS \
+	APPLE_DART_FUNCTIONS, \
+	.leaf_attr = apple_dart1_leaf_attr, \
+	.leaf = apple_dart1_leaf, \
+	.leaf_attrs = apple_dart1_leaf_attrs, \
+	.leaf_prot = apple_dart1_leaf_prot, \
+	.table = apple_dart1_table, \
+	.table_pa = apple_dart1_pa
+/* clang-format on */
 
 #endif

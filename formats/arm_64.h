@@ -440,24 +440,6 @@ static inline bool arm_64_leaf_dirty(const struct arm_64 *a, uint64_t entry)
 	return (entry & arm_64_dirty_bit(entry)) == arm_64_dirty_value(a, entry);
 }
 
-/* The same where hardware marks nothing: AArch32. */
-static inline uint64_t arm_64_unmarked_hw(uint64_t entry)
-{
-	(void)entry;
-	return 0;
-}
-
-static inline bool arm_64_unmarked(uint64_t entry)
-{
-	(void)entry;
-	return false;
-}
-
-static inline uint64_t arm_64_unchanged(uint64_t entry)
-{
-	return entry;
-}
-
 /* ---- geometry and what the hardware is told -------------------------------------------------- */
 
 /* T0SZ is at most 39 without FEAT_TTST: QEMU helper.c, aa64_va_parameters(). */

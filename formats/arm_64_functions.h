@@ -2,8 +2,8 @@
 /*
  * The functions of one of the formats of arm_64.h. Included once by each of their headers, which
  * defines ARM_64_NAME(x), the name of the function x of that format, and ARM_64_NAME(is), its
- * struct arm_64. The members of its struct iopt_format are then ARM_64_FUNCTIONS, and ARM_64_MARKS
- * or ARM_64_NO_MARKS. Nothing by itself.
+ * struct arm_64. The members of its struct iopt_format are then ARM_64_FUNCTIONS, and ARM_64_MARKS,
+ * or UNMARKED_FUNCTIONS with ARM_64_IS_UNMARKED defined. Nothing by itself.
  */
 #ifdef ARM_64_NAME
 
@@ -63,12 +63,6 @@ static inline uint64_t ARM_64_NAME(table)(uint64_t pa, unsigned level)
 	return ARM_64_VALID | ARM_64_TABLE | arm_64_oa_put(&ARM_64_NAME(is), pa);
 }
 
-static inline bool ARM_64_NAME(table_accessed)(uint64_t entry)
-{
-	(void)entry;
-	return false;
-}
-
 static inline bool ARM_64_NAME(fits)(const struct iopt_geometry *geometry)
 {
 	return arm_64_fits(&ARM_64_NAME(is), geometry);
@@ -102,6 +96,12 @@ static inline uint64_t ARM_64_NAME(leaf_dirtied)(uint64_t entry)
 	return arm_64_leaf_dirtied(&ARM_64_NAME(is), entry);
 }
 
+static inline bool ARM_64_NAME(table_accessed)(uint64_t entry)
+{
+	(void)entry;
+	return false;
+}
+
 #endif
 
 /* clang-format off */
@@ -129,7 +129,6 @@ static inline uint64_t ARM_64_NAME(leaf_dirtied)(uint64_t entry)
 	.leaf_prot = ARM_64_NAME(leaf_prot), \
 	.table = ARM_64_NAME(table), \
 	.table_pa = ARM_64_NAME(table_pa), \
-	.table_accessed = ARM_64_NAME(table_accessed), \
 	.fits = ARM_64_NAME(fits), \
 	.hw = ARM_64_NAME(hw)
 /* Hardware sets the access flag and dirty state, or may. */
@@ -140,15 +139,8 @@ static inline uint64_t ARM_64_NAME(leaf_dirtied)(uint64_t entry)
 	.leaf_dirty = ARM_64_NAME(leaf_dirty), \
 	.leaf_accessed = ARM_64_NAME(leaf_accessed), \
 	.leaf_clean = ARM_64_NAME(leaf_clean), \
-	.leaf_dirtied = ARM_64_NAME(leaf_dirtied)
-#define ARM_64_NO_MARKS \
-	.leaf_a = 0, \
-	.leaf_pending = 0, \
-	.leaf_hw = arm_64_unmarked_hw, \
-	.leaf_dirty = arm_64_unmarked, \
-	.leaf_accessed = arm_64_unmarked, \
-	.leaf_clean = arm_64_unchanged, \
-	.leaf_dirtied = arm_64_unchanged
+	.leaf_dirtied = ARM_64_NAME(leaf_dirtied), \
+	.table_accessed = ARM_64_NAME(table_accessed)
 #endif
 /* clang-format on */
 

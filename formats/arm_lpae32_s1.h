@@ -7,6 +7,7 @@
 #define FORMATS_ARM_LPAE32_S1_H
 
 #include "formats/arm_64.h"
+#include "formats/unmarked.h"
 
 #define ARM_64_NAME(x) arm_lpae32_s1_##x
 #define ARM_64_IS_UNMARKED
@@ -34,9 +35,10 @@ static const struct iopt_format arm_lpae32_s1_format = {
 		.iova_lg2 = 32,
 		.entry_lg2 = 3,
 		.pa_lg2 = 40,
+		.stage = 1,
 	},
 	ARM_64_FUNCTIONS,
-	ARM_64_NO_MARKS,
+	UNMARKED_FUNCTIONS,
 };
 
 #undef ARM_64_NAME

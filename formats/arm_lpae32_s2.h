@@ -7,6 +7,7 @@
 #define FORMATS_ARM_LPAE32_S2_H
 
 #include "formats/arm_64.h"
+#include "formats/unmarked.h"
 
 #define ARM_64_NAME(x) arm_lpae32_s2_##x
 #define ARM_64_IS_UNMARKED
@@ -36,9 +37,10 @@ static const struct iopt_format arm_lpae32_s2_format = {
 		.iova_lg2 = 40,
 		.entry_lg2 = 3,
 		.pa_lg2 = 40,
+		.stage = 2,
 	},
 	ARM_64_FUNCTIONS,
-	ARM_64_NO_MARKS,
+	UNMARKED_FUNCTIONS,
 };
 
 #undef ARM_64_NAME

@@ -32,7 +32,7 @@
 #ifndef FORMATS_ARM_MALI_H
 #define FORMATS_ARM_MALI_H
 
-#include "engine/format.h"
+#include "formats/unmarked.h"
 
 /* ARM_LPAE_PTE_*; ARM_LPAE_MAIR_ATTR_IDX_*; ARM_MALI_LPAE_*. */
 #define ARM_MALI_TYPE	     (3ull << 0)
@@ -130,25 +130,6 @@ static inline unsigned arm_mali_leaf_prot(uint64_t entry)
 					   : 0);
 }
 
-/* Nothing is marked here. */
-
-static inline uint64_t arm_mali_leaf_hw(uint64_t entry)
-{
-	(void)entry;
-	return 0;
-}
-
-static inline bool arm_mali_unmarked(uint64_t entry)
-{
-	(void)entry;
-	return false;
-}
-
-static inline uint64_t arm_mali_same(uint64_t entry)
-{
-	return entry;
-}
-
 /* ---- tables, and what the hardware is told -------------------------------------------------- */
 
 static inline uint64_t arm_mali_table(uint64_t pa, unsigned level)
@@ -196,15 +177,10 @@ static const struct iopt_format arm_mali_format = {
 	.leaf_lg2 = arm_mali_leaf_lg2,
 	.leaf_pa = arm_mali_leaf_pa,
 	.leaf_prot = arm_mali_leaf_prot,
-	.leaf_hw = arm_mali_leaf_hw,
-	.leaf_dirty = arm_mali_unmarked,
-	.leaf_accessed = arm_mali_unmarked,
-	.leaf_clean = arm_mali_same,
-	.leaf_dirtied = arm_mali_same,
 	.table = arm_mali_table,
 	.table_pa = arm_mali_table_pa,
-	.table_accessed = arm_mali_unmarked,
 	.hw = arm_mali_hw,
+	UNMARKED_FUNCTIONS,
 };
 
 #endif

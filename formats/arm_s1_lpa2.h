@@ -37,6 +37,7 @@ static const struct iopt_format arm_s1_lpa2_format = {
 		.iova_lg2 = 52,
 		.entry_lg2 = 3,
 		.pa_lg2 = 52,
+		.stage = 1,
 	},
 	ARM_64_FUNCTIONS,
 	ARM_64_MARKS,

@@ -36,6 +36,7 @@ static const struct iopt_format arm_s2_16k_format = {
 		.iova_lg2 = 48,
 		.entry_lg2 = 3,
 		.pa_lg2 = 48,
+		.stage = 2,
 	},
 	ARM_64_FUNCTIONS,
 	ARM_64_MARKS,

@@ -38,6 +38,7 @@ static const struct iopt_format arm_s2_lpa2_format = {
 		.iova_lg2 = 52,
 		.entry_lg2 = 3,
 		.pa_lg2 = 52,
+		.stage = 2,
 	},
 	ARM_64_FUNCTIONS,
 	ARM_64_MARKS,

@@ -60,7 +60,7 @@
 #ifndef FORMATS_ARM_V7S_H
 #define FORMATS_ARM_V7S_H
 
-#include "engine/format.h"
+#include "formats/unmarked.h"
 
 #define ARM_V7S_TYPE	3ull /* as in Linux, ARM_V7S_PTE_IS_VALID */
 #define ARM_V7S_TABLE	1ull /* as in Linux, ARM_V7S_PTE_TYPE_TABLE */
@@ -233,24 +233,6 @@ static inline unsigned arm_v7s_leaf_prot(uint64_t attr)
 	return prot;
 }
 
-/* No bit of hardware is in any entry. */
-static inline uint64_t arm_v7s_leaf_hw(uint64_t entry)
-{
-	(void)entry;
-	return 0;
-}
-
-static inline bool arm_v7s_unmarked(uint64_t entry)
-{
-	(void)entry;
-	return false;
-}
-
-static inline uint64_t arm_v7s_same(uint64_t entry)
-{
-	return entry;
-}
-
 static inline uint64_t arm_v7s_table(uint64_t pa, unsigned level)
 {
 	(void)level;
@@ -287,6 +269,7 @@ static const struct iopt_format arm_v7s_format = {
 		.top_lg2 = 4, /* as in Linux, _ARM_V7S_LVL_BITS(1): 12 */
 		.entry_lg2 = 2, /* as in Linux, arm_v7s_iopte */
 		.pa_lg2 = ARM_V7S_ADDR_BITS,
+		.stage = 1,
 	},
 	.soft_dead = ARM_V7S_SOFT,
 	.leaf_fixed = ARM_V7S_TEX | ARM_V7S_C | ARM_V7S_B,
@@ -302,15 +285,10 @@ static const struct iopt_format arm_v7s_format = {
 	.leaf_lg2 = arm_v7s_leaf_lg2,
 	.leaf_pa = arm_v7s_leaf_pa,
 	.leaf_prot = arm_v7s_leaf_prot,
-	.leaf_hw = arm_v7s_leaf_hw,
-	.leaf_dirty = arm_v7s_unmarked,
-	.leaf_accessed = arm_v7s_unmarked,
-	.leaf_clean = arm_v7s_same,
-	.leaf_dirtied = arm_v7s_same,
 	.table = arm_v7s_table,
 	.table_pa = arm_v7s_table_pa,
-	.table_accessed = arm_v7s_unmarked,
 	.hw = arm_v7s_hw,
+	UNMARKED_FUNCTIONS,
 };
 
 #endif

@@ -48,6 +48,7 @@ static const struct iopt_format riscv_g_format = {
 		.top_lg2 = RISCV_G_TOP_LG2,
 		.entry_lg2 = RISCV_ENTRY_LG2,
 		.pa_lg2 = RISCV_PA_LG2,
+		.stage = 2,
 	},
 	RISCV_FUNCTIONS,
 	.leaf_attr = riscv_g_leaf_attr,

@@ -46,6 +46,7 @@ static const struct iopt_format riscv_s1_format = {
 		.index_lg2 = RISCV_INDEX_LG2,
 		.entry_lg2 = RISCV_ENTRY_LG2,
 		.pa_lg2 = RISCV_PA_LG2,
+		.stage = 1,
 	},
 	RISCV_FUNCTIONS,
 	.leaf_attr = riscv_s1_leaf_attr,

@@ -272,6 +272,7 @@ static const struct iopt_format vtd_ss_format = {
 		.index_lg2 = VTD_SS_INDEX_LG2,
 		.entry_lg2 = 3, /* section 3.5: 8-byte entries */
 		.pa_lg2 = 52,
+		.stage = 2,
 	},
 	.soft_dead = VTD_SS_DEAD,
 	.table_hw = VTD_SS_A | VTD_SS_TOUCHED,

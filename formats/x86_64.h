@@ -291,6 +291,7 @@ static const struct iopt_format x86_64_format = {
 		.index_lg2 = X86_64_INDEX_LG2,
 		.entry_lg2 = 3, /* VT-d section 3.5: 8-byte entries */
 		.pa_lg2 = 52,
+		.stage = 1,
 	},
 	.soft_dead = X86_64_DEAD,
 	.table_hw = X86_64_A | X86_64_EA | X86_64_TOUCHED,

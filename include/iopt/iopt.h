@@ -75,6 +75,8 @@ struct iopt_table;
  * @iova_lg2:       IOVA bits at most, if that is less than what the levels translate; else 0
  * @entry_lg2:      bytes of an entry
  * @pa_lg2:         physical address bits that an entry holds
+ * @stage:          of nested translation: 1 leads to IOVAs of a domain of stage 2, which leads to
+ *                  memory; each may also stand alone. 0: hardware nests it in nothing
  */
 struct iopt_format_info {
 	const char *name;
@@ -91,6 +93,7 @@ struct iopt_format_info {
 	uint8_t iova_lg2;
 	uint8_t entry_lg2;
 	uint8_t pa_lg2;
+	uint8_t stage;
 };
 
 /**

@@ -492,6 +492,7 @@ static void descriptions_fit(void **state)
 		assert_int_equal(info->page_sizes >> info->pa_lg2, 0);
 		assert_in_range(info->default_levels, info->min_levels, info->max_levels);
 		assert_in_range(info->max_levels, 1, IOPT_MAX_LEVELS);
+		assert_in_range(info->stage, 0, 2);
 		for (unsigned lg2 = info->granule_lg2; lg2 < 64; lg2++) {
 			if (!(info->page_sizes >> lg2 & 1))
 				continue;

@@ -42,6 +42,14 @@ unsigned format_iova_bits(const struct iopt_format_info *info, unsigned levels)
 	return bits > most ? most : bits;
 }
 
+/* Where a format stands in nested translation. */
+static const char *nested_text(const struct iopt_format_info *info)
+{
+	static const char *const texts[] = { "-", "stage 1", "stage 2" };
+
+	return texts[info->stage];
+}
+
 static void range_text(char *text, size_t bytes, unsigned low, unsigned high)
 {
 	if (low == high)
@@ -74,14 +82,16 @@ static void sizes_text(char *text, size_t bytes, uint64_t sizes)
 
 static void print_row(const struct iopt_format_info *info)
 {
-	char levels[16], bits[16], sizes[256];
+	char levels[16], bits[16], sizes[256], table[SIZE_TEXT_BYTES];
 
 	range_text(levels, sizeof(levels), info->min_levels, info->max_levels);
 	range_text(bits, sizeof(bits), format_iova_bits(info, info->min_levels),
 		   format_iova_bits(info, info->max_levels));
 	sizes_text(sizes, sizeof(sizes), info->page_sizes);
-	printf("%-15s  %-40s  %6s  %7u  %9s  %7u  %5u  %-25s ", info->name, info->title, levels,
-	       info->default_levels, bits, info->pa_lg2, 8u << info->entry_lg2, sizes);
+	size_text(1ULL << (info->index_lg2 + info->entry_lg2), table);
+	printf("%-15s  %-40s  %-7s  %6s  %7u  %9s  %7u  %5u  %5s  %-25s ", info->name, info->title,
+	       nested_text(info), levels, info->default_levels, bits, info->pa_lg2,
+	       8u << info->entry_lg2, table, sizes);
 	for (size_t i = 0; i < NR_ABILITIES; i++)
 		if (info->abilities & abilities[i].ability)
 			printf(" %s", abilities[i].name);
@@ -96,6 +106,8 @@ static struct json_object *json_row(const struct iopt_format_info *info)
 
 	json_object_object_add(row, "name", json_object_new_string(info->name));
 	json_object_object_add(row, "title", json_object_new_string(info->title));
+	if (info->stage)
+		json_object_object_add(row, "stage", json_object_new_int(info->stage));
 	json_object_object_add(row, "min_levels", json_object_new_int(info->min_levels));
 	json_object_object_add(row, "max_levels", json_object_new_int(info->max_levels));
 	json_object_object_add(row, "default_levels", json_object_new_int(info->default_levels));
@@ -149,9 +161,9 @@ int command_formats(int argc, char **argv)
 
 	parse_arguments(&argp, argc, argv, 0, NULL, &json);
 	if (!json) {
-		printf("%-15s  %-40s  %6s  %7s  %9s  %7s  %5s  %-25s  %s\n", "format", "of",
-		       "levels", "default", "IOVA bits", "PA bits", "entry", "leaf sizes",
-		       "abilities");
+		printf("%-15s  %-40s  %-7s  %6s  %7s  %9s  %7s  %5s  %5s  %-25s  %s\n", "format",
+		       "of", "nested", "levels", "default", "IOVA bits", "PA bits", "entry",
+		       "table", "leaf sizes", "abilities");
 		for (size_t i = 0; iopt_format_info(i); i++)
 			print_row(iopt_format_info(i));
 		return EXIT_OKAY;
