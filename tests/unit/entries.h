@@ -30,6 +30,17 @@ static inline uint64_t make_leaf(const struct iopt_format *f, unsigned prot, uin
 	return f->leaf(attr, pa, level_of(f, lg2), lg2, 3);
 }
 
+/* What can't be expressed is refused, and nothing is written. */
+static inline void check_refused(const struct iopt_format *f, const unsigned *prots, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		uint64_t attr = 0x5a;
+
+		assert_int_equal(f->leaf_attr(prots[i], 0, &attr), -IOPT_EINVAL);
+		assert_int_equal(attr, 0x5a);
+	}
+}
+
 /**
  * struct sized_leaf - a leaf, readable and writable, of a domain that may be tracked, at the
  * physical address that equals its size
