@@ -27,6 +27,7 @@ IOPT_FORMAT(arm_s2_16k)
 IOPT_FORMAT(arm_s2_64k)
 IOPT_FORMAT(arm_s2_lpa2)
 IOPT_FORMAT(arm_s2_16k_lpa2)
+IOPT_FORMAT(arm_v7s_mtk)
 IOPT_FORMAT(arm_lpae32_s1)
 IOPT_FORMAT(arm_lpae32_s2)
 #endif

@@ -118,6 +118,7 @@ extern const struct soft_format soft_arm_lpae32_s1;
 extern const struct soft_format soft_arm_lpae32_s2;
 extern const struct soft_format soft_arm_mali;
 extern const struct soft_format soft_arm_v7s;
+extern const struct soft_format soft_arm_v7s_mtk;
 extern const struct soft_format soft_apple_dart;
 extern const struct soft_format soft_apple_dart_4k;
 extern const struct soft_format soft_apple_dart2;

@@ -31,7 +31,7 @@ static const struct soft_format *const formats[] = {
 	&soft_arm_s1_lpa2,   &soft_arm_s1_16k_lpa2, &soft_arm_s2,	   &soft_arm_s2_16k,
 	&soft_arm_s2_64k,    &soft_arm_s2_lpa2,	    &soft_arm_s2_16k_lpa2, &soft_apple_dart,
 	&soft_apple_dart_4k, &soft_apple_dart2,	    &soft_arm_v7s,	   &soft_arm_lpae32_s1,
-	&soft_arm_lpae32_s2, &soft_arm_mali,
+	&soft_arm_lpae32_s2, &soft_arm_mali,	    &soft_arm_v7s_mtk,
 };
 
 #define DEFAULT_EVENTS 256u

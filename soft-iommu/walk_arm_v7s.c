@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Armv7 short-descriptor tables, as hardware reads them.
+ * Armv7 short-descriptor tables, as hardware reads them; also MediaTek's, with more address bits
+ * and without permissions.
  *
  * Read for this: Linux 6.12 drivers/iommu/io-pgtable-arm-v7s.c, arm_v7s_iova_to_phys,
- * arm_v7s_pte_to_prot and arm_v7s_cont_to_pte, and the registers that arm_v7s_alloc_pgtable makes;
+ * iopte_to_paddr, arm_v7s_pte_to_prot and arm_v7s_cont_to_pte, and the registers that
+ * arm_v7s_alloc_pgtable makes;
  * arch/arm/include/asm/pgtable-2level-hwdef.h for the fields by name.
  */
 #include <errno.h>
@@ -129,6 +131,44 @@ static struct soft_entry decode(const struct soft_format *format, uint64_t entry
 	return found;
 }
 
+/* ---- MediaTek ------------------------------------------------------------------------------ */
+
+/* As in Linux, iopte_to_paddr. */
+#define MTK_PA_32    (1u << 9)
+#define MTK_PA_33_34 (3u << 4)
+
+static int read_root_mtk(const struct soft_format *format, const struct iopt_hw *hw,
+			 struct soft_root *root)
+{
+	uint32_t low = hw->arm_v7s.ttbr & 0xffffu;
+
+	(void)format;
+	if (low > 7)
+		return -EINVAL;
+	root->pa = (uint64_t)low << 32 | (hw->arm_v7s.ttbr & ~0xffffu);
+	root->levels = 2;
+	root->width = 34;
+	return 0;
+}
+
+/* The same entry without these bits, and as if it forbade nothing. */
+static struct soft_entry decode_mtk(const struct soft_format *format, uint64_t entry,
+				    unsigned level, uint64_t beyond)
+{
+	uint32_t bits = (uint32_t)entry & ~(MTK_PA_32 | MTK_PA_33_34);
+	uint64_t high = (entry & MTK_PA_32 ? 1ull << 32 : 0) | (entry & MTK_PA_33_34) << (33 - 4);
+	struct soft_entry found;
+
+	if (level ? (bits & 3) == 2 : bits & 3)
+		bits |= (ACCESS | UNPRIV) << (level ? 10 : 4);
+	found = decode(format, bits, level, 0);
+	if (found.kind != SOFT_LEAF && found.kind != SOFT_TABLE)
+		return found;
+	found.pa |= high;
+	found.prot = (found.prot | IOPT_WRITE) & (uint8_t) ~(IOPT_EXEC | IOPT_PRIV);
+	return found.pa & beyond ? soft_wrong(SOFT_IOMMU_RESERVED_BITS) : found;
+}
+
 const struct soft_format soft_arm_v7s = {
 	.name = "arm-v7s",
 	.granule_lg2 = PAGE_LG2,
@@ -138,4 +178,14 @@ const struct soft_format soft_arm_v7s = {
 	.fetches = true,
 	.read_root = read_root,
 	.decode = decode,
+};
+
+const struct soft_format soft_arm_v7s_mtk = {
+	.name = "arm-v7s-mtk",
+	.granule_lg2 = PAGE_LG2,
+	.index_lg2 = INDEX_LG2,
+	.entry_lg2 = 2,
+	.significant = ~0u,
+	.read_root = read_root_mtk,
+	.decode = decode_mtk,
 };

@@ -58,6 +58,7 @@ struct iopt_table;
 #define IOPT_CAN_BBM		 0x1000u /* IOPT_CAN_RESIZE only as iopt_config::bbm allows */
 #define IOPT_CAN_TRIM		 0x2000u /* iopt_trim(), IOPT_UNMAP_TRIM */
 #define IOPT_CAN_UNCACHED	 0x4000u /* IOPT_UNCACHED; so has IOPT_CAN_MEMORY_TYPES */
+#define IOPT_ALWAYS_RW		 0x8000u /* no permissions: IOPT_READ and IOPT_WRITE, both */
 
 /**
  * struct iopt_format_info - what a page-table format is and can do
@@ -381,7 +382,7 @@ struct iopt_hw_arm {
  * @riscv_g: device context
  * @arm:    context descriptor (stage 1) or stream table entry (stage 2) of an SMMUv3; of the LPAE
  *          formats a context bank's TTBR0, TTBCR and MAIR, or VTTBR and VTCR
- * @arm_v7s: registers of a context bank that takes short descriptors
+ * @arm_v7s: registers of a context bank that takes short descriptors; of a MediaTek M4U only @ttbr
  * @arm_mali: registers of an address space of a Mali GPU
  * @apple_dart: registers of a DART
  *

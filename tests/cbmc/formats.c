@@ -209,7 +209,8 @@ void prove_attributes_follow_abilities(void)
 	unsigned prot = nondet_u32();
 	uint64_t attr;
 	bool good = !(prot & ~takes) && (prot & types) != types &&
-		    (prot & (can & IOPT_CAN_WRITE_ONLY ? IOPT_READ | IOPT_WRITE : IOPT_READ));
+		    (prot & (can & IOPT_CAN_WRITE_ONLY ? IOPT_READ | IOPT_WRITE : IOPT_READ)) &&
+		    (prot & IOPT_WRITE || !(can & IOPT_ALWAYS_RW));
 
 	claim(F->leaf_attr(prot, nondet_u32(), &attr) == (good ? 0 : -IOPT_EINVAL),
 	      "what is taken");

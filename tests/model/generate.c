@@ -146,6 +146,9 @@ static unsigned draw_prot(struct generator *g, const struct model *m)
 {
 	unsigned prot = one_in(g, 4) ? IOPT_READ : RW;
 
+	if ((m->info->abilities & IOPT_ALWAYS_RW) && !one_in(g, 16))
+		prot = RW;
+
 	if (one_in(g, 50))
 		return below(g, 256);
 	if ((m->info->abilities & IOPT_CAN_WRITE_ONLY) && one_in(g, 16))

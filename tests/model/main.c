@@ -368,6 +368,12 @@ static const struct config configs[] = {
 	  .flags = IOPT_SPLIT,
 	  .bbm = 2 },
 
+	{ .name = "arm-v7s-mtk", .format = "arm-v7s-mtk" },
+	{ .name = "arm-v7s-mtk,34",
+	  .format = "arm-v7s-mtk",
+	  .pa_lg2 = 34,
+	  .flags = IOPT_CACHES_EMPTY | IOPT_NONCOHERENT },
+
 	{ .name = "arm-lpae32-s1,3", .format = "arm-lpae32-s1", .levels = 3 },
 	{ .name = "arm-lpae32-s1,2",
 	  .format = "arm-lpae32-s1",

@@ -26,6 +26,8 @@ bool prot_valid(const struct model *m, unsigned prot)
 
 	if (!(prot & IOPT_READ) && !((prot & IOPT_WRITE) && (abilities & IOPT_CAN_WRITE_ONLY)))
 		return false;
+	if ((abilities & IOPT_ALWAYS_RW) && !(prot & IOPT_WRITE))
+		return false;
 	if ((prot & IOPT_UNCACHED) && (prot & IOPT_DEVICE))
 		return false;
 	return !(prot & ~127u) && (!(prot & IOPT_EXEC) || (abilities & IOPT_CAN_EXEC)) &&

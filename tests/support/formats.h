@@ -21,6 +21,7 @@
 #include "formats/arm_s2_64k.h"
 #include "formats/arm_s2_lpa2.h"
 #include "formats/arm_v7s.h"
+#include "formats/arm_v7s_mtk.h"
 #include "formats/riscv_g.h"
 #include "formats/riscv_s1.h"
 #include "formats/vtd_ss.h"

@@ -27,6 +27,7 @@ const char *const formats[NR_FORMATS] = {
 	[FORMAT_arm_s2_64k] = "arm-s2-64k",
 	[FORMAT_arm_s2_lpa2] = "arm-s2-lpa2",
 	[FORMAT_arm_s2_16k_lpa2] = "arm-s2-16k-lpa2",
+	[FORMAT_arm_v7s_mtk] = "arm-v7s-mtk",
 	[FORMAT_arm_lpae32_s1] = "arm-lpae32-s1",
 	[FORMAT_arm_lpae32_s2] = "arm-lpae32-s2",
 #endif
@@ -70,6 +71,7 @@ static const struct hardware hardware[NR_FORMATS] = {
 	[FORMAT_arm_s2_64k] = ARM_S2(arm_s2_64k_table_pa),
 	[FORMAT_arm_s2_lpa2] = ARM_S2(arm_s2_lpa2_table_pa),
 	[FORMAT_arm_s2_16k_lpa2] = ARM_S2(arm_s2_16k_lpa2_table_pa),
+	[FORMAT_arm_v7s_mtk] = { .present = ARM_V7S_TYPE, .table_pa = arm_v7s_mtk_table_pa },
 	[FORMAT_arm_lpae32_s1] = { .present = ARM_64_VALID, .table_pa = arm_lpae32_s1_table_pa },
 	[FORMAT_arm_lpae32_s2] = { .present = ARM_64_VALID, .table_pa = arm_lpae32_s2_table_pa },
 #endif

@@ -68,7 +68,7 @@ static size_t wide(size_t i)
 {
 	while (i < NR_FORMATS &&
 	       (!(iopt_format_info(i)->abilities & IOPT_CAN_TRIM) ||
-		width_of(iopt_format_info(i), iopt_format_info(i)->default_levels) < 40))
+		width_of(iopt_format_info(i), iopt_format_info(i)->default_levels) < 39))
 		i++;
 	return i;
 }

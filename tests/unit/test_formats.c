@@ -176,6 +176,8 @@ static void attributes_follow_abilities(void **state)
 
 			if (!(prot & IOPT_READ) && !(f->info.abilities & IOPT_CAN_WRITE_ONLY))
 				good = false;
+			if (!(prot & IOPT_WRITE) && (f->info.abilities & IOPT_ALWAYS_RW))
+				good = false;
 			if ((prot & IOPT_UNCACHED) && (prot & IOPT_DEVICE))
 				good = false;
 			assert_int_equal(f->leaf_attr(prot, 0, &attr), good ? 0 : -IOPT_EINVAL);

@@ -30,6 +30,7 @@ static const struct {
 	{ IOPT_CAN_BBM, "bbm" },
 	{ IOPT_CAN_UNCACHED, "uncached" },
 	{ IOPT_CAN_TRIM, "trim" },
+	{ IOPT_ALWAYS_RW, "always-rw" },
 };
 
 #define NR_ABILITIES (sizeof(abilities) / sizeof(abilities[0]))
