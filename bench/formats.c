@@ -189,11 +189,11 @@ static void round_of(struct scenario *scenario, enum side which, double *values)
 
 static struct row row_of(const struct scenario *scenario, const char *call)
 {
-	static const char *const whats[NR_WHATS] = { "one", "64", "run" };
+	static const char *const texts[NR_WHATS] = { "one", "64", "run" };
 	struct row row = { .unit = "ns", .target = 1.25, .base = "vtd-ss" };
 	char *name;
 
-	if (asprintf(&name, "%s %s %s", format_of(scenario)->name, call, whats[what_of(scenario)]) <
+	if (asprintf(&name, "%s %s %s", format_of(scenario)->name, call, texts[what_of(scenario)]) <
 	    0)
 		DIE("no memory");
 	row.name = name;
