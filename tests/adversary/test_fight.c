@@ -95,6 +95,8 @@ static void fight(const struct grounds *grounds, struct iopt_domain *domain, str
 	bool pages = size_lg2 <= span_lg2(grounds->format, 1) + 2 ||
 		     grounds->format->index_lg2 + grounds->format->entry_lg2 <= 12;
 	uint64_t shift = pages ? 1ull << grounds->format->granule_lg2 : 0;
+	/* IOVAs may have more bits than physical addresses. */
+	uint64_t pa = (grounds->pa + first) & ((1ull << (grounds->format->pa_lg2 - 1)) - 1);
 	struct iopt_gather gather;
 	int error;
 
@@ -104,7 +106,7 @@ static void fight(const struct grounds *grounds, struct iopt_domain *domain, str
 		error = iopt_map(domain, first, last, grounds->pa + shift, prot, NULL);
 		break;
 	case 1:
-	case 2: error = iopt_map(domain, first, last, grounds->pa + first, prot, NULL); break;
+	case 2: error = iopt_map(domain, first, last, pa, prot, NULL); break;
 	default: error = iopt_unmap(domain, first, last, 0, &gather, NULL); break;
 	}
 	if (error && error != -EEXIST && error != -EOPNOTSUPP && error != -ENOMEM)
