@@ -233,12 +233,18 @@ static inline uint64_t writing_leaf(const struct writing *w, uint64_t k)
 /* Leaves of an entry each. Returns how many. */
 static inline unsigned write_singles(struct writing *w)
 {
-	const uint64_t entry = writing_leaf(w, 0), next = writing_leaf(w, 1);
+	const uint64_t entry = writing_leaf(w, 0);
 	void *slot = w->slot;
 
-	if (write_first(w, entry))
-		slot = write_others(slot_at(slot, 1), slot_at(slot, w->nr), next, next - entry,
-				    w->level, w->iova + entry_mask(w->level) + 1);
+	if (write_first(w, entry)) {
+		slot = slot_at(slot, 1);
+		if (w->nr > 1) {
+			const uint64_t next = writing_leaf(w, 1);
+
+			slot = write_others(slot, slot_at(w->slot, w->nr), next, next - entry,
+					    w->level, w->iova + entry_mask(w->level) + 1);
+		}
+	}
 	w->conflict = writing_index(w, slot);
 	return w->conflict;
 }
@@ -344,7 +350,7 @@ static inline void writing_init(struct writing *w, const struct mapping *m,
 	w->level = piece->level;
 	w->size_lg2 = piece->size_lg2;
 	w->conflict = 0;
-	if (w->size_lg2 == entry_span_lg2(w->level) && !writing_is_even(w))
+	if (w->nr > 1 && w->size_lg2 == entry_span_lg2(w->level) && !writing_is_even(w))
 		w->nr = 1;
 }
 

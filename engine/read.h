@@ -137,6 +137,25 @@ static inline bool scan_entry(const struct scan *scan, struct place *place, unsi
 	return place->level == 0 || F->kind(*entry, place->level) != IOPT_TABLE;
 }
 
+/* Entries of the table from the place on that are within the scan and on this side of its gap. */
+static inline unsigned scan_entries(const struct scan *scan, const struct place *place)
+{
+	unsigned left = place_entries(place) - place->index;
+	uint64_t last = scan->last, more;
+
+	if (!domain_has(scan->domain, scan->next, last))
+		last = scan->domain->low_last;
+	more = (last - scan->next) >> entry_span_lg2(place->level);
+	return more < left ? (unsigned)more + 1 : left;
+}
+
+/* The last IOVA of the nr-th entry from scan->next on; nr is not 0. */
+static inline uint64_t scan_last(const struct scan *scan, const struct place *place, unsigned nr)
+{
+	return (scan->next | entry_mask(place->level)) +
+	       ((uint64_t)(nr - 1) << entry_span_lg2(place->level));
+}
+
 /**
  * enum leaves - what a scan for leaves looks for
  * @FIND_LEAF: a leaf, to say that a range is in use
@@ -177,7 +196,7 @@ static bool range_finds(struct iopt_domain *domain, uint64_t first, uint64_t las
 	scan_start(&scan, domain, first, last);
 	iopt_host_read_lock();
 	while (!scan.done && !found) {
-		unsigned left, nr;
+		unsigned passed, nr;
 		struct place place;
 		enum iopt_kind kind;
 		uint64_t entry;
@@ -190,18 +209,12 @@ static bool range_finds(struct iopt_domain *domain, uint64_t first, uint64_t las
 		 * What leads to a table only now was empty before, and is looked into next; what
 		 * no longer does was taken by a trim.
 		 */
-		left = place_entries(&place) - place.index;
-		nr = (scan.last - scan.next) >> entry_span_lg2(place.level) < left
-			     ? (unsigned)((scan.last - scan.next) >> entry_span_lg2(place.level)) +
-				       1
-			     : left;
-		left = entries_before(&place, nr, wanted);
-		place.index += left;
-		if (left)
-			scan_pass(&scan,
-				  (scan.next | entry_mask(place.level)) +
-					  ((uint64_t)(left - 1) << entry_span_lg2(place.level)));
-		if (left == nr)
+		nr = scan_entries(&scan, &place);
+		passed = entries_before(&place, nr, wanted);
+		place.index += passed;
+		if (passed)
+			scan_pass(&scan, scan_last(&scan, &place, passed));
+		if (passed == nr)
 			continue;
 		kind = F->kind(entry_load(place_slot(&place)), place.level);
 		found = wanted == FIND_LEAF ? kind == IOPT_LEAF
@@ -341,7 +354,7 @@ static bool visit_entries(struct visiting *v, struct place *place, uint64_t tabl
 			  uint64_t entry)
 {
 	do {
-		uint64_t last = v->scan.next | entry_mask(place->level);
+		uint64_t last;
 
 		if (F->kind(entry, place->level) == IOPT_LEAF) {
 			struct leaf leaf;
@@ -354,6 +367,14 @@ static bool visit_entries(struct visiting *v, struct place *place, uint64_t tabl
 				visit_leaf(v, place, table_pa, &leaf, entry);
 			}
 			place->index = leaf.index + leaf.run - 1;
+		} else {
+			unsigned nr =
+				entries_before(place, scan_entries(&v->scan, place), FIND_LEAF);
+
+			/* One that became a leaf since it was read is passed as it was. */
+			nr += !nr;
+			last = scan_last(&v->scan, place, nr);
+			place->index += nr - 1;
 		}
 		visit_pass(v, last);
 	} while (scan_entry(&v->scan, place, place->index + 1, &entry));
