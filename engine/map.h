@@ -252,17 +252,24 @@ static inline unsigned write_singles(struct writing *w)
 /* The first of nr entries, a power of two and at least 2, that is not free; or nr. */
 static inline unsigned entries_empty(void *start, unsigned nr, unsigned level)
 {
-	void *slot, *end = slot_at(start, nr);
-	uint64_t any = 0, other = 0;
+	void *slot = start, *end = slot_at(start, nr);
+	uint64_t any = 0, other = 0, third = 0, fourth = 0;
 	unsigned i;
 
-	/* Two at a time: in most calls nothing but these loads is to be waited for. */
-#pragma GCC unroll 4
-	for (slot = start; slot != end; slot = slot_at(slot, 2)) {
+	/* Several at a time: in most calls nothing but these loads is to be waited for. */
+	if (nr == 2) {
+		any = entry_load(slot);
+		other = entry_load(slot_at(slot, 1));
+		slot = end;
+	}
+#pragma GCC unroll 2
+	for (; slot != end; slot = slot_at(slot, 4)) {
 		any |= entry_load(slot);
 		other |= entry_load(slot_at(slot, 1));
+		third |= entry_load(slot_at(slot, 2));
+		fourth |= entry_load(slot_at(slot, 3));
 	}
-	if (!(any | other))
+	if (!(any | other | third | fourth))
 		return nr;
 	for (i = 0; i < nr && entry_free(entry_load(slot_at(start, i)), level); i++)
 		;
@@ -280,18 +287,24 @@ static inline bool write_run(struct writing *w, unsigned i, unsigned run, uint64
 	uint64_t iova = w->iova + ((uint64_t)i << entry_span_lg2(level));
 	uint64_t entry = F->leaf(w->attr, pa, level, size_lg2, 0);
 	const uint64_t step = F->leaf(w->attr, pa, level, size_lg2, 1) - entry;
-	void *slot = slot_at(w->slot, i);
+	const uint64_t span = entry_mask(level) + 1;
+	void *slot = slot_at(w->slot, i), *end = slot_at(slot, run);
 
 	if (i)
 		write_next(slot, level, entry, iova);
 	else if (!write_first(w, entry))
 		return false;
+	write_next(slot_at(slot, 1), level, entry + step, iova + span);
+	if (run == 2)
+		return true;
+	write_next(slot_at(slot, 2), level, entry + 2 * step, iova + 2 * span);
+	write_next(slot_at(slot, 3), level, entry + 3 * step, iova + 3 * span);
+	for (slot = slot_at(slot, 4); slot != end; slot = slot_at(slot, 4)) {
+		entry += 4 * step;
+		iova += 4 * span;
 #pragma GCC unroll 4
-	for (unsigned k = 1; k < run; k++) {
-		slot = slot_at(slot, 1);
-		entry += step;
-		iova += entry_mask(level) + 1;
-		write_next(slot, level, entry, iova);
+		for (unsigned k = 0; k < 4; k++)
+			write_next(slot_at(slot, k), level, entry + k * step, iova + k * span);
 	}
 	return true;
 }

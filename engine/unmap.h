@@ -211,6 +211,7 @@ static inline unsigned clear_leaves(void *table, const unsigned level, unsigned 
 			continue;
 		}
 		entry_clear_release(slot, entry, level, iova);
+#pragma GCC unroll 4
 		for (slot = slot_at(slot, 1); slot != behind; slot = slot_at(slot, 1)) {
 			entry = entry_load(slot);
 			if (F->kind(entry, level) != IOPT_LEAF)

@@ -133,7 +133,8 @@ static inline enum iopt_kind amd_v1_kind(uint64_t entry, unsigned level)
 
 	if (!(entry & AMD_V1_PR))
 		return entry ? IOPT_SOFT : IOPT_EMPTY;
-	if (!other)
+	/* Nothing is below level 0, whatever an entry says: as in amdv1pt_load_entry_raw(). */
+	if (level == 0 || !other)
 		return IOPT_LEAF;
 	/* A level that is not below faults: a value that translates nothing. */
 	return amd_v1_next(entry) <= level ? IOPT_TABLE : IOPT_SOFT;

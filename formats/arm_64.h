@@ -224,14 +224,24 @@ static inline __attribute__((always_inline)) uint64_t arm_64_oa_put(const struct
 	}
 }
 
+/*
+ * By a branch where bits are elsewhere: few addresses have them, and a walk waits for each table's
+ * before it can read the next.
+ */
 static inline __attribute__((always_inline)) uint64_t arm_64_oa_get(const struct arm_64 *a,
 								    uint64_t entry)
 {
-	uint64_t low = entry & arm_64_oa_mask(a);
+	const uint64_t low = entry & arm_64_oa_mask(a);
 
 	switch (a->oa) {
-	case ARM_64_OA_LPA: return (low & ~0xf000ull) | (low & 0xf000) << 36;
-	case ARM_64_OA_LPA2: return (low & ~0x300ull) | (low & 0x300) << 42;
+	case ARM_64_OA_LPA:
+		if (__builtin_expect(!(entry & 0xf000), 1))
+			return entry & arm_64_bits(47, 16);
+		return (low & ~0xf000ull) | (low & 0xf000) << 36;
+	case ARM_64_OA_LPA2:
+		if (__builtin_expect(!(entry & 0x300), 1))
+			return entry & arm_64_bits(49, a->granule_lg2);
+		return (low & ~0x300ull) | (low & 0x300) << 42;
 	default: return low;
 	}
 }
