@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* What is particular to each IOMMU: one struct hw_unit in each of vtd.c, amd.c, ... */
+#ifndef TESTS_HW_UNIT_H
+#define TESTS_HW_UNIT_H
+
+#include "hw.h"
+
+/**
+ * struct hw_unit - how a model of an IOMMU is started and driven
+ * @name:       for people
+ * @qemu:       which of QEMU's programs
+ * @arguments:  machine and unit; NULL behind the last
+ * @ram_base:   where the machine has its RAM
+ * @ecam:       PCI configuration space; 0: by ports (0xcf8)
+ * @bars:       where devices' registers are put
+ * @slot:       the first free device number on bus 0
+ * @faults_say_where: records of faults have the address and whether it was a write
+ * @start:      switch it on: queues, root table, no device attached
+ * @attach:     enter a domain, or NULL, for a function, and have the unit forget what it knew
+ * @invalidate: turn a gather into commands and wait for their completion; counts them
+ * @top_changed: the domain's root changed: enter it anew; NULL: no format of this unit grows
+ * @fault:      take a record
+ */
+struct hw_unit {
+	const char *name;
+	const char *qemu;
+	const char *const *arguments;
+	uint64_t ram_base;
+	uint64_t ecam;
+	uint64_t bars;
+	unsigned slot;
+	bool faults_say_where;
+	void (*start)(struct hw *hw);
+	void (*attach)(struct hw *hw, uint16_t bdf, const struct hw_domain *domain);
+	void (*invalidate)(struct hw_domain *domain, const struct iopt_gather *gather);
+	void (*top_changed)(struct hw_domain *domain);
+	bool (*fault)(struct hw *hw, struct hw_fault *fault);
+};
+
+/**
+ * struct hw_pieces - naturally aligned blocks, one behind the other, that make up a range
+ * @first:    of this block
+ * @size_lg2: its size
+ * @next:     first address behind it
+ * @last:     last of the range
+ * @most_lg2: no block is larger
+ * @done:     the range is used up
+ */
+struct hw_pieces {
+	uint64_t first;
+	unsigned size_lg2;
+	uint64_t next;
+	uint64_t last;
+	unsigned most_lg2;
+	bool done;
+};
+
+static inline struct hw_pieces hw_pieces(const struct iopt_range *range, unsigned most_lg2)
+{
+	return (struct hw_pieces){ .next = range->first,
+				   .last = range->last,
+				   .most_lg2 = most_lg2 };
+}
+
+/* Go to the next block. Return: whether there is one. */
+static inline bool hw_pieces_next(struct hw_pieces *pieces)
+{
+	uint64_t length_1 = pieces->last - pieces->next;
+	unsigned lg2 = pieces->most_lg2;
+
+	if (pieces->done)
+		return false;
+	while ((pieces->next & ((1ull << lg2) - 1)) || (1ull << lg2) - 1 > length_1)
+		lg2--;
+	pieces->first = pieces->next;
+	pieces->size_lg2 = lg2;
+	pieces->next += 1ull << lg2;
+	pieces->done = pieces->next - 1 == pieces->last;
+	return true;
+}
+
+/* How many blocks of at most that size a gather's ranges are, counted up to a limit. */
+static inline unsigned hw_gather_pieces(const struct iopt_gather *gather, unsigned most_lg2,
+					unsigned limit)
+{
+	unsigned nr = 0;
+
+	for (unsigned i = 0; i < gather->nr_ranges; i++) {
+		struct hw_pieces pieces = hw_pieces(&gather->ranges[i], most_lg2);
+
+		while (nr < limit && hw_pieces_next(&pieces))
+			nr++;
+	}
+	return nr;
+}
+
+extern const struct hw_unit hw_vtd_legacy;    /* second stage, 48 bits */
+extern const struct hw_unit hw_vtd_legacy_39; /* second stage, 39 bits */
+extern const struct hw_unit hw_vtd_scalable;  /* first stage */
+extern const struct hw_unit hw_amd;
+extern const struct hw_unit hw_riscv;
+extern const struct hw_unit hw_smmuv3;
+
+#endif
