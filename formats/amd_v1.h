@@ -308,6 +308,7 @@ static const struct iopt_format amd_v1_format = {
 	.info = {
 		.name = "amd-v1",
 		.title = "AMD IOMMU v1, host tables",
+		.walkers = "amd-iommu",
 		.abilities = IOPT_CAN_TRACK_DIRTY | IOPT_CAN_GROW | IOPT_CAN_RUNS |
 			     IOPT_CAN_WRITE_ONLY | IOPT_CAN_SNOOP | IOPT_CAN_RESIZE | IOPT_CAN_TRIM,
 		.page_sizes = AMD_V1_PAGE_SIZES,

@@ -214,20 +214,26 @@ static inline __attribute__((always_inline)) uint64_t arm_64_oa_mask(const struc
 	}
 }
 
+/*
+ * By a branch where bits are elsewhere, here and below: few addresses have them, and a walk waits
+ * for each table's address before it can read the next.
+ */
 static inline __attribute__((always_inline)) uint64_t arm_64_oa_put(const struct arm_64 *a,
 								    uint64_t pa)
 {
 	switch (a->oa) {
-	case ARM_64_OA_LPA: return (pa & arm_64_bits(47, 16)) | pa >> 48 << 12;
-	case ARM_64_OA_LPA2: return (pa & arm_64_bits(49, 12)) | pa >> 50 << 8;
+	case ARM_64_OA_LPA:
+		if (__builtin_expect(!(pa >> 48), 1))
+			return pa;
+		return (pa & arm_64_bits(47, 16)) | pa >> 48 << 12;
+	case ARM_64_OA_LPA2:
+		if (__builtin_expect(!(pa >> 50), 1))
+			return pa;
+		return (pa & arm_64_bits(49, 12)) | pa >> 50 << 8;
 	default: return pa;
 	}
 }
 
-/*
- * By a branch where bits are elsewhere: few addresses have them, and a walk waits for each table's
- * before it can read the next.
- */
 static inline __attribute__((always_inline)) uint64_t arm_64_oa_get(const struct arm_64 *a,
 								    uint64_t entry)
 {

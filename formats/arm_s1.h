@@ -21,6 +21,7 @@ static const struct iopt_format arm_s1_format = {
 	.info = {
 		.name = "arm-s1",
 		.title = "Arm VMSAv8-64 stage 1, 4K",
+		.walkers = "arm-smmuv3",
 		.abilities = IOPT_CAN_TRACK_DIRTY | IOPT_CAN_RUNS | IOPT_CAN_EXEC | IOPT_CAN_PRIV |
 			     IOPT_CAN_MEMORY_TYPES | IOPT_CAN_RESIZE | IOPT_CAN_TRIM |
 			     IOPT_CAN_BBM | IOPT_CAN_UPPER,

@@ -23,6 +23,7 @@ static const struct iopt_format arm_s2_64k_format = {
 	.info = {
 		.name = "arm-s2-64k",
 		.title = "Arm VMSAv8-64 stage 2, 64K",
+		.walkers = "arm-smmuv3",
 		.abilities = IOPT_CAN_TRACK_DIRTY | IOPT_CAN_RUNS | IOPT_CAN_WRITE_ONLY |
 			     IOPT_CAN_EXEC | IOPT_CAN_MEMORY_TYPES | IOPT_CAN_RESIZE |
 			     IOPT_CAN_TRIM | IOPT_CAN_BBM,

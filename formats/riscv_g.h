@@ -37,6 +37,7 @@ static const struct iopt_format riscv_g_format = {
 	.info = {
 		.name = "riscv-g",
 		.title = "RISC-V G-stage: Sv39x4, Sv48x4, Sv57x4",
+		.walkers = "riscv-iommu",
 		.abilities = IOPT_CAN_TRACK_DIRTY | IOPT_CAN_RUNS | IOPT_CAN_EXEC |
 			     IOPT_CAN_RESIZE | IOPT_CAN_MEMORY_TYPES | IOPT_CAN_TRIM,
 		.page_sizes = RISCV_PAGE_SIZES,

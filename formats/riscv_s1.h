@@ -35,6 +35,7 @@ static const struct iopt_format riscv_s1_format = {
 	.info = {
 		.name = "riscv-s1",
 		.title = "RISC-V first stage: Sv39, Sv48, Sv57",
+		.walkers = "riscv-iommu",
 		.abilities = IOPT_CAN_TRACK_DIRTY | IOPT_CAN_RUNS | IOPT_CAN_SIGN_EXTEND |
 			     IOPT_CAN_EXEC | IOPT_CAN_PRIV | IOPT_CAN_RESIZE |
 			     IOPT_CAN_MEMORY_TYPES | IOPT_CAN_TRIM,

@@ -262,6 +262,7 @@ static const struct iopt_format vtd_ss_format = {
 	.info = {
 		.name = "vtd-ss",
 		.title = "Intel VT-d second stage",
+		.walkers = "intel-iommu",
 		.abilities = IOPT_CAN_TRACK_DIRTY | IOPT_CAN_ACCESSED_TABLES |
 			     IOPT_CAN_WRITE_ONLY | IOPT_CAN_SNOOP | IOPT_CAN_RESIZE | IOPT_CAN_TRIM,
 		.page_sizes = 1ull << 12 | 1ull << 21 | 1ull << 30,

@@ -280,6 +280,7 @@ static const struct iopt_format x86_64_format = {
 	.info = {
 		.name = "x86-64",
 		.title = "x86-64: VT-d first stage, AMD v2",
+		.walkers = "intel-iommu",
 		.abilities = IOPT_CAN_TRACK_DIRTY | IOPT_CAN_ACCESSED_TABLES |
 			     IOPT_CAN_SIGN_EXTEND | IOPT_CAN_EXEC | IOPT_CAN_PRIV |
 			     IOPT_CAN_RESIZE | IOPT_CAN_TRIM,

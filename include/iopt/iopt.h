@@ -78,10 +78,13 @@ struct iopt_table;
  * @pa_lg2:         physical address bits that an entry holds
  * @stage:          of nested translation: 1 leads to IOVAs of a domain of stage 2, which leads to
  *                  memory; each may also stand alone. 0: hardware nests it in nothing
+ * @walkers:        hardware, or others' models of it, that walked this format's tables in the
+ *                  tests, by QEMU's names; NULL: none but the project's own
  */
 struct iopt_format_info {
 	const char *name;
 	const char *title;
+	const char *walkers;
 	uint32_t abilities;
 	uint64_t page_sizes;
 	uint64_t wide_sizes;

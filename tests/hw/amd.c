@@ -5,9 +5,10 @@
  * Registers, structures and commands are named as in Linux drivers/iommu/amd: amd_iommu_types.h
  * (MMIO_*, CONTROL_*, CMD_*, EVENT_*, DTE_*) and iommu.c (build_*(), set_dte_entry()).
  *
- * Of the model: it handles the queue when its tail is written; any command to invalidate pages drops
- * all of their domain, so that it can't tell a range that is too narrow from one that is right; its
- * events have neither the address nor whether it was a write (amdvi_encode_event() shifts by 64).
+ * Of the model: it handles the queue when its tail is written; any command to invalidate pages
+ * drops all of their domain, so that it can't tell a range that is too narrow from one that is
+ * right; its events have neither the address nor whether it was a write (amdvi_encode_event()
+ * shifts by 64).
  */
 #include <stdlib.h>
 
@@ -238,6 +239,7 @@ static const char *const arguments[] = { "-machine", "q35,memory-backend=ram", "
 
 const struct hw_unit hw_amd = {
 	.name = "amd-iommu",
+	.model = "amd-iommu",
 	.qemu = "qemu-system-x86_64",
 	.arguments = arguments,
 	.bars = 0xe0000000,

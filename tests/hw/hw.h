@@ -11,12 +11,15 @@
  *   unit.h      what each model of an IOMMU is driven by
  *   vtd.c ...   one file for each, which knows its registers
  *
- * All of it is for one thread. What can't go on (QEMU is gone, or does not answer in time) is said
- * on standard error, with QEMU's own last words, and ends the process with status 1.
+ * Any threads may have devices do DMA, take faults and change domains at the same time; one command
+ * goes over the socket at a time, the commands of an invalidation as one. Starting, stopping and
+ * registers are for one thread, by itself. What can't go on (QEMU is gone, or does not answer in
+ * time) is said on standard error, with QEMU's own last words, and ends the process with status 1.
  */
 #ifndef TESTS_HW_HW_H
 #define TESTS_HW_HW_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -97,6 +100,7 @@ struct hw_link;
  * @reader:     one that reads and writes (edu)
  * @commands:   invalidation commands so far
  * @link:       the way to QEMU
+ * @lock:       whose turn it is to use it
  */
 struct hw {
 	const struct hw_unit *unit;
@@ -109,6 +113,7 @@ struct hw {
 	uint64_t commands;
 	uint64_t next_structure;
 	struct hw_link *link;
+	pthread_mutex_t lock;
 };
 
 /**

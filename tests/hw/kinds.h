@@ -12,6 +12,7 @@
  * @config:  of the domain
  * @absent:  reason of a fault where nothing is mapped
  * @refused: reason of a write to what is not writable
+ * @unread:  reason of a read of what is not readable
  */
 struct hw_kind {
 	const char *name;
@@ -19,12 +20,13 @@ struct hw_kind {
 	struct iopt_config config;
 	uint32_t absent;
 	uint32_t refused;
+	uint32_t unread;
 };
 
 extern const struct hw_kind hw_kinds[];
 extern const size_t hw_nr_kinds;
 
-/* Chance: SplitMix64 (Steele, Lea and Flood). The seed is the environment's IOPT_TEST_SEED, or 1. */
+/* Chance: SplitMix64 (Steele, Lea, Flood). The seed is the environment's IOPT_TEST_SEED; or 1. */
 uint64_t hw_seed(void);
 uint64_t hw_random(uint64_t *state);
 uint64_t hw_random_below(uint64_t *state, uint64_t nr);
@@ -33,9 +35,10 @@ uint64_t hw_random_below(uint64_t *state, uint64_t nr);
  * hw_run_kinds() - a test for each kind, as cmocka runs them
  * @group: for people
  * @test:  its *state is the struct hw_kind
+ * @only:  the name of a kind, and only that one; or NULL
  *
  * Return: for main(): how many failed; 77, with the reason printed, where there is no QEMU.
  */
-int hw_run_kinds(const char *group, void (*test)(void **state));
+int hw_run_kinds(const char *group, void (*test)(void **state), const char *only);
 
 #endif

@@ -290,6 +290,7 @@ void hw_dma(struct hw *hw, struct hw_dma *dma, size_t nr)
 {
 	uint64_t results[DMA_BATCH];
 
+	pthread_mutex_lock(&hw->lock);
 	for (size_t first = 0; first < nr; first += DMA_BATCH) {
 		size_t batch = nr - first < DMA_BATCH ? nr - first : DMA_BATCH;
 
@@ -299,6 +300,7 @@ void hw_dma(struct hw *hw, struct hw_dma *dma, size_t nr)
 		for (size_t i = 0; i < batch; i++)
 			dma[first + i].result = dma_result(hw, results[i]);
 	}
+	pthread_mutex_unlock(&hw->lock);
 }
 
 enum hw_result hw_dma_one(struct hw *hw, unsigned device, uint64_t iova, uint64_t pa)
@@ -322,6 +324,7 @@ static void reader_run(struct hw *hw, uint64_t src, uint64_t dst, uint32_t bytes
 {
 	const uint64_t bar = hw->reader.bar;
 
+	pthread_mutex_lock(&hw->lock);
 	hw_write64(hw, bar + EDU_SRC, src);
 	hw_write64(hw, bar + EDU_DST, dst);
 	hw_write64(hw, bar + EDU_COUNT, bytes);
@@ -329,6 +332,7 @@ static void reader_run(struct hw *hw, uint64_t src, uint64_t dst, uint32_t bytes
 	command(hw, NULL, "clock_step %u\n", 110000000u);
 	if (hw_read64(hw, bar + EDU_CMD) & EDU_RUN)
 		hw_die(hw, "edu is still at it after 110 ms");
+	pthread_mutex_unlock(&hw->lock);
 }
 
 void hw_reader_load(struct hw *hw, uint64_t iova, uint32_t bytes)
@@ -343,7 +347,12 @@ void hw_reader_store(struct hw *hw, uint64_t iova, uint32_t bytes)
 
 bool hw_fault(struct hw *hw, struct hw_fault *fault)
 {
-	return hw->unit->fault(hw, fault);
+	bool found;
+
+	pthread_mutex_lock(&hw->lock);
+	found = hw->unit->fault(hw, fault);
+	pthread_mutex_unlock(&hw->lock);
+	return found;
 }
 
 /* ---- starting and stopping ------------------------------------------------------------------ */
@@ -481,6 +490,7 @@ struct hw *hw_start(const struct hw_unit *unit, unsigned nr_devices)
 		abort();
 	hw->unit = unit;
 	hw->nr_devices = nr_devices;
+	pthread_mutex_init(&hw->lock, NULL);
 	hw->ram_base = unit->ram_base;
 	hw->next_structure = hw->ram_base + HW_MIB(1);
 	hw->link = calloc(1, sizeof(*hw->link));
@@ -529,7 +539,9 @@ static void invalidate(void *ctx, const struct iopt_gather *gather)
 {
 	struct hw_domain *domain = ctx;
 
+	pthread_mutex_lock(&domain->hw->lock);
 	domain->hw->unit->invalidate(domain, gather);
+	pthread_mutex_unlock(&domain->hw->lock);
 }
 
 static void top_changed(void *ctx, struct iopt_domain *iopt)
@@ -537,7 +549,9 @@ static void top_changed(void *ctx, struct iopt_domain *iopt)
 	struct hw_domain *domain = ctx;
 
 	(void)iopt;
+	pthread_mutex_lock(&domain->hw->lock);
 	domain->hw->unit->top_changed(domain);
+	pthread_mutex_unlock(&domain->hw->lock);
 }
 
 int hw_domain_init(struct hw_domain *domain, struct hw *hw, const struct iopt_config *config,
@@ -565,5 +579,7 @@ void hw_domain_fini(struct hw_domain *domain)
 
 void hw_attach(struct hw *hw, const struct hw_device *device, struct hw_domain *domain)
 {
+	pthread_mutex_lock(&hw->lock);
 	hw->unit->attach(hw, device->bdf, domain);
+	pthread_mutex_unlock(&hw->lock);
 }

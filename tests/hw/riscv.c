@@ -5,10 +5,11 @@
  * Registers, structures and commands are named as in Linux drivers/iommu/riscv/iommu-bits.h
  * (RISCV_IOMMU_*), which cites the sections of the RISC-V IOMMU Architecture Specification 1.0.
  *
- * Of the model: it keeps translations by 4 KiB, also those of larger leaves, and an invalidation by
- * address drops one of these; the specification has it drop what was cached of the whole leaf. So
- * every 4 KiB is named here, where a driver would go by the gather's leaf size. It sets no accessed
- * and dirty bits.
+ * Of the model: it keeps translations by 4 KiB, also those of larger leaves, and an invalidation
+ * by address drops one of these; the specification has it drop what was cached of the whole leaf.
+ * So every 4 KiB is named here, where a driver would go by the gather's leaf size. An access that
+ * what it has cached does not allow is refused without a record. It sets no accessed and dirty
+ * bits.
  */
 #include <stdlib.h>
 
@@ -259,6 +260,7 @@ static const char *const arguments[] = { "-machine", "virt,memory-backend=ram,ac
 
 const struct hw_unit hw_riscv = {
 	.name = "riscv-iommu-pci",
+	.model = "riscv-iommu",
 	.qemu = "qemu-system-riscv64",
 	.arguments = arguments,
 	.ram_base = 0x80000000,

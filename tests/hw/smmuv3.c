@@ -6,10 +6,11 @@
  * drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.h (ARM_SMMU_*, STRTAB_*, CTXDESC_*, CMDQ_*, EVTQ_*).
  *
  * Of the model: it handles the queue when the producer's register is written; it ignores the
- * contiguous hint; it sets neither access flags nor dirty state (IDR0.HTTU is 0); of concatenated
- * start tables it walks the first one for all (QEMU hw/arm/smmu-common.c, smmu_ptw_64_s2(): the sum of
- * S2TTB and the table's offset is rounded down to the size of all of them), so that domains of stage 2
- * here have one start table.
+ * contiguous hint; it sets neither access flags nor dirty state (IDR0.HTTU is 0); what it has
+ * cached can be read, whether or not the leaf says so; of concatenated start tables it walks the
+ * first one for all (QEMU hw/arm/smmu-common.c, smmu_ptw_64_s2(): the sum of S2TTB and the
+ * table's offset is rounded down to the size of all of them), so that domains of stage 2 here
+ * have one start table.
  */
 #include <stdlib.h>
 
@@ -144,8 +145,8 @@ static void smmu_domain_gone(struct hw_domain *domain)
 }
 
 /*
- * How many granules the next command for a range is for, and its fields: (NUM + 1) << SCALE of them,
- * as in arm-smmu-v3.c, __arm_smmu_tlb_inv_range(); one without range commands.
+ * How many granules the next command for a range is for, and its fields: (NUM + 1) << SCALE of
+ * them, as in arm-smmu-v3.c, __arm_smmu_tlb_inv_range(); one without range commands.
  */
 static uint64_t smmu_range(const struct smmu *smmu, unsigned granule_lg2, uint64_t granules,
 			   uint64_t *word0, uint64_t *word1)
@@ -327,6 +328,7 @@ static const char *const arguments[] = {
 
 const struct hw_unit hw_smmuv3 = {
 	.name = "arm-smmuv3",
+	.model = "arm-smmuv3",
 	.qemu = "qemu-system-aarch64",
 	.arguments = arguments,
 	.ram_base = 0x40000000,

@@ -8,6 +8,7 @@
 /**
  * struct hw_unit - how a model of an IOMMU is started and driven
  * @name:       for people
+ * @model:      as iopt_format_info::walkers has it
  * @qemu:       which of QEMU's programs
  * @arguments:  machine and unit; NULL behind the last
  * @ram_base:   where the machine has its RAM
@@ -23,6 +24,7 @@
  */
 struct hw_unit {
 	const char *name;
+	const char *model;
 	const char *qemu;
 	const char *const *arguments;
 	uint64_t ram_base;

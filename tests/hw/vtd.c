@@ -301,6 +301,7 @@ static const char *const arguments_scalable[] = { "-machine", "q35,memory-backen
 
 const struct hw_unit hw_vtd_legacy = {
 	.name = "intel-iommu, legacy mode",
+	.model = "intel-iommu",
 	.qemu = "qemu-system-x86_64",
 	.arguments = arguments_legacy,
 	.bars = 0xe0000000,
@@ -314,6 +315,7 @@ const struct hw_unit hw_vtd_legacy = {
 
 const struct hw_unit hw_vtd_legacy_39 = {
 	.name = "intel-iommu, legacy mode, 39 bits",
+	.model = "intel-iommu",
 	.qemu = "qemu-system-x86_64",
 	.arguments = arguments_legacy_39,
 	.bars = 0xe0000000,
@@ -327,6 +329,7 @@ const struct hw_unit hw_vtd_legacy_39 = {
 
 const struct hw_unit hw_vtd_scalable = {
 	.name = "intel-iommu, scalable mode",
+	.model = "intel-iommu",
 	.qemu = "qemu-system-x86_64",
 	.arguments = arguments_scalable,
 	.bars = 0xe0000000,

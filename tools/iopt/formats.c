@@ -90,9 +90,9 @@ static void print_row(const struct iopt_format_info *info)
 		   format_iova_bits(info, info->max_levels));
 	sizes_text(sizes, sizeof(sizes), info->page_sizes);
 	size_text(1ULL << (info->index_lg2 + info->entry_lg2), table);
-	printf("%-15s  %-40s  %-7s  %6s  %7u  %9s  %7u  %5u  %5s  %-25s ", info->name, info->title,
-	       nested_text(info), levels, info->default_levels, bits, info->pa_lg2,
-	       8u << info->entry_lg2, table, sizes);
+	printf("%-15s  %-40s  %-15s  %-7s  %6s  %7u  %9s  %7u  %5u  %5s  %-25s ", info->name,
+	       info->title, info->walkers ? info->walkers : "-", nested_text(info), levels,
+	       info->default_levels, bits, info->pa_lg2, 8u << info->entry_lg2, table, sizes);
 	for (size_t i = 0; i < NR_ABILITIES; i++)
 		if (info->abilities & abilities[i].ability)
 			printf(" %s", abilities[i].name);
@@ -107,6 +107,8 @@ static struct json_object *json_row(const struct iopt_format_info *info)
 
 	json_object_object_add(row, "name", json_object_new_string(info->name));
 	json_object_object_add(row, "title", json_object_new_string(info->title));
+	if (info->walkers)
+		json_object_object_add(row, "walkers", json_object_new_string(info->walkers));
 	if (info->stage)
 		json_object_object_add(row, "stage", json_object_new_int(info->stage));
 	json_object_object_add(row, "min_levels", json_object_new_int(info->min_levels));
@@ -162,9 +164,9 @@ int command_formats(int argc, char **argv)
 
 	parse_arguments(&argp, argc, argv, 0, NULL, &json);
 	if (!json) {
-		printf("%-15s  %-40s  %-7s  %6s  %7s  %9s  %7s  %5s  %5s  %-25s  %s\n", "format",
-		       "of", "nested", "levels", "default", "IOVA bits", "PA bits", "entry",
-		       "table", "leaf sizes", "abilities");
+		printf("%-15s  %-40s  %-15s  %-7s  %6s  %7s  %9s  %7s  %5s  %5s  %-25s  %s\n",
+		       "format", "of", "checked against", "nested", "levels", "default",
+		       "IOVA bits", "PA bits", "entry", "table", "leaf sizes", "abilities");
 		for (size_t i = 0; iopt_format_info(i); i++)
 			print_row(iopt_format_info(i));
 		return EXIT_OKAY;
