@@ -122,12 +122,16 @@ struct hw {
  * @iopt:   the engine's
  * @format: its format
  * @id:     the unit's number for it: domain id, ASID or VMID, PSCID or GSCID; never 0
+ * @also:   called with each gather after the unit was told; NULL: nobody is
+ * @ctx:    for @also
  */
 struct hw_domain {
 	struct hw *hw;
 	struct iopt_domain *iopt;
 	const struct iopt_format_info *format;
 	uint16_t id;
+	void (*also)(void *ctx, const struct iopt_gather *gather);
+	void *ctx;
 };
 
 /**

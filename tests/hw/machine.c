@@ -544,6 +544,8 @@ static void invalidate(void *ctx, const struct iopt_gather *gather)
 	pthread_mutex_lock(&domain->hw->lock);
 	domain->hw->unit->invalidate(domain, gather);
 	pthread_mutex_unlock(&domain->hw->lock);
+	if (domain->also)
+		domain->also(domain->ctx, gather);
 }
 
 static void top_changed(void *ctx, struct iopt_domain *iopt)

@@ -3,7 +3,8 @@
  * Does the hardware's walker read the tables as iopt_translate() does? For each unit and each kind
  * of domain that it walks: random mappings of all sizes and permissions, each written to and read
  * by devices; what is not mapped faults; what was unmapped goes when the gather is synced and, as
- * long as the unit has it cached, not before.
+ * long as the unit has it cached, not before. The soft-iommu gets the same accesses and
+ * invalidations, and agrees.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +12,10 @@
 /* after those that it needs */
 #include <cmocka.h>
 
+#include <iopt/posix.h>
+
 #include "kinds.h"
+#include "soft-iommu/soft_iommu.h"
 
 #define NR_MAPPINGS 24u
 #define ROUNDS	    40u
@@ -21,6 +25,7 @@
  * @kind:    of which kind
  * @hw:      the machine
  * @domain:  the domain; device 0 and the reader are attached to it, device 1 to nothing
+ * @soft:    the same domain as the soft-iommu has it, its unit, and a device
  * @random:  state of chance
  * @ranges:  what is mapped; first > last: not in use
  * @scratch: a page that the reader writes to, at IOVA 0
@@ -31,12 +36,51 @@ struct trial {
 	const struct hw_kind *kind;
 	struct hw *hw;
 	struct hw_domain domain;
+	struct soft_iommu *soft_unit;
+	struct soft_iommu_domain *soft;
+	struct soft_iommu_device *soft_device;
 	uint64_t random;
 	struct iopt_range ranges[NR_MAPPINGS];
 	uint64_t scratch;
 	unsigned sizes[64];
 	unsigned nr_sizes;
 };
+
+static void touch(void *ctx, uint64_t iova, uint64_t pa, bool write)
+{
+	(void)iova;
+	(void)write;
+	*(uint64_t *)ctx = pa;
+}
+
+static void invalidate_soft(void *ctx, const struct iopt_gather *gather)
+{
+	soft_iommu_invalidate(ctx, gather);
+}
+
+static void start_soft(struct trial *t)
+{
+	const struct soft_iommu_config unit = { .va = iopt_posix_va };
+	const struct soft_iommu_device_config device = { .touch = touch };
+	struct soft_iommu_domain_config config = { .format = t->domain.format->name };
+
+	if (t->kind->config.flags & IOPT_SIGN_EXTEND)
+		config.flags |= SOFT_IOMMU_SIGN_EXTEND;
+	iopt_hw(t->domain.iopt, &config.hw);
+	assert_int_equal(soft_iommu_create(&unit, &t->soft_unit), 0);
+	assert_int_equal(soft_iommu_domain_create(t->soft_unit, &config, &t->soft), 0);
+	assert_int_equal(soft_iommu_device_create(t->soft, &device, &t->soft_device), 0);
+	t->domain.also = invalidate_soft;
+	t->domain.ctx = t->soft;
+}
+
+static void stop_soft(struct trial *t)
+{
+	assert_int_equal(soft_iommu_count(t->soft_unit, SOFT_IOMMU_BREACHES), 0);
+	soft_iommu_device_destroy(t->soft_device);
+	soft_iommu_domain_destroy(t->soft);
+	soft_iommu_destroy(t->soft_unit);
+}
 
 static void start(struct trial *t, const struct hw_kind *kind)
 {
@@ -49,6 +93,7 @@ static void start(struct trial *t, const struct hw_kind *kind)
 	assert_int_equal(hw_domain_init(&t->domain, t->hw, &kind->config, 7), 0);
 	hw_attach(t->hw, &t->hw->devices[0], &t->domain);
 	hw_attach(t->hw, &t->hw->reader, &t->domain);
+	start_soft(t);
 	t->scratch = t->hw->ram_base + HW_RAM_BYTES - (1ull << t->domain.format->granule_lg2);
 	assert_int_equal(iopt_map(t->domain.iopt, 0, (1ull << t->domain.format->granule_lg2) - 1,
 				  t->scratch, IOPT_READ | IOPT_WRITE, NULL),
@@ -64,6 +109,7 @@ static void stop(struct trial *t)
 {
 	hw_attach(t->hw, &t->hw->devices[0], NULL);
 	hw_attach(t->hw, &t->hw->reader, NULL);
+	stop_soft(t);
 	hw_domain_fini(&t->domain);
 	hw_stop(t->hw);
 }
@@ -95,6 +141,28 @@ static uint64_t random_iova(struct trial *t, uint64_t size)
 
 /* ---- one access ------------------------------------------------------------------------------ */
 
+/* What became of the same access by the soft-iommu's device. */
+static void check_soft(struct trial *t, uint64_t iova, bool write, bool done, uint64_t pa)
+{
+	uint64_t touched = ~pa;
+	enum soft_iommu_reason reason = soft_iommu_access(
+		t->soft_device, iova, write ? SOFT_IOMMU_WRITE : SOFT_IOMMU_READ, &touched);
+
+	if ((reason == SOFT_IOMMU_DONE) != done || (done && touched != pa))
+		fail_msg("a %s at 0x%jx, which %s here, ends in the soft-iommu with: %s, 0x%jx",
+			 write ? "write" : "read", (uintmax_t)iova, done ? "is done" : "faults",
+			 soft_iommu_reason_name(reason), (uintmax_t)touched);
+}
+
+/* A write of a word by both. */
+static enum hw_result write_word(struct trial *t, uint64_t iova, uint64_t pa)
+{
+	enum hw_result result = hw_dma_one(t->hw, 0, iova, pa);
+
+	check_soft(t, iova, true, result == HW_LANDED, pa);
+	return result;
+}
+
 static void check_fault(struct trial *t, const struct hw_device *device, bool write, uint64_t iova,
 			uint32_t reason)
 {
@@ -124,7 +192,7 @@ static void write_as_translated(struct trial *t, uint64_t iova)
 		return; /* the driver's own, through a large leaf */
 	if (!error)
 		*(uint32_t *)hw_at(t->hw, at.pa) = 0;
-	result = hw_dma_one(t->hw, 0, iova, error ? t->hw->ram_base + HW_DATA : at.pa);
+	result = write_word(t, iova, error ? t->hw->ram_base + HW_DATA : at.pa);
 	if (!error && (at.prot & IOPT_WRITE)) {
 		if (result != HW_LANDED || *(uint32_t *)hw_at(t->hw, at.pa) != HW_PATTERN)
 			fail_msg("a write to 0x%jx, which is 0x%jx, %s", (uintmax_t)iova,
@@ -154,6 +222,7 @@ static void read_as_translated(struct trial *t, uint64_t iova)
 	hw_store64(t->hw, at.pa, value);
 	hw_store64(t->hw, t->scratch, ~value);
 	hw_reader_load(t->hw, iova, 8);
+	check_soft(t, iova, false, at.prot & IOPT_READ, at.pa);
 	if (!(at.prot & IOPT_READ)) {
 		check_fault(t, &t->hw->reader, false, iova, t->kind->unread);
 		while (hw_fault(t->hw, &again))
@@ -271,13 +340,13 @@ static void unmap_some(struct trial *t, struct iopt_range *range)
 	bool cached = writable_at(t, range->last - 3, &pa);
 
 	if (cached)
-		assert_int_equal(hw_dma_one(t->hw, 0, range->last - 3, pa), HW_LANDED);
+		assert_int_equal(write_word(t, range->last - 3, pa), HW_LANDED);
 	iopt_gather_init(&gather, t->domain.iopt, NULL);
 	assert_int_equal(iopt_unmap(t->domain.iopt, range->first, range->last, 0, &gather, NULL),
 			 0);
 	/* Else the check below could not tell. */
 	if (cached)
-		assert_int_equal(hw_dma_one(t->hw, 0, range->last - 3, pa), HW_LANDED);
+		assert_int_equal(write_word(t, range->last - 3, pa), HW_LANDED);
 	iopt_sync(&gather);
 	write_as_translated(t, range->last - 3);
 	write_as_translated(t, range->first);
