@@ -3,8 +3,8 @@
  * A driver of an IOMMU that embeds iopt: Intel VT-d, as QEMU models it, and a device that writes.
  *
  * Attach, map, DMA, unmap, invalidate. What a kernel's driver has beside it is in tests/hw: vtd.c
- * knows the unit's registers, enters a domain's root into the context table (what iopt_hw() says) and
- * turns a gather into commands for the invalidation queue; machine.c is the machine.
+ * knows the unit's registers, enters a domain's root into the context table (what iopt_hw() says)
+ * and turns a gather into commands for the invalidation queue; machine.c is the machine.
  *
  *     IOPT_QEMU=build/hw/tools build/examples/vtd (make test-hw fetches QEMU)
  */

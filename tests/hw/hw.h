@@ -122,6 +122,9 @@ struct hw {
  * @iopt:   the engine's
  * @format: its format
  * @id:     the unit's number for it: domain id, ASID or VMID, PSCID or GSCID; never 0
+ * @under:  of a domain of stage 1: that of stage 2 that its addresses and tables go through, set
+ *          before it is attached; NULL: it stands alone
+ * @nested: of a domain of stage 2: it is under some, whose cached translations go with its own
  * @also:   called with each gather after the unit was told; NULL: nobody is
  * @ctx:    for @also
  */
@@ -130,6 +133,8 @@ struct hw_domain {
 	struct iopt_domain *iopt;
 	const struct iopt_format_info *format;
 	uint16_t id;
+	struct hw_domain *under;
+	bool nested;
 	void (*also)(void *ctx, const struct iopt_gather *gather);
 	void *ctx;
 };

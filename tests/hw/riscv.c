@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * RISC-V IOMMU, QEMU's riscv-iommu-pci: S-stage or G-stage, each by itself.
+ * RISC-V IOMMU, QEMU's riscv-iommu-pci: S-stage and G-stage, each by itself or nested.
  *
  * Registers, structures and commands are named as in Linux drivers/iommu/riscv/iommu-bits.h
  * (RISCV_IOMMU_*), which cites the sections of the RISC-V IOMMU Architecture Specification 1.0.
@@ -120,11 +120,13 @@ static void riscv_wait(struct hw *hw)
 
 /* ---- what a gather owes --------------------------------------------------------------------- */
 
-/* IOTINVAL of a domain, all of it. */
+/* IOTINVAL of a domain, all of it. A PSCID is one of the GSCID's under it. */
 static uint64_t riscv_inval(const struct hw_domain *domain)
 {
-	return domain->format->stage == 1 ? CMD_IOTINVAL | CMD_PSCID(domain->id)
-					  : CMD_IOTINVAL | CMD_GVMA | CMD_GSCID(domain->id);
+	if (domain->format->stage == 1)
+		return CMD_IOTINVAL | CMD_PSCID(domain->id) |
+		       (domain->under ? CMD_GSCID(domain->under->id) : 0);
+	return CMD_IOTINVAL | CMD_GVMA | CMD_GSCID(domain->id);
 }
 
 static void riscv_invalidate(struct hw_domain *domain, const struct iopt_gather *gather)
@@ -142,6 +144,9 @@ static void riscv_invalidate(struct hw_domain *domain, const struct iopt_gather 
 					      ppn(pages.first));
 		}
 	}
+	/* What both stages lead to is cached by addresses of the first one. */
+	if (domain->nested)
+		riscv_command(domain->hw, CMD_IOTINVAL | CMD_GSCID(domain->id), 0);
 	riscv_wait(domain->hw);
 }
 
@@ -150,23 +155,27 @@ static void riscv_invalidate(struct hw_domain *domain, const struct iopt_gather 
 /* struct riscv_iommu_dc: tc, iohgatp, ta, fsc; tc, which makes it valid, comes last. */
 static void riscv_enter(struct hw *hw, uint64_t context, const struct hw_domain *domain)
 {
+	const struct hw_domain *s1 = domain->format->stage == 1 ? domain : NULL;
+	const struct hw_domain *g = s1 ? s1->under : domain;
+	uint64_t fsc = 0, ta = 0, iohgatp = 0, tc = TC_V;
 	struct iopt_hw regs;
 
-	iopt_hw(domain->iopt, &regs);
-	if (domain->format->stage == 1) {
-		hw_store64(hw, context + 8, 0);
-		hw_store64(hw, context + 16, (uint64_t)domain->id << 12);
-		hw_store64(hw, context + 24,
-			   regs.riscv_s1.ppn | (uint64_t)regs.riscv_s1.mode << 60);
-		hw_store64(hw, context, TC_V | (regs.riscv_s1.sade ? TC_SADE : 0));
-	} else {
-		hw_store64(hw, context + 8,
-			   regs.riscv_g.ppn | (uint64_t)domain->id << 44 |
-				   (uint64_t)regs.riscv_g.mode << 60);
-		hw_store64(hw, context + 16, 0);
-		hw_store64(hw, context + 24, 0);
-		hw_store64(hw, context, TC_V | (regs.riscv_g.gade ? TC_GADE : 0));
+	if (s1) {
+		iopt_hw(s1->iopt, &regs);
+		fsc = regs.riscv_s1.ppn | (uint64_t)regs.riscv_s1.mode << 60;
+		ta = (uint64_t)s1->id << 12;
+		tc |= regs.riscv_s1.sade ? TC_SADE : 0;
 	}
+	if (g) {
+		iopt_hw(g->iopt, &regs);
+		iohgatp = regs.riscv_g.ppn | (uint64_t)g->id << 44 |
+			  (uint64_t)regs.riscv_g.mode << 60;
+		tc |= regs.riscv_g.gade ? TC_GADE : 0;
+	}
+	hw_store64(hw, context + 8, iohgatp);
+	hw_store64(hw, context + 16, ta);
+	hw_store64(hw, context + 24, fsc);
+	hw_store64(hw, context, tc);
 }
 
 static void riscv_attach(struct hw *hw, uint16_t bdf, const struct hw_domain *domain)

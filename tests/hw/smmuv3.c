@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Arm SMMUv3, QEMU's: stage 1 or stage 2, each by itself.
+ * Arm SMMUv3, QEMU's: stage 1 and stage 2, each by itself or nested.
  *
  * Registers, structures and commands are named as in Linux
  * drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.h (ARM_SMMU_*, STRTAB_*, CTXDESC_*, CMDQ_*, EVTQ_*).
@@ -38,7 +38,7 @@
 #define STE_V	   1ull
 #define STE_ABORT  (0ull << 1) /* STRTAB_STE_0_CFG_* */
 #define STE_S1	   (5ull << 1)
-#define STE_S2	   (6ull << 1)
+#define STE_S2	   (6ull << 1) /* with STE_S1: nested */
 #define STE_2_AA64 (1ull << 51)
 #define STE_2_R	   (1ull << 58) /* faults are recorded */
 
@@ -135,10 +135,16 @@ static void smmu_wait(struct hw *hw)
 
 /* ---- what a gather owes --------------------------------------------------------------------- */
 
+/* Stage 1: the ASID is one of the VMID's under it. */
+static uint64_t smmu_asid(const struct hw_domain *domain)
+{
+	return CMD_ASID(domain->id) | CMD_VMID(domain->under ? domain->under->id : 0);
+}
+
 static void smmu_domain_gone(struct hw_domain *domain)
 {
 	if (domain->format->stage == 1)
-		smmu_command(domain->hw, CMD_TLBI_NH_ASID | CMD_ASID(domain->id), 0);
+		smmu_command(domain->hw, CMD_TLBI_NH_ASID | smmu_asid(domain), 0);
 	else
 		smmu_command(domain->hw, CMD_TLBI_S12_VMALL | CMD_VMID(domain->id), 0);
 	domain->hw->commands++;
@@ -173,7 +179,7 @@ static unsigned smmu_ranges_gone(struct hw_domain *domain, const struct iopt_gat
 	const struct smmu *smmu = smmu_of(domain->hw);
 	const unsigned granule_lg2 = domain->format->granule_lg2;
 	const uint64_t leaf = gather->owes & (IOPT_OWES_TABLES | IOPT_OWES_DIRTY) ? 0 : CMD_LEAF;
-	const uint64_t what = domain->format->stage == 1 ? CMD_TLBI_NH_VA | CMD_ASID(domain->id)
+	const uint64_t what = domain->format->stage == 1 ? CMD_TLBI_NH_VA | smmu_asid(domain)
 							 : CMD_TLBI_S2_IPA | CMD_VMID(domain->id);
 	unsigned nr = 0;
 
@@ -197,7 +203,8 @@ static unsigned smmu_ranges_gone(struct hw_domain *domain, const struct iopt_gat
 
 static void smmu_invalidate(struct hw_domain *domain, const struct iopt_gather *gather)
 {
-	if ((gather->owes & IOPT_OWES_ALL) ||
+	/* What both stages lead to is cached by addresses of stage 1. */
+	if ((gather->owes & IOPT_OWES_ALL) || domain->nested ||
 	    smmu_ranges_gone(domain, gather, false) > MOST_COMMANDS)
 		smmu_domain_gone(domain);
 	else
@@ -207,8 +214,8 @@ static void smmu_invalidate(struct hw_domain *domain, const struct iopt_gather *
 
 /* ---- attaching ------------------------------------------------------------------------------ */
 
-static void smmu_enter_s1(struct hw *hw, uint64_t stream, uint64_t context,
-			  const struct hw_domain *domain)
+/* A context descriptor: stage 1. */
+static void smmu_enter_s1(struct hw *hw, uint64_t context, const struct hw_domain *domain)
 {
 	struct iopt_hw regs;
 	const struct iopt_hw_arm *arm = &regs.arm;
@@ -223,12 +230,9 @@ static void smmu_enter_s1(struct hw *hw, uint64_t stream, uint64_t context,
 			   (uint64_t)arm->ps << 32 | CD_AA64 | (arm->hd ? CD_HD : 0) |
 			   (arm->ha ? CD_HA : 0) | CD_R | CD_A | CD_ASET |
 			   (uint64_t)domain->id << 48);
-	hw_store64(hw, stream + 8, 0);
-	hw_store64(hw, stream + 16, 0);
-	hw_store64(hw, stream + 24, 0);
-	hw_store64(hw, stream, context | STE_S1 | STE_V);
 }
 
+/* Of a stream table entry: stage 2. */
 static void smmu_enter_s2(struct hw *hw, uint64_t stream, const struct hw_domain *domain)
 {
 	struct iopt_hw regs;
@@ -239,10 +243,25 @@ static void smmu_enter_s2(struct hw *hw, uint64_t stream, const struct hw_domain
 	vtcr = arm->tsz | (uint64_t)arm->sl0 << 6 | (uint64_t)arm->irgn << 8 |
 	       (uint64_t)arm->orgn << 10 | (uint64_t)arm->sh << 12 | (uint64_t)arm->tg << 14 |
 	       (uint64_t)arm->ps << 16;
-	hw_store64(hw, stream + 8, 0);
 	hw_store64(hw, stream + 16, domain->id | vtcr << 32 | STE_2_AA64 | STE_2_R);
 	hw_store64(hw, stream + 24, arm->ttb);
-	hw_store64(hw, stream, STE_S2 | STE_V);
+}
+
+/* The word that makes it valid comes last. */
+static void smmu_enter(struct hw *hw, uint64_t stream, uint64_t context,
+		       const struct hw_domain *domain)
+{
+	const struct hw_domain *s1 = domain->format->stage == 1 ? domain : NULL;
+	const struct hw_domain *s2 = s1 ? s1->under : domain;
+
+	hw_store64(hw, stream + 8, 0);
+	hw_store64(hw, stream + 16, 0);
+	hw_store64(hw, stream + 24, 0);
+	if (s1)
+		smmu_enter_s1(hw, context, s1);
+	if (s2)
+		smmu_enter_s2(hw, stream, s2);
+	hw_store64(hw, stream, (s1 ? context | STE_S1 : 0) | (s2 ? STE_S2 : 0) | STE_V);
 }
 
 static void smmu_attach(struct hw *hw, uint16_t bdf, const struct hw_domain *domain)
@@ -255,10 +274,7 @@ static void smmu_attach(struct hw *hw, uint16_t bdf, const struct hw_domain *dom
 	smmu_wait(hw);
 	if (!domain)
 		return;
-	if (domain->format->stage == 1)
-		smmu_enter_s1(hw, stream, context, domain);
-	else
-		smmu_enter_s2(hw, stream, domain);
+	smmu_enter(hw, stream, context, domain);
 	smmu_command(hw, CMD_CFGI_STE | CMD_SID(bdf), CMD_LEAF);
 	smmu_command(hw, CMD_CFGI_CD_ALL | CMD_SID(bdf), 0);
 	smmu_command(hw, CMD_TLBI_NSNH_ALL, 0);
