@@ -27,8 +27,9 @@
  * @random: the changing thread's state of chance
  * @range:  what stays mapped
  * @pa:     to where
- * @beside: its neighbours, behind it in the same table or the next
+ * @beside: its neighbours, as many, behind it in the same table or the next
  * @mapped: they are mapped
+ * @block:  the next time in leaves as large as can be, else in the smallest ones
  * @stop:   the device is to stop
  * @landed: its writes so far
  * @bad:    the first IOVA that went wrong, or ~0
@@ -43,6 +44,7 @@ static struct live {
 	uint64_t pa;
 	struct iopt_range beside;
 	bool mapped;
+	bool block;
 	bool stop;
 	uint64_t landed;
 	uint64_t bad;
@@ -146,10 +148,15 @@ static const char *trim_all(struct iopt_gather *gather)
 	return "trim";
 }
 
-/* The neighbours go, or come back. */
+/*
+ * The neighbours go, or come back: in turns as a block, where the empty table of the time before
+ * hangs, and as pages, whose table comes where the block was. A granule further on in memory they
+ * make up nothing larger; the last one has no memory then.
+ */
 static const char *change_beside(struct iopt_gather *gather)
 {
-	const uint64_t pa = live.hw->ram_base + HW_DATA;
+	const uint64_t granule = 1ull << live.domain.format->granule_lg2;
+	const uint64_t pa = live.pa + (live.block ? 0 : granule);
 
 	if (live.mapped) {
 		assert_int_equal(hw_dma_one(live.hw, 1, live.beside.first, pa), HW_LANDED);
@@ -158,10 +165,16 @@ static const char *change_beside(struct iopt_gather *gather)
 				 0);
 		iopt_sync(gather);
 		assert_int_equal(hw_dma_one(live.hw, 1, live.beside.first, pa), HW_FAULTED);
+		live.block = !live.block;
 	} else {
+		struct iopt_translation at;
+
 		assert_int_equal(iopt_map(live.domain.iopt, live.beside.first, live.beside.last, pa,
 					  PROT, NULL),
 				 0);
+		assert_int_equal(iopt_translate(live.domain.iopt, live.beside.first, &at), 0);
+		assert_int_equal(1ull << at.leaf_lg2,
+				 live.block ? live.beside.last - live.beside.first + 1 : granule);
 		assert_int_equal(hw_dma_one(live.hw, 1, live.beside.first, pa), HW_LANDED);
 	}
 	live.mapped = !live.mapped;
@@ -193,7 +206,7 @@ static const char *map_above(struct iopt_gather *gather)
 }
 
 static const char *(*const steps[])(struct iopt_gather *gather) = {
-	split_some, split_some, merge_all, trim_all, change_beside, map_above,
+	split_some, merge_all, trim_all, change_beside, change_beside, map_above,
 };
 
 /* ---- a run ---------------------------------------------------------------------------------- */
@@ -211,7 +224,7 @@ static void choose_ranges(void)
 	live.range.last = live.range.first + (1ull << lg2) - 1;
 	live.pa = live.hw->ram_base + HW_RAM_BYTES / 2;
 	live.beside.first = live.range.last + 1;
-	live.beside.last = live.range.last + (1ull << (lg2 - 2));
+	live.beside.last = live.range.last + (1ull << lg2);
 }
 
 static void open_live(const struct hw_kind *kind)
