@@ -148,6 +148,15 @@ struct hw_domain {
 const char *hw_available(void);
 
 /**
+ * hw_reader_available() - whether machines with the reading device alone can be started
+ *
+ * Return: as hw_available(); NULL also where this machine has a qemu-system-x86_64 of its own,
+ * which then is used: that of Debian 12 (7.2) has a VT-d without first stage, and no device that
+ * only writes.
+ */
+const char *hw_reader_available(void);
+
+/**
  * hw_start() - start a machine, with its unit switched on and no device attached
  * @unit:       which
  * @nr_devices: that write, besides the one that reads; up to HW_DEVICES

@@ -38,6 +38,8 @@
  * @socket:  ours
  * @words:   what it said on standard error, a file
  * @ram:     its memory, a file
+ * @bios:    and its BIOS
+ * @old:     it is this machine's own, see hw_reader_available()
  * @out:     commands that were not sent yet
  * @nr_out:  bytes of them
  * @wanted:  for each command under way where its answer goes, or NULL
@@ -50,6 +52,8 @@ struct hw_link {
 	int socket;
 	int words;
 	int ram;
+	int bios;
+	bool old;
 	char out[LINK_COMMANDS * LINK_LINE];
 	size_t nr_out;
 	uint64_t *wanted[LINK_COMMANDS];
@@ -331,9 +335,14 @@ static void reader_run(struct hw *hw, uint64_t src, uint64_t dst, uint32_t bytes
 	hw_write64(hw, bar + EDU_DST, dst);
 	hw_write64(hw, bar + EDU_COUNT, bytes);
 	hw_write64(hw, bar + EDU_CMD, cmd);
-	command(hw, NULL, "clock_step %u\n", 110000000u);
-	if (hw_read64(hw, bar + EDU_CMD) & EDU_RUN)
-		hw_die(hw, "edu is still at it after 110 ms");
+	/* Where a processor runs, time does, too. */
+	if (!hw->link->old)
+		command(hw, NULL, "clock_step %u\n", 110000000u);
+	for (unsigned tries = 0; hw_read64(hw, bar + EDU_CMD) & EDU_RUN; tries++) {
+		if (!hw->link->old || tries > 1000)
+			hw_die(hw, "edu is still at it");
+		usleep(5000);
+	}
 	pthread_mutex_unlock(&hw->lock);
 }
 
@@ -377,6 +386,30 @@ const char *hw_available(void)
 	return access(path, R_OK) ? "there is no QEMU in the folder that IOPT_QEMU names" : NULL;
 }
 
+/* Whether one of the folders of PATH has a program. */
+static bool on_path(const char *program)
+{
+	const char *at = getenv("PATH");
+	char path[4096];
+
+	while (at && *at) {
+		int length = (int)strcspn(at, ":");
+
+		snprintf(path, sizeof(path), "%.*s/%s", length, at, program);
+		if (!access(path, X_OK))
+			return true;
+		at += length + (at[length] == ':');
+	}
+	return false;
+}
+
+const char *hw_reader_available(void)
+{
+	const char *why = hw_available();
+
+	return why && on_path("qemu-system-x86_64") ? NULL : why;
+}
+
 struct arguments {
 	const char *of[MOST_ARGUMENTS + 1];
 	size_t nr;
@@ -401,20 +434,38 @@ static uint16_t bdf_of(const struct hw *hw, unsigned number)
 	return (uint16_t)((hw->unit->slot << 3) + number);
 }
 
-static void arguments_of(const struct hw *hw, int socket, struct arguments *arguments)
+static void add_all(struct arguments *arguments, const char *const *texts)
+{
+	for (; *texts; texts++)
+		add(arguments, "%s", *texts);
+}
+
+/*
+ * QEMU 11 has an accelerator that runs nothing. One of Debian 12 runs its processor: it halts, with
+ * interrupts off, which is all that the BIOS has it do.
+ */
+static void add_accelerator(const struct hw *hw, struct arguments *arguments)
+{
+	if (!hw->link->old) {
+		add_all(arguments, (const char *const[]){ "-accel", "qtest", NULL });
+		return;
+	}
+	add_all(arguments, (const char *const[]){ "-accel", "tcg", "-bios", NULL });
+	add(arguments, "/proc/self/fd/%d", hw->link->bios);
+}
+
+static void arguments_of(const struct hw *hw, struct arguments *arguments)
 {
 	const struct hw_link *link = hw->link;
 
-	add(arguments, "%s/%s", qemu_folder(), hw->unit->qemu);
-	for (const char *const *text = hw->unit->arguments; *text; text++)
-		add(arguments, "%s", *text);
-	for (const char *const *text =
-		     (const char *const[]){ "-display", "none", "-nodefaults", "-accel", "qtest",
-					    "-qtest-log", "none", "-qtest", "chardev:qtest",
-					    "-chardev", NULL };
-	     *text; text++)
-		add(arguments, "%s", *text);
-	add(arguments, "socket,id=qtest,fd=%d", socket);
+	if (link->old)
+		add(arguments, "%s", hw->unit->qemu);
+	else
+		add(arguments, "%s/%s", qemu_folder(), hw->unit->qemu);
+	add_all(arguments, hw->unit->arguments);
+	add_all(arguments, (const char *const[]){ "-display", "none", "-nodefaults", "-qtest",
+						  "stdio", "-qtest-log", "none", NULL });
+	add_accelerator(hw, arguments);
 	add(arguments, "-m");
 	add(arguments, "%juM", (uintmax_t)(HW_RAM_BYTES >> 20));
 	add(arguments, "-object");
@@ -435,16 +486,26 @@ static void become_qemu(const struct hw *hw, int socket, pid_t parent)
 {
 	struct arguments arguments = { .nr = 0 };
 
-	arguments_of(hw, socket, &arguments);
-	fcntl(socket, F_SETFD, 0);
+	arguments_of(hw, &arguments);
 	fcntl(hw->link->ram, F_SETFD, 0);
-	dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), 0);
-	dup2(hw->link->words, 1);
+	fcntl(hw->link->bios, F_SETFD, 0);
+	dup2(socket, 0);
+	dup2(socket, 1);
 	dup2(hw->link->words, 2);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() == parent)
-		execv(arguments.of[0], (char *const *)arguments.of);
+		execvp(arguments.of[0], (char *const *)arguments.of);
 	_exit(127);
+}
+
+/* 64 KiB below 4 GiB, where x86 starts 16 bytes before the end: cli, hlt, and back to hlt. */
+static void write_bios(const struct hw_link *link)
+{
+	static const uint8_t code[] = { 0xfa, 0xf4, 0xeb, 0xfd };
+
+	if (ftruncate(link->bios, 0x10000) ||
+	    pwrite(link->bios, code, sizeof(code), 0xfff0) != (ssize_t)sizeof(code))
+		abort();
 }
 
 static void launch(struct hw *hw)
@@ -454,10 +515,13 @@ static void launch(struct hw *hw)
 	int sockets[2];
 
 	link->ram = memfd_create("ram", MFD_CLOEXEC);
+	link->bios = memfd_create("bios", MFD_CLOEXEC);
 	link->words = memfd_create("words", MFD_CLOEXEC);
-	if (link->ram < 0 || link->words < 0 || ftruncate(link->ram, HW_RAM_BYTES) ||
+	if (link->ram < 0 || link->bios < 0 || link->words < 0 ||
+	    ftruncate(link->ram, HW_RAM_BYTES) ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
 		hw_die(hw, "no memory file or sockets (%s)", strerror(errno));
+	write_bios(link);
 	hw->ram = mmap(NULL, HW_RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, link->ram, 0);
 	if (hw->ram == MAP_FAILED)
 		hw_die(hw, "its RAM can't be mapped (%s)", strerror(errno));
@@ -498,6 +562,7 @@ struct hw *hw_start(const struct hw_unit *unit, unsigned nr_devices)
 	hw->link = calloc(1, sizeof(*hw->link));
 	if (!hw->link)
 		abort();
+	hw->link->old = hw_available();
 	launch(hw);
 	setup_arena(hw);
 	for (unsigned i = 0; i < nr_devices; i++)
@@ -519,6 +584,7 @@ void hw_stop(struct hw *hw)
 	close(hw->link->socket);
 	close(hw->link->words);
 	close(hw->link->ram);
+	close(hw->link->bios);
 	free(hw->link);
 	free(hw->state);
 	free(hw);

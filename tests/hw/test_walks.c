@@ -19,7 +19,7 @@
 
 #define NR_MAPPINGS 24u
 #define ROUNDS	    40u
-#define MOST_EACH   1024u
+#define MOST_EACH   256u
 
 /**
  * struct trial - one run over a domain
