@@ -42,6 +42,7 @@
 #define STE_2_AA64 (1ull << 51)
 #define STE_2_R	   (1ull << 58) /* faults are recorded */
 
+#define CD_EPD0 (1ull << 14)
 #define CD_EPD1 (1ull << 30)
 #define CD_V	(1ull << 31)
 #define CD_AA64 (1ull << 41)
@@ -214,19 +215,24 @@ static void smmu_invalidate(struct hw_domain *domain, const struct iopt_gather *
 
 /* ---- attaching ------------------------------------------------------------------------------ */
 
-/* A context descriptor: stage 1. */
+/*
+ * A context descriptor: stage 1, by one of its two tables; the other one is disabled. What is of
+ * TTB1 lies 16 bits above what is of TTB0 (QEMU hw/arm/smmuv3-internal.h, CD_0, CD_4).
+ */
 static void smmu_enter_s1(struct hw *hw, uint64_t context, const struct hw_domain *domain)
 {
 	struct iopt_hw regs;
 	const struct iopt_hw_arm *arm = &regs.arm;
+	uint64_t tcr;
 
 	iopt_hw(domain->iopt, &regs);
-	hw_store64(hw, context + 8, arm->ttb);
-	hw_store64(hw, context + 16, 0);
+	tcr = arm->tsz | (uint64_t)arm->tg << 6 | (uint64_t)arm->irgn << 8 |
+	      (uint64_t)arm->orgn << 10 | (uint64_t)arm->sh << 12;
+	hw_store64(hw, context + 8, arm->upper ? 0 : arm->ttb);
+	hw_store64(hw, context + 16, arm->upper ? arm->ttb : 0);
 	hw_store64(hw, context + 24, arm->mair);
 	hw_store64(hw, context,
-		   arm->tsz | (uint64_t)arm->tg << 6 | (uint64_t)arm->irgn << 8 |
-			   (uint64_t)arm->orgn << 10 | (uint64_t)arm->sh << 12 | CD_EPD1 | CD_V |
+		   (arm->upper ? tcr << 16 | CD_EPD0 : tcr | CD_EPD1) | CD_V |
 			   (uint64_t)arm->ps << 32 | CD_AA64 | (arm->hd ? CD_HD : 0) |
 			   (arm->ha ? CD_HA : 0) | CD_R | CD_A | CD_ASET |
 			   (uint64_t)domain->id << 48);

@@ -36,7 +36,7 @@ static uint64_t memory_of(const struct crowd *crowd, unsigned domain)
 	return crowd->hw->ram_base + HW_DATA + (uint64_t)domain * BYTES;
 }
 
-/* The kinds of the unit, in turns. */
+/* The kinds of the unit that have that IOVA, in turns. */
 static void choose_kinds(struct crowd *crowd, const struct hw_unit *unit)
 {
 	unsigned chosen = 0;
@@ -45,7 +45,9 @@ static void choose_kinds(struct crowd *crowd, const struct hw_unit *unit)
 		const unsigned before = chosen;
 
 		for (size_t i = 0; i < hw_nr_kinds && chosen < NR_DOMAINS; i++)
-			if (hw_kinds[i].unit == unit && iopt_format_find(hw_kinds[i].config.format))
+			if (hw_kinds[i].unit == unit &&
+			    iopt_format_find(hw_kinds[i].config.format) &&
+			    !(hw_kinds[i].config.flags & IOPT_UPPER))
 				crowd->kinds[chosen++] = &hw_kinds[i];
 		assert_int_not_equal(chosen, before);
 	}

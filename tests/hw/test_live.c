@@ -143,7 +143,9 @@ static const char *merge_all(struct iopt_gather *gather)
 
 static const char *trim_all(struct iopt_gather *gather)
 {
-	assert_int_equal(iopt_trim(live.domain.iopt, 0, live.beside.last, gather, 0, NULL), 0);
+	assert_int_equal(iopt_trim(live.domain.iopt, live.range.first, live.beside.last, gather, 0,
+				   NULL),
+			 0);
 	iopt_sync(gather);
 	return "trim";
 }
@@ -221,6 +223,8 @@ static void choose_ranges(void)
 		lg2 = 63 - (unsigned)__builtin_clzll(format->page_sizes & ((1ull << lg2) - 1));
 	assert_true(format->page_sizes >> lg2 & 1);
 	live.range.first = live.kind->config.levels == 1 ? 0 : 4ull << lg2;
+	if (live.kind->config.flags & IOPT_UPPER)
+		live.range.first -= 64ull << lg2;
 	live.range.last = live.range.first + (1ull << lg2) - 1;
 	live.pa = live.hw->ram_base + HW_RAM_BYTES / 2;
 	live.beside.first = live.range.last + 1;

@@ -29,7 +29,7 @@
  * @soft:    the same domain as the soft-iommu has it, its unit, and a device
  * @random:  state of chance
  * @ranges:  what is mapped; first > last: not in use
- * @scratch: a page that the reader writes to, at IOVA 0
+ * @scratch: a page that the reader writes to, at the first IOVA
  * @sizes:   sizes of leaves, lg2
  * @nr_sizes: how many
  */
@@ -46,6 +46,40 @@ struct trial {
 	unsigned sizes[64];
 	unsigned nr_sizes;
 };
+
+/* ---- addresses ----------------------------------------------------------------------------- */
+
+/* IOVA bits of the domain. */
+static unsigned width_of(const struct trial *t)
+{
+	const struct iopt_format_info *format = t->domain.format;
+	const struct iopt_config *config = &t->kind->config;
+	unsigned width = format->granule_lg2 + config->levels * format->index_lg2 + format->top_lg2;
+
+	if (format->iova_lg2 && format->iova_lg2 < width)
+		width = format->iova_lg2;
+	if (config->iova_lg2 && config->iova_lg2 < width)
+		width = config->iova_lg2;
+	return width < 64 ? width : 64;
+}
+
+/* The lowest one, or the lowest but the upper half's. */
+static uint64_t first_iova(const struct trial *t)
+{
+	return t->kind->config.flags & IOPT_UPPER ? ~0ull << width_of(t) : 0;
+}
+
+static uint64_t random_iova(struct trial *t, uint64_t size)
+{
+	const unsigned above = 64 - width_of(t);
+	uint64_t iova = hw_random(&t->random) << above & -(size << above);
+
+	if (t->kind->config.flags & IOPT_SIGN_EXTEND)
+		return (uint64_t)((int64_t)iova >> above);
+	return first_iova(t) | iova >> above;
+}
+
+/* ---- opening and closing -------------------------------------------------------------------- */
 
 static void touch(void *ctx, uint64_t iova, uint64_t pa, bool write)
 {
@@ -85,7 +119,7 @@ static void stop_soft(struct trial *t)
 
 static void start(struct trial *t, const struct hw_kind *kind)
 {
-	uint64_t most = HW_RAM_BYTES;
+	uint64_t granule;
 
 	memset(t, 0, sizeof(*t));
 	t->kind = kind;
@@ -95,13 +129,14 @@ static void start(struct trial *t, const struct hw_kind *kind)
 	hw_attach(t->hw, &t->hw->devices[0], &t->domain);
 	hw_attach(t->hw, &t->hw->reader, &t->domain);
 	start_soft(t);
-	t->scratch = t->hw->ram_base + HW_RAM_BYTES - (1ull << t->domain.format->granule_lg2);
-	assert_int_equal(iopt_map(t->domain.iopt, 0, (1ull << t->domain.format->granule_lg2) - 1,
+	granule = 1ull << t->domain.format->granule_lg2;
+	t->scratch = t->hw->ram_base + HW_RAM_BYTES - granule;
+	assert_int_equal(iopt_map(t->domain.iopt, first_iova(t), first_iova(t) + granule - 1,
 				  t->scratch, IOPT_READ | IOPT_WRITE, NULL),
 			 0);
 	for (unsigned i = 0; i < NR_MAPPINGS; i++)
 		t->ranges[i] = (struct iopt_range){ 1, 0 };
-	for (unsigned lg2 = 0; 1ull << lg2 <= most; lg2++)
+	for (unsigned lg2 = 0; 1ull << lg2 <= HW_RAM_BYTES; lg2++)
 		if (t->domain.format->page_sizes >> lg2 & 1)
 			t->sizes[t->nr_sizes++] = lg2;
 }
@@ -113,31 +148,6 @@ static void stop(struct trial *t)
 	stop_soft(t);
 	hw_domain_fini(&t->domain);
 	hw_stop(t->hw);
-}
-
-/* ---- addresses ----------------------------------------------------------------------------- */
-
-/* IOVA bits of the domain. */
-static unsigned width_of(const struct trial *t)
-{
-	const struct iopt_format_info *format = t->domain.format;
-	const struct iopt_config *config = &t->kind->config;
-	unsigned width = format->granule_lg2 + config->levels * format->index_lg2 + format->top_lg2;
-
-	if (format->iova_lg2 && format->iova_lg2 < width)
-		width = format->iova_lg2;
-	if (config->iova_lg2 && config->iova_lg2 < width)
-		width = config->iova_lg2;
-	return width < 64 ? width : 64;
-}
-
-static uint64_t random_iova(struct trial *t, uint64_t size)
-{
-	const unsigned above = 64 - width_of(t);
-	uint64_t iova = hw_random(&t->random) << above & -(size << above);
-
-	return t->kind->config.flags & IOPT_SIGN_EXTEND ? (uint64_t)((int64_t)iova >> above)
-							: iova >> above;
 }
 
 /* ---- one access ------------------------------------------------------------------------------ */
@@ -235,7 +245,7 @@ static void read_as_translated(struct trial *t, uint64_t iova)
 			; /* it is tried in pieces */
 		return;
 	}
-	hw_reader_store(t->hw, 0, 8);
+	hw_reader_store(t->hw, first_iova(t), 8);
 	assert_int_equal(hw_load64(t->hw, t->scratch), value);
 }
 
