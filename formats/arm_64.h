@@ -166,6 +166,14 @@
 /* What IOPT_TRACKABLE domains are, IOPT_TRACK or not. */
 #define ARM_64_TRACKS (IOPT_TRACKABLE | IOPT_TRACK)
 
+/* What those of AArch64 can do. */
+#define ARM_64_S1_ABILITIES                                                     \
+	(IOPT_CAN_TRACK_DIRTY | IOPT_CAN_RUNS | IOPT_CAN_EXEC | IOPT_CAN_PRIV | \
+	 IOPT_CAN_MEMORY_TYPES | IOPT_CAN_RESIZE | IOPT_CAN_TRIM | IOPT_CAN_BBM | IOPT_CAN_UPPER)
+#define ARM_64_S2_ABILITIES                                                           \
+	(IOPT_CAN_TRACK_DIRTY | IOPT_CAN_RUNS | IOPT_CAN_WRITE_ONLY | IOPT_CAN_EXEC | \
+	 IOPT_CAN_MEMORY_TYPES | IOPT_CAN_RESIZE | IOPT_CAN_TRIM | IOPT_CAN_BBM)
+
 /**
  * enum arm_64_oa - where the bits of an output address are
  * @ARM_64_OA_40:   39:granule, of AArch32

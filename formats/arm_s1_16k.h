@@ -24,9 +24,7 @@ static const struct iopt_format arm_s1_16k_format = {
 		.name = "arm-s1-16k",
 		.title = "Arm VMSAv8-64 stage 1, 16K",
 		.walkers = "arm-smmuv3",
-		.abilities = IOPT_CAN_TRACK_DIRTY | IOPT_CAN_RUNS | IOPT_CAN_EXEC | IOPT_CAN_PRIV |
-			     IOPT_CAN_MEMORY_TYPES | IOPT_CAN_RESIZE | IOPT_CAN_TRIM |
-			     IOPT_CAN_BBM | IOPT_CAN_UPPER,
+		.abilities = ARM_64_S1_ABILITIES,
 		.page_sizes = 1ull << 14 | 1ull << 21 | 1ull << 25 | 1ull << 30,
 		.min_levels = 2,
 		.max_levels = 4,

@@ -24,9 +24,7 @@ static const struct iopt_format arm_s2_16k_lpa2_format = {
 	.info = {
 		.name = "arm-s2-16k-lpa2",
 		.title = "Arm VMSAv8-64 stage 2, 16K, 52 bits",
-		.abilities = IOPT_CAN_TRACK_DIRTY | IOPT_CAN_RUNS | IOPT_CAN_WRITE_ONLY |
-			     IOPT_CAN_EXEC | IOPT_CAN_MEMORY_TYPES | IOPT_CAN_RESIZE |
-			     IOPT_CAN_TRIM | IOPT_CAN_BBM,
+		.abilities = ARM_64_S2_ABILITIES,
 		.page_sizes = 1ull << 14 | 1ull << 21 | 1ull << 25 | 1ull << 30 | 1ull << 36,
 		.min_levels = 2,
 		.max_levels = 4,

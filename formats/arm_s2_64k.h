@@ -24,9 +24,7 @@ static const struct iopt_format arm_s2_64k_format = {
 		.name = "arm-s2-64k",
 		.title = "Arm VMSAv8-64 stage 2, 64K",
 		.walkers = "arm-smmuv3",
-		.abilities = IOPT_CAN_TRACK_DIRTY | IOPT_CAN_RUNS | IOPT_CAN_WRITE_ONLY |
-			     IOPT_CAN_EXEC | IOPT_CAN_MEMORY_TYPES | IOPT_CAN_RESIZE |
-			     IOPT_CAN_TRIM | IOPT_CAN_BBM,
+		.abilities = ARM_64_S2_ABILITIES,
 		.page_sizes = 1ull << 16 | 1ull << 21 | 1ull << 29 | 1ull << 34 | 1ull << 42,
 		.wide_sizes = 1ull << 42, /* QEMU, lpae_block_desc_valid() */
 		.min_levels = 2,

@@ -63,7 +63,7 @@ static unsigned width_of(const struct trial *t)
 	return width < 64 ? width : 64;
 }
 
-/* The lowest one, or the lowest but the upper half's. */
+/* The lowest IOVA. */
 static uint64_t first_iova(const struct trial *t)
 {
 	return t->kind->config.flags & IOPT_UPPER ? ~0ull << width_of(t) : 0;
