@@ -86,7 +86,7 @@ void hw_die(struct hw *hw, const char *format, ...)
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);
 	fputc('\n', stderr);
-	if (hw->link) {
+	if (hw->link && hw->link->pid > 0) {
 		print_words(hw->link);
 		kill(hw->link->pid, SIGKILL);
 	}
