@@ -11,11 +11,12 @@
 #include "kinds.h"
 
 /*
- * Reasons of faults. VT-d (QEMU hw/i386/intel_iommu_internal.h, VTD_FR_*): of a second stage in
- * legacy mode, 5 is a write and 6 a read without permission, as which an entry that is not
- * present counts; of a first stage 71h is an entry that is not present, 85h one that does not let
- * it. AMD: the event, 2 is a page fault. RISC-V: causes 15 and 23, page faults of a write in the
- * first and the second stage. SMMU: 10h translation, 13h permission.
+ * Reasons of faults. VT-d: of a second stage in legacy mode, 5 is a write and 6 a read without
+ * permission, as which an entry that is not present counts (Linux drivers/iommu/intel/dmar.c,
+ * dma_remap_fault_reasons); of a first stage 71h is an entry that is not present, 85h one that does
+ * not let it (QEMU hw/i386/intel_iommu_internal.h, VTD_FR_*). AMD: the event, 2 is a page fault.
+ * RISC-V: causes 15 and 23, page faults of a write in the first and the second stage. SMMU: 10h
+ * translation, 13h permission.
  */
 const struct hw_kind hw_kinds[] = {
 	{ "vtd-ss, 4 levels",

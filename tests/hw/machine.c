@@ -210,7 +210,7 @@ void hw_write64(struct hw *hw, uint64_t pa, uint64_t value)
 
 /* ---- PCI ----------------------------------------------------------------------------------- */
 
-/* PCI Local Bus 3.0, 3.2.2.3.2 and 6.1: what 0xcf8 and 0xcfc are, and the header's first words. */
+/* As in Linux include/uapi/linux/pci_regs.h, PCI_COMMAND_* and PCI_BASE_ADDRESS_0. */
 #define PCI_COMMAND	   4u
 #define PCI_COMMAND_MEMORY 2u
 #define PCI_COMMAND_MASTER 4u
@@ -317,7 +317,7 @@ enum hw_result hw_dma_one(struct hw *hw, unsigned device, uint64_t iova, uint64_
 	return dma.result;
 }
 
-/* QEMU docs/specs/edu.rst. It works after 100 ms, which pass when they are told to. */
+/* QEMU hw/misc/edu.c, edu_mmio_write(). It works after 100 ms, which pass when they are told to. */
 #define EDU_SRC	   0x80u
 #define EDU_DST	   0x88u
 #define EDU_COUNT  0x90u
