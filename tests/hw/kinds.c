@@ -218,30 +218,20 @@ uint64_t hw_seed(void)
 	return seed ? strtoull(seed, NULL, 0) : 1;
 }
 
-uint64_t hw_random(uint64_t *state)
+bool hw_missing(const char *why)
 {
-	uint64_t value = *state += 0x9e3779b97f4a7c15ull;
-
-	value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9ull;
-	value = (value ^ value >> 27) * 0x94d049bb133111ebull;
-	return value ^ value >> 31;
-}
-
-uint64_t hw_random_below(uint64_t *state, uint64_t nr)
-{
-	return hw_random(state) % nr;
+	if (why)
+		puts(why);
+	return why;
 }
 
 int hw_run_kinds(const char *group, void (*test)(void **state), const char *only)
 {
 	struct CMUnitTest tests[MOST_KINDS];
-	const char *why = hw_available();
 	size_t nr = 0;
 
-	if (why) {
-		printf("%s\n", why);
+	if (hw_missing(hw_available()))
 		return 77;
-	}
 	if (hw_nr_kinds > MOST_KINDS)
 		abort();
 	for (size_t i = 0; i < hw_nr_kinds; i++) {

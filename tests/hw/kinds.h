@@ -3,6 +3,7 @@
 #ifndef TESTS_HW_KINDS_H
 #define TESTS_HW_KINDS_H
 
+#include "tests/support/support.h"
 #include "unit.h"
 
 /**
@@ -26,10 +27,11 @@ struct hw_kind {
 extern const struct hw_kind hw_kinds[];
 extern const size_t hw_nr_kinds;
 
-/* Chance: SplitMix64 (Steele, Lea, Flood). The seed is the environment's IOPT_TEST_SEED; or 1. */
+/* What random_seed() takes: the environment's IOPT_TEST_SEED, or 1. */
 uint64_t hw_seed(void);
-uint64_t hw_random(uint64_t *state);
-uint64_t hw_random_below(uint64_t *state, uint64_t nr);
+
+/** hw_missing() - whether there is a reason why no machine can be started; it is printed then */
+bool hw_missing(const char *why);
 
 /**
  * hw_run_kinds() - a test for each kind, as cmocka runs them

@@ -13,7 +13,6 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 /* after those that it needs */
 #include <cmocka.h>
@@ -25,7 +24,6 @@
 #define FIRST	   0x40000000ull
 #define PAGE_LG2   12u
 #define ROUNDS	   60u
-#define PROT	   (IOPT_READ | IOPT_WRITE)
 #define MOST_DIRTY 48u
 
 /**
@@ -40,7 +38,7 @@
 struct tracked {
 	struct hw *hw;
 	struct hw_domain domain;
-	uint64_t random;
+	struct random random;
 	uint64_t dirty[PAGES / 64];
 	uint64_t found[PAGES / 64];
 	struct iopt_sink sink;
@@ -58,7 +56,7 @@ static void map_pages(struct tracked *t, unsigned page, unsigned nr)
 		      (page < PAGES / 2 ? 0x1000 : 0);
 
 	assert_int_equal(
-		iopt_map(t->domain.iopt, iova_of(page), iova_of(page + nr) - 1, pa, PROT, NULL), 0);
+		iopt_map(t->domain.iopt, iova_of(page), iova_of(page + nr) - 1, pa, RW, NULL), 0);
 }
 
 static void start(struct tracked *t)
@@ -70,7 +68,7 @@ static void start(struct tracked *t)
 	};
 
 	memset(t, 0, sizeof(*t));
-	t->random = hw_seed();
+	random_seed(&t->random, hw_seed());
 	t->sink = (struct iopt_sink){
 		.words = t->found, .first = FIRST, .pages = PAGES, .page_lg2 = PAGE_LG2
 	};
@@ -94,10 +92,10 @@ static void note_written(struct tracked *t, unsigned page)
 static void write_some(struct tracked *t)
 {
 	struct hw_dma dma[MOST_DIRTY];
-	unsigned nr = (unsigned)hw_random_below(&t->random, MOST_DIRTY + 1);
+	unsigned nr = (unsigned)random_below(&t->random, MOST_DIRTY + 1);
 
 	for (unsigned i = 0; i < nr; i++) {
-		unsigned page = (unsigned)hw_random_below(&t->random, PAGES);
+		unsigned page = (unsigned)random_below(&t->random, PAGES);
 		struct iopt_translation at;
 
 		assert_int_equal(iopt_translate(t->domain.iopt, iova_of(page), &at), 0);
@@ -128,10 +126,10 @@ static void check_found(struct tracked *t, unsigned page, unsigned nr)
 /* Whole blocks: a part of one would be reported and stay dirty. */
 static void some_pages(struct tracked *t, unsigned *page, unsigned *nr)
 {
-	unsigned blocks = PAGES / BLOCK, first = (unsigned)hw_random_below(&t->random, blocks);
+	unsigned blocks = PAGES / BLOCK, first = (unsigned)random_below(&t->random, blocks);
 
 	*page = first * BLOCK;
-	*nr = (1 + (unsigned)hw_random_below(&t->random, blocks - first)) * BLOCK;
+	*nr = (1 + (unsigned)random_below(&t->random, blocks - first)) * BLOCK;
 }
 
 /* For the model alone, see above. Its cached translations are gone: the sweep was synced. */
@@ -190,7 +188,7 @@ static void exactly_what_was_written(void **state)
 	iopt_gather_init(&gather, t.domain.iopt, &t.sink);
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		write_some(&t);
-		if (hw_random_below(&t.random, 3))
+		if (random_below(&t.random, 3))
 			sweep_some(&t, &gather);
 		else
 			unmap_some(&t, &gather);
@@ -203,11 +201,8 @@ static void exactly_what_was_written(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = { cmocka_unit_test(exactly_what_was_written) };
-	const char *why = hw_available();
 
-	if (why) {
-		printf("%s\n", why);
+	if (hw_missing(hw_available()))
 		return 77;
-	}
 	return cmocka_run_group_tests_name("hw: dirty", tests, NULL, NULL);
 }

@@ -5,7 +5,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
+#include <stddef.h>
 /* after those that it needs */
 #include <cmocka.h>
 
@@ -145,12 +145,9 @@ int main(void)
 	static const struct hw_unit *const units[] = { &hw_vtd_legacy, &hw_vtd_scalable, &hw_amd,
 						       &hw_riscv, &hw_smmuv3 };
 	struct CMUnitTest tests[sizeof(units) / sizeof(*units)];
-	const char *why = hw_available();
 
-	if (why) {
-		printf("%s\n", why);
+	if (hw_missing(hw_available()))
 		return 77;
-	}
 	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
 		tests[i] = (struct CMUnitTest){ .name = units[i]->name,
 						.test_func = one_faults_no_other,

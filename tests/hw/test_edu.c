@@ -5,14 +5,12 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 /* after those that it needs */
 #include <cmocka.h>
 
 #include "kinds.h"
 
-#define RW    (IOPT_READ | IOPT_WRITE)
 #define BYTES 64u
 
 /**
@@ -22,7 +20,7 @@
 static struct copy {
 	struct hw *hw;
 	struct hw_domain domain;
-	uint64_t random;
+	struct random random;
 	uint64_t from;
 	uint64_t to;
 } c;
@@ -31,7 +29,8 @@ static void open_copy(unsigned levels)
 {
 	const struct iopt_config config = { .format = "vtd-ss", .levels = (uint8_t)levels };
 
-	c = (struct copy){ .random = hw_seed() };
+	c = (struct copy){ 0 };
+	random_seed(&c.random, hw_seed());
 	c.hw = hw_start(&hw_vtd_legacy, 0);
 	assert_int_equal(hw_domain_init(&c.domain, c.hw, &config, 4), 0);
 	hw_attach(c.hw, &c.hw->reader, &c.domain);
@@ -50,7 +49,7 @@ static void close_copy(void)
 static bool arrives(uint64_t iova_from, uint64_t iova_to)
 {
 	for (unsigned i = 0; i < BYTES; i += 8) {
-		hw_store64(c.hw, c.from + i, hw_random(&c.random));
+		hw_store64(c.hw, c.from + i, random_next(&c.random));
 		hw_store64(c.hw, c.to + i, 0);
 	}
 	hw_reader_load(c.hw, iova_from, BYTES);
@@ -123,11 +122,7 @@ int main(void)
 		cmocka_unit_test(four_levels),
 		cmocka_unit_test(three_levels),
 	};
-	const char *why = hw_reader_available();
-
-	if (why) {
-		printf("%s, nor has this machine one of its own\n", why);
+	if (hw_missing(hw_reader_available()))
 		return 77;
-	}
 	return cmocka_run_group_tests_name("hw: edu", tests, NULL, NULL);
 }

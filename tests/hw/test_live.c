@@ -15,7 +15,6 @@
 
 #include "kinds.h"
 
-#define PROT	 (IOPT_READ | IOPT_WRITE)
 #define STEPS	 60u
 #define IN_BATCH 16u
 
@@ -39,7 +38,7 @@ static struct live {
 	const struct hw_kind *kind;
 	struct hw *hw;
 	struct hw_domain domain;
-	uint64_t random;
+	struct random random;
 	struct iopt_range range;
 	uint64_t pa;
 	struct iopt_range beside;
@@ -53,15 +52,16 @@ static struct live {
 
 static void *be_device(void *ctx)
 {
-	uint64_t random = hw_seed() + 1;
+	struct random random;
 
 	(void)ctx;
+	random_seed(&random, hw_seed() + 1);
 	while (!__atomic_load_n(&live.stop, __ATOMIC_ACQUIRE)) {
 		struct hw_dma dma[IN_BATCH];
 
 		for (unsigned i = 0; i < IN_BATCH; i++) {
 			uint64_t length = live.range.last - live.range.first + 1;
-			uint64_t offset = hw_random_below(&random, length) & ~3ull;
+			uint64_t offset = random_below(&random, length) & ~3ull;
 
 			dma[i] = (struct hw_dma){ .iova = live.range.first + offset,
 						  .pa = live.pa + offset,
@@ -97,7 +97,7 @@ static unsigned some_size(void)
 	unsigned lg2;
 
 	do
-		lg2 = (unsigned)hw_random_below(&live.random, 64);
+		lg2 = (unsigned)random_below(&live.random, 64);
 	while (!(sizes >> lg2 & 1));
 	return lg2;
 }
@@ -109,10 +109,10 @@ static struct iopt_range some_range(void)
 	uint64_t pages = (live.range.last - live.range.first + 1) >> granule_lg2;
 	uint64_t first, nr;
 
-	if (hw_random_below(&live.random, 2))
+	if (random_below(&live.random, 2))
 		return live.range;
-	first = hw_random_below(&live.random, pages);
-	nr = 1 + hw_random_below(&live.random, pages - first);
+	first = random_below(&live.random, pages);
+	nr = 1 + random_below(&live.random, pages - first);
 	return (struct iopt_range){ live.range.first + (first << granule_lg2),
 				    live.range.first + ((first + nr) << granule_lg2) - 1 };
 }
@@ -172,7 +172,7 @@ static const char *change_beside(struct iopt_gather *gather)
 		struct iopt_translation at;
 
 		assert_int_equal(iopt_map(live.domain.iopt, live.beside.first, live.beside.last, pa,
-					  PROT, NULL),
+					  RW, NULL),
 				 0);
 		assert_int_equal(iopt_translate(live.domain.iopt, live.beside.first, &at), 0);
 		assert_int_equal(1ull << at.leaf_lg2,
@@ -198,7 +198,7 @@ static const char *map_above(struct iopt_gather *gather)
 		return "nothing";
 	iova = 1ull << (live.domain.format->granule_lg2 +
 			regs.levels * live.domain.format->index_lg2);
-	assert_int_equal(iopt_map(live.domain.iopt, iova, iova + granule - 1, pa, PROT, NULL), 0);
+	assert_int_equal(iopt_map(live.domain.iopt, iova, iova + granule - 1, pa, RW, NULL), 0);
 	assert_int_equal(hw_dma_one(live.hw, 1, iova, pa), HW_LANDED);
 	assert_int_equal(iopt_unmap(live.domain.iopt, iova, iova + granule - 1, 0, gather, NULL),
 			 0);
@@ -233,14 +233,15 @@ static void choose_ranges(void)
 
 static void open_live(const struct hw_kind *kind)
 {
-	live = (struct live){ .kind = kind, .random = hw_seed(), .bad = ~0ull };
+	live = (struct live){ .kind = kind, .bad = ~0ull };
+	random_seed(&live.random, hw_seed());
 	live.hw = hw_start(kind->unit, 2);
 	assert_int_equal(hw_domain_init(&live.domain, live.hw, &kind->config, 9), 0);
 	for (unsigned i = 0; i < 2; i++)
 		hw_attach(live.hw, &live.hw->devices[i], &live.domain);
 	choose_ranges();
-	assert_int_equal(iopt_map(live.domain.iopt, live.range.first, live.range.last, live.pa,
-				  PROT, NULL),
+	assert_int_equal(iopt_map(live.domain.iopt, live.range.first, live.range.last, live.pa, RW,
+				  NULL),
 			 0);
 }
 
@@ -262,7 +263,7 @@ static void changes_under_a_device(void **state)
 	assert_int_equal(pthread_create(&device, NULL, be_device, NULL), 0);
 	for (unsigned i = 0; i < STEPS; i++) {
 		size_t nr = sizeof(steps) / sizeof(*steps);
-		const char *what = steps[hw_random_below(&live.random, nr)](&gather);
+		const char *what = steps[random_below(&live.random, nr)](&gather);
 		uint64_t landed = __atomic_load_n(&live.landed, __ATOMIC_RELAXED);
 
 		/* Some of its writes fall between any two changes. */

@@ -6,13 +6,11 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
+#include <stddef.h>
 /* after those that it needs */
 #include <cmocka.h>
 
 #include "kinds.h"
-
-#define RW (IOPT_READ | IOPT_WRITE)
 
 /* Guest-physical addresses of data, above all of memory; stage 2 scatters them. */
 #define GUEST  0x200000000ull
@@ -72,7 +70,7 @@ static struct nest {
 	struct hw_domain s1;
 	struct hw_domain s2;
 	unsigned page_lg2;
-	uint64_t random;
+	struct random random;
 } n;
 
 static uint64_t iova_of(unsigned page)
@@ -103,12 +101,13 @@ static uint64_t some_memory(void)
 {
 	uint64_t pages = (HW_RAM_BYTES - HW_DATA) >> n.page_lg2;
 
-	return n.hw->ram_base + HW_DATA + (hw_random_below(&n.random, pages) << n.page_lg2);
+	return n.hw->ram_base + HW_DATA + (random_below(&n.random, pages) << n.page_lg2);
 }
 
 static void open_nest(const struct pair *pair)
 {
-	n = (struct nest){ .pair = pair, .random = hw_seed() };
+	n = (struct nest){ .pair = pair };
+	random_seed(&n.random, hw_seed());
 	n.hw = hw_start(pair->unit, 1);
 	assert_int_equal(hw_domain_init(&n.s2, n.hw, &pair->s2, 2), 0);
 	assert_int_equal(hw_domain_init(&n.s1, n.hw, &pair->s1, 5), 0);
@@ -123,8 +122,7 @@ static void open_nest(const struct pair *pair)
 	hw_attach(n.hw, &n.hw->devices[0], &n.s1);
 	for (unsigned page = 0; page < PAGES; page++) {
 		map_page(&n.s2, guest_of(page), some_memory());
-		map_page(&n.s1, iova_of(page),
-			 guest_of((unsigned)hw_random_below(&n.random, PAGES)));
+		map_page(&n.s1, iova_of(page), guest_of((unsigned)random_below(&n.random, PAGES)));
 	}
 }
 
@@ -141,7 +139,7 @@ static bool lands_at(unsigned page, uint64_t *iova, uint64_t *pa, uint32_t *reas
 {
 	struct iopt_translation first, second;
 
-	*iova = iova_of(page) + (hw_random_below(&n.random, 1ull << n.page_lg2) & ~3ull);
+	*iova = iova_of(page) + (random_below(&n.random, 1ull << n.page_lg2) & ~3ull);
 	*reason = n.pair->absent1;
 	if (iopt_translate(n.s1.iopt, *iova, &first))
 		return false;
@@ -202,16 +200,16 @@ static void both_stages_change(void **state)
 	for (unsigned page = 0; page < PAGES; page++)
 		write_page(page);
 	for (unsigned round = 0; round < ROUNDS; round++) {
-		unsigned page = (unsigned)hw_random_below(&n.random, PAGES);
+		unsigned page = (unsigned)random_below(&n.random, PAGES);
 		uint64_t guest = page_leads_to(&n.s1, iova_of(page));
 
-		if (hw_random_below(&n.random, 2) || guest == ~0ull)
+		if (random_below(&n.random, 2) || guest == ~0ull)
 			change_page(&n.s1, iova_of(page), page,
-				    guest_of((unsigned)hw_random_below(&n.random, PAGES)));
+				    guest_of((unsigned)random_below(&n.random, PAGES)));
 		else
 			change_page(&n.s2, guest, page, some_memory());
 		write_page(page);
-		write_page((unsigned)hw_random_below(&n.random, PAGES));
+		write_page((unsigned)random_below(&n.random, PAGES));
 	}
 	close_nest();
 }
@@ -219,13 +217,10 @@ static void both_stages_change(void **state)
 int main(void)
 {
 	struct CMUnitTest tests[sizeof(pairs) / sizeof(*pairs)];
-	const char *why = hw_available();
 	size_t nr = 0;
 
-	if (why) {
-		printf("%s\n", why);
+	if (hw_missing(hw_available()))
 		return 77;
-	}
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
 		if (iopt_format_find(pairs[i].s1.format) && iopt_format_find(pairs[i].s2.format))
 			tests[nr++] = (struct CMUnitTest){ .name = pairs[i].name,

@@ -40,7 +40,7 @@ struct trial {
 	struct soft_iommu *soft_unit;
 	struct soft_iommu_domain *soft;
 	struct soft_iommu_device *soft_device;
-	uint64_t random;
+	struct random random;
 	struct iopt_range ranges[NR_MAPPINGS];
 	uint64_t scratch;
 	unsigned sizes[64];
@@ -50,29 +50,23 @@ struct trial {
 /* ---- addresses ----------------------------------------------------------------------------- */
 
 /* IOVA bits of the domain. */
-static unsigned width_of(const struct trial *t)
+static unsigned iova_bits(const struct trial *t)
 {
-	const struct iopt_format_info *format = t->domain.format;
 	const struct iopt_config *config = &t->kind->config;
-	unsigned width = format->granule_lg2 + config->levels * format->index_lg2 + format->top_lg2;
 
-	if (format->iova_lg2 && format->iova_lg2 < width)
-		width = format->iova_lg2;
-	if (config->iova_lg2 && config->iova_lg2 < width)
-		width = config->iova_lg2;
-	return width < 64 ? width : 64;
+	return config->iova_lg2 ? config->iova_lg2 : width_of(t->domain.format, config->levels);
 }
 
 /* The lowest IOVA. */
 static uint64_t first_iova(const struct trial *t)
 {
-	return t->kind->config.flags & IOPT_UPPER ? ~0ull << width_of(t) : 0;
+	return t->kind->config.flags & IOPT_UPPER ? ~0ull << iova_bits(t) : 0;
 }
 
 static uint64_t random_iova(struct trial *t, uint64_t size)
 {
-	const unsigned above = 64 - width_of(t);
-	uint64_t iova = hw_random(&t->random) << above & -(size << above);
+	const unsigned above = 64 - iova_bits(t);
+	uint64_t iova = random_next(&t->random) << above & -(size << above);
 
 	if (t->kind->config.flags & IOPT_SIGN_EXTEND)
 		return (uint64_t)((int64_t)iova >> above);
@@ -123,7 +117,7 @@ static void start(struct trial *t, const struct hw_kind *kind)
 
 	memset(t, 0, sizeof(*t));
 	t->kind = kind;
-	t->random = hw_seed();
+	random_seed(&t->random, hw_seed());
 	t->hw = hw_start(kind->unit, 2);
 	assert_int_equal(hw_domain_init(&t->domain, t->hw, &kind->config, 7), 0);
 	hw_attach(t->hw, &t->hw->devices[0], &t->domain);
@@ -228,7 +222,7 @@ static void write_as_translated(struct trial *t, uint64_t iova)
  */
 static void read_as_translated(struct trial *t, uint64_t iova)
 {
-	const uint64_t value = hw_random(&t->random);
+	const uint64_t value = random_next(&t->random);
 	struct iopt_translation at;
 	struct hw_fault again;
 
@@ -283,7 +277,7 @@ static unsigned random_prot(struct trial *t)
 	static const unsigned prots[] = { IOPT_READ | IOPT_WRITE, IOPT_READ, IOPT_WRITE };
 	bool write_only = t->domain.format->abilities & IOPT_CAN_WRITE_ONLY;
 
-	return prots[hw_random_below(&t->random, write_only ? 3 : 2)];
+	return prots[random_below(&t->random, write_only ? 3 : 2)];
 }
 
 /* A range of one to three leaves of a size, or a granule less. */
@@ -291,15 +285,14 @@ static bool map_some(struct trial *t, struct iopt_range *range)
 {
 	const struct iopt_format_info *format = t->domain.format;
 	const uint64_t granule = 1ull << format->granule_lg2;
-	uint64_t size = 1ull << t->sizes[hw_random_below(&t->random, t->nr_sizes)];
-	uint64_t room = HW_RAM_BYTES / size,
-		 nr = 1 + hw_random_below(&t->random, room < 3 ? room : 3);
-	uint64_t pa = t->hw->ram_base + hw_random_below(&t->random, room - nr + 1) * size,
+	uint64_t size = 1ull << t->sizes[random_below(&t->random, t->nr_sizes)];
+	uint64_t room = HW_RAM_BYTES / size, nr = 1 + random_below(&t->random, room < 3 ? room : 3);
+	uint64_t pa = t->hw->ram_base + random_below(&t->random, room - nr + 1) * size,
 		 bytes = nr * size;
 	uint64_t iova = random_iova(t, size);
 
 	/* Not from the first granule on, so that it is not all of the largest leaves. */
-	if (bytes > granule && hw_random_below(&t->random, 2)) {
+	if (bytes > granule && random_below(&t->random, 2)) {
 		iova += granule;
 		pa += granule;
 		bytes -= granule;
@@ -348,7 +341,7 @@ static void forget(struct trial *t)
 static void use_about(struct trial *t, const struct iopt_range *range)
 {
 	const uint64_t length_1 = range->last - range->first;
-	uint64_t within = range->first + hw_random_below(&t->random, length_1);
+	uint64_t within = range->first + random_below(&t->random, length_1);
 	struct iopt_translation before;
 
 	read_as_translated(t, range->first);
@@ -406,7 +399,7 @@ static void run_random(const struct hw_kind *kind)
 
 	start(&t, kind);
 	for (unsigned round = 0; round < ROUNDS * NR_MAPPINGS / 8; round++) {
-		struct iopt_range *range = &t.ranges[hw_random_below(&t.random, NR_MAPPINGS)];
+		struct iopt_range *range = &t.ranges[random_below(&t.random, NR_MAPPINGS)];
 
 		if (range->first <= range->last) {
 			unmap_some(&t, range);
