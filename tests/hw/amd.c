@@ -95,46 +95,41 @@ static void amd_wait(struct hw *hw)
 	hw_store64(hw, amd->status, 0);
 	amd_command(hw, CMD_COMPL_WAIT | amd->status | CMD_WAIT_STORE, WAIT_DATA);
 	hw_write64(hw, AMD_CMD_TAIL, amd->tail * 16);
-	for (unsigned tries = 0; hw_load64(hw, amd->status) != WAIT_DATA; tries++) {
-		uint64_t head = hw_read64(hw, AMD_CMD_HEAD);
-
-		if (tries > 1000)
-			hw_die(hw, "the command buffer is stuck at 0x%jx, status 0x%jx",
-			       (uintmax_t)head, (uintmax_t)hw_read64(hw, AMD_STATUS));
-	}
+	hw_await(hw, amd->status, WAIT_DATA, AMD_CMD_HEAD, AMD_STATUS);
 }
 
 /* ---- what a gather owes --------------------------------------------------------------------- */
 
-static void amd_pages_gone(struct hw_domain *domain, uint64_t address)
+static void amd_name_pages(struct hw_domain *domain, uint64_t address)
 {
 	amd_command(domain->hw, CMD_INV_PAGES | (uint64_t)domain->id << 32, address);
-	domain->hw->commands++;
 }
 
-/* Leaves alone can be named without CMD_PAGES_PDE. */
+static void amd_domain_gone(struct hw_domain *domain)
+{
+	amd_name_pages(domain, CMD_ALL_PAGES | CMD_PAGES_SIZE | CMD_PAGES_PDE);
+}
+
+/* As in build_inv_address(): the lowest zero of the address says how many pages. */
+static void amd_pages_gone(struct hw_domain *domain, uint64_t first, unsigned size_lg2,
+			   bool leaves_only)
+{
+	const uint64_t ones = ((1ull << (size_lg2 - 1)) - 1) & ~0xfffull;
+
+	amd_name_pages(domain, first | (leaves_only ? 0 : CMD_PAGES_PDE) |
+				       (size_lg2 > 12 ? ones | CMD_PAGES_SIZE : 0));
+}
+
 static void amd_invalidate(struct hw_domain *domain, const struct iopt_gather *gather)
 {
-	const uint64_t pde = gather->owes & (IOPT_OWES_TABLES | IOPT_OWES_DIRTY) ? CMD_PAGES_PDE
-										 : 0;
+	static const struct hw_commands commands = {
+		.most_lg2 = SIZE_MOST_LG2,
+		.most = MOST_PIECES,
+		.domain = amd_domain_gone,
+		.block = amd_pages_gone,
+	};
 
-	if ((gather->owes & IOPT_OWES_ALL) ||
-	    hw_gather_pieces(gather, SIZE_MOST_LG2, MOST_PIECES + 1) > MOST_PIECES) {
-		amd_pages_gone(domain, CMD_ALL_PAGES | CMD_PAGES_SIZE | CMD_PAGES_PDE);
-	} else {
-		for (unsigned i = 0; i < gather->nr_ranges; i++) {
-			struct hw_pieces pieces = hw_pieces(&gather->ranges[i], SIZE_MOST_LG2);
-
-			while (hw_pieces_next(&pieces)) {
-				uint64_t ones = ((1ull << (pieces.size_lg2 - 1)) - 1) & ~0xfffull;
-
-				amd_pages_gone(domain,
-					       pieces.first | pde |
-						       (pieces.size_lg2 > 12 ? ones | CMD_PAGES_SIZE
-									     : 0));
-			}
-		}
-	}
+	hw_queue_gather(domain, gather, &commands);
 	amd_wait(domain->hw);
 }
 

@@ -601,6 +601,50 @@ uint64_t hw_structure(struct hw *hw, uint64_t bytes)
 	return pa;
 }
 
+/* ---- units ---------------------------------------------------------------------------------- */
+
+/* How many blocks a gather's ranges are, as far as it matters. */
+static unsigned count_blocks(const struct iopt_gather *gather, const struct hw_commands *commands)
+{
+	unsigned nr = 0;
+
+	for (unsigned i = 0; i < gather->nr_ranges; i++) {
+		struct hw_pieces pieces = hw_pieces(&gather->ranges[i], commands->most_lg2);
+
+		while (nr <= commands->most && hw_pieces_next(&pieces))
+			nr++;
+	}
+	return nr;
+}
+
+void hw_queue_gather(struct hw_domain *domain, const struct iopt_gather *gather,
+		     const struct hw_commands *commands)
+{
+	if ((gather->owes & IOPT_OWES_ALL) || count_blocks(gather, commands) > commands->most) {
+		commands->domain(domain);
+		domain->hw->commands++;
+		return;
+	}
+	for (unsigned i = 0; i < gather->nr_ranges; i++) {
+		struct hw_pieces pieces = hw_pieces(&gather->ranges[i], commands->most_lg2);
+
+		for (; hw_pieces_next(&pieces); domain->hw->commands++)
+			commands->block(domain, pieces.first, pieces.size_lg2,
+					hw_leaves_only(gather));
+	}
+}
+
+void hw_await(struct hw *hw, uint64_t pa, uint32_t data, uint64_t head, uint64_t status)
+{
+	for (unsigned tries = 0; hw_load32(hw, pa) != data; tries++) {
+		uint32_t at = hw_read32(hw, head);
+
+		if (tries > 1000)
+			hw_die(hw, "the queue of commands is stuck at 0x%x, status 0x%x", at,
+			       hw_read32(hw, status));
+	}
+}
+
 /* ---- domains ------------------------------------------------------------------------------- */
 
 static void invalidate(void *ctx, const struct iopt_gather *gather)

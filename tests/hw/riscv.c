@@ -109,13 +109,7 @@ static void riscv_wait(struct hw *hw)
 	hw_store64(hw, riscv->fence, 0);
 	riscv_command(hw, CMD_IOFENCE | CMD_AV | CMD_DATA(FENCE_DATA), riscv->fence >> 2);
 	hw_write32(hw, REG_CQT, riscv->tail);
-	for (unsigned tries = 0; hw_load32(hw, riscv->fence) != FENCE_DATA; tries++) {
-		uint32_t head = hw_read32(hw, REG_CQH);
-
-		if (tries > 1000)
-			hw_die(hw, "the command queue is stuck at 0x%x, cqcsr is 0x%x", head,
-			       hw_read32(hw, REG_CQCSR));
-	}
+	hw_await(hw, riscv->fence, FENCE_DATA, REG_CQH, REG_CQCSR);
 }
 
 /* ---- what a gather owes --------------------------------------------------------------------- */
@@ -129,24 +123,35 @@ static uint64_t riscv_inval(const struct hw_domain *domain)
 	return CMD_IOTINVAL | CMD_GVMA | CMD_GSCID(domain->id);
 }
 
+static void riscv_domain_gone(struct hw_domain *domain)
+{
+	riscv_command(domain->hw, riscv_inval(domain), 0);
+}
+
+/* The command has no hint: pointers to tables go, too. */
+static void riscv_page_gone(struct hw_domain *domain, uint64_t first, unsigned size_lg2,
+			    bool leaves_only)
+{
+	(void)size_lg2;
+	(void)leaves_only;
+	riscv_command(domain->hw, riscv_inval(domain) | CMD_AV, ppn(first));
+}
+
 static void riscv_invalidate(struct hw_domain *domain, const struct iopt_gather *gather)
 {
-	if ((gather->owes & IOPT_OWES_ALL) ||
-	    hw_gather_pieces(gather, PAGE_LG2, MOST_PAGES + 1) > MOST_PAGES) {
-		riscv_command(domain->hw, riscv_inval(domain), 0);
-		domain->hw->commands++;
-	} else {
-		for (unsigned i = 0; i < gather->nr_ranges; i++) {
-			struct hw_pieces pages = hw_pieces(&gather->ranges[i], PAGE_LG2);
+	static const struct hw_commands commands = {
+		.most_lg2 = PAGE_LG2,
+		.most = MOST_PAGES,
+		.domain = riscv_domain_gone,
+		.block = riscv_page_gone,
+	};
 
-			for (; hw_pieces_next(&pages); domain->hw->commands++)
-				riscv_command(domain->hw, riscv_inval(domain) | CMD_AV,
-					      ppn(pages.first));
-		}
-	}
+	hw_queue_gather(domain, gather, &commands);
 	/* What both stages lead to is cached by addresses of the first one. */
-	if (domain->nested)
+	if (domain->nested) {
 		riscv_command(domain->hw, CMD_IOTINVAL | CMD_GSCID(domain->id), 0);
+		domain->hw->commands++;
+	}
 	riscv_wait(domain->hw);
 }
 

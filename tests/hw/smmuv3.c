@@ -179,7 +179,7 @@ static unsigned smmu_ranges_gone(struct hw_domain *domain, const struct iopt_gat
 {
 	const struct smmu *smmu = smmu_of(domain->hw);
 	const unsigned granule_lg2 = domain->format->granule_lg2;
-	const uint64_t leaf = gather->owes & (IOPT_OWES_TABLES | IOPT_OWES_DIRTY) ? 0 : CMD_LEAF;
+	const uint64_t leaf = hw_leaves_only(gather) ? CMD_LEAF : 0;
 	const uint64_t what = domain->format->stage == 1 ? CMD_TLBI_NH_VA | smmu_asid(domain)
 							 : CMD_TLBI_S2_IPA | CMD_VMID(domain->id);
 	unsigned nr = 0;

@@ -81,20 +81,39 @@ static inline bool hw_pieces_next(struct hw_pieces *pieces)
 	return true;
 }
 
-/* How many blocks of at most that size a gather's ranges are, counted up to a limit. */
-static inline unsigned hw_gather_pieces(const struct iopt_gather *gather, unsigned most_lg2,
-					unsigned limit)
+/* Leaves alone changed: pointers to tables that are cached stay right. */
+static inline bool hw_leaves_only(const struct iopt_gather *gather)
 {
-	unsigned nr = 0;
-
-	for (unsigned i = 0; i < gather->nr_ranges; i++) {
-		struct hw_pieces pieces = hw_pieces(&gather->ranges[i], most_lg2);
-
-		while (nr < limit && hw_pieces_next(&pieces))
-			nr++;
-	}
-	return nr;
+	return !(gather->owes & (IOPT_OWES_TABLES | IOPT_OWES_DIRTY));
 }
+
+/**
+ * struct hw_commands - how a unit is told what to drop
+ * @most_lg2: largest block that one command can name
+ * @most:     more blocks than that in one gather, and all of the domain is dropped at once
+ * @domain:   a command for all of a domain
+ * @block:    a command for a block of it; its table pointers, too, unless leaves alone changed
+ */
+struct hw_commands {
+	unsigned most_lg2;
+	unsigned most;
+	void (*domain)(struct hw_domain *domain);
+	void (*block)(struct hw_domain *domain, uint64_t first, unsigned size_lg2,
+		      bool leaves_only);
+};
+
+/** hw_queue_gather() - queue the commands that a gather asks for, and count them */
+void hw_queue_gather(struct hw_domain *domain, const struct iopt_gather *gather,
+		     const struct hw_commands *commands);
+
+/**
+ * hw_await() - wait until the unit has written a word, by which it says that commands are done
+ * @pa:     where in RAM
+ * @data:   what it writes
+ * @head:   register that says how far it is; reading it lets what was written before take effect
+ * @status: register to print if it gets no further
+ */
+void hw_await(struct hw *hw, uint64_t pa, uint32_t data, uint64_t head, uint64_t status);
 
 extern const struct hw_unit hw_vtd_legacy;    /* second stage, 48 bits */
 extern const struct hw_unit hw_vtd_legacy_39; /* second stage, 39 bits */

@@ -107,59 +107,51 @@ static void vtd_wait(struct hw *hw)
 	hw_store64(hw, vtd->status, 0);
 	vtd_command(hw, QI_IWD | QI_IWD_STATUS | QI_IWD_DATA << 32, vtd->status);
 	hw_write64(hw, VTD_IQT, (uint64_t)vtd->tail << (vtd->scalable ? 5 : 4));
-	for (unsigned tries = 0; hw_load32(hw, vtd->status) != QI_IWD_DATA; tries++) {
-		uint64_t head = hw_read64(hw, VTD_IQH);
-
-		if (tries > 1000)
-			hw_die(hw, "the queue is stuck at 0x%jx, FSTS is 0x%x", (uintmax_t)head,
-			       hw_read32(hw, VTD_FSTS));
-	}
+	hw_await(hw, vtd->status, QI_IWD_DATA, VTD_IQH, VTD_FSTS);
 }
 
 /* ---- what a gather owes --------------------------------------------------------------------- */
 
+/* Of a second stage: what was translated before drains, where the unit can be asked for that. */
+static uint64_t vtd_drain(const struct vtd *vtd)
+{
+	return (CAP_DWD(vtd->cap) ? QI_DW : 0) | (CAP_DRD(vtd->cap) ? QI_DR : 0);
+}
+
 static void vtd_domain_gone(struct hw_domain *domain)
 {
 	struct vtd *vtd = vtd_of(domain->hw);
-	uint64_t drain = (CAP_DWD(vtd->cap) ? QI_DW : 0) | (CAP_DRD(vtd->cap) ? QI_DR : 0);
 
 	if (vtd->scalable)
 		vtd_command(domain->hw, QI_EIOTLB | QI_DOMAIN | QI_DID(domain->id), 0);
 	else
-		vtd_command(domain->hw, QI_IOTLB | QI_DOMAIN | drain | QI_DID(domain->id), 0);
-	domain->hw->commands++;
+		vtd_command(domain->hw, QI_IOTLB | QI_DOMAIN | vtd_drain(vtd) | QI_DID(domain->id),
+			    0);
 }
 
 static void vtd_pages_gone(struct hw_domain *domain, uint64_t first, unsigned size_lg2,
 			   bool leaves_only)
 {
 	struct vtd *vtd = vtd_of(domain->hw);
-	uint64_t drain = (CAP_DWD(vtd->cap) ? QI_DW : 0) | (CAP_DRD(vtd->cap) ? QI_DR : 0);
+	uint64_t drain = vtd_drain(vtd);
 	uint64_t pages = first | (leaves_only ? QI_IH : 0) | (size_lg2 - PAGE_LG2);
 
 	if (vtd->scalable)
 		vtd_command(domain->hw, QI_EIOTLB | QI_PAGES | QI_DID(domain->id), pages);
 	else
 		vtd_command(domain->hw, QI_IOTLB | QI_PAGES | drain | QI_DID(domain->id), pages);
-	domain->hw->commands++;
 }
 
 static void vtd_invalidate(struct hw_domain *domain, const struct iopt_gather *gather)
 {
-	const unsigned most_lg2 = PAGE_LG2 + CAP_MAMV(vtd_of(domain->hw)->cap);
-	const bool leaves_only = !(gather->owes & (IOPT_OWES_TABLES | IOPT_OWES_DIRTY));
+	const struct hw_commands commands = {
+		.most_lg2 = PAGE_LG2 + CAP_MAMV(vtd_of(domain->hw)->cap),
+		.most = MOST_PIECES,
+		.domain = vtd_domain_gone,
+		.block = vtd_pages_gone,
+	};
 
-	if ((gather->owes & IOPT_OWES_ALL) ||
-	    hw_gather_pieces(gather, most_lg2, MOST_PIECES + 1) > MOST_PIECES) {
-		vtd_domain_gone(domain);
-	} else {
-		for (unsigned i = 0; i < gather->nr_ranges; i++) {
-			struct hw_pieces pieces = hw_pieces(&gather->ranges[i], most_lg2);
-
-			while (hw_pieces_next(&pieces))
-				vtd_pages_gone(domain, pieces.first, pieces.size_lg2, leaves_only);
-		}
-	}
+	hw_queue_gather(domain, gather, &commands);
 	vtd_wait(domain->hw);
 }
 
