@@ -10,8 +10,8 @@ run: ## set up, build, replay a recorded guest (disk, network) through the engin
 	@scripts/setup build
 	@scripts/run $(BUILD)
 
-test: ## set up, then everything: sanitizers, mutants, fuzzers, aarch64, QEMU's IOMMUs (some 45 minutes)
-	@scripts/setup build test
+test: ## set up, then everything: sanitizers, mutants, fuzzers, aarch64, QEMU's IOMMUs, kernel (some 45 minutes)
+	@scripts/setup build test kmod
 	@scripts/test $(BUILD)
 
 check: all ## the developer's loop: the tests on the normal build (at most 2 minutes)
@@ -22,6 +22,14 @@ explore: all ## the engine in all orders of its accesses: the whole (some minute
 
 test-hw: all ## fetch QEMU 11 once, then its models of four vendors' IOMMUs walk the tables (seconds)
 	@scripts/test-hw $(BUILD)
+
+kmod: ## set up, then iopt.ko for Debian's Linux 6.12, whose headers are fetched once, into build/kmod/module/
+	@scripts/setup kmod
+	@scripts/kmod $(BUILD)
+
+test-kmod: ## set up, then the modules in that kernel, booted in QEMU: tests inside, debugfs under load (2 minutes)
+	@scripts/setup kmod
+	@scripts/test-kmod $(BUILD)
 
 prove: ## set up, then the protocol under weak memory models, and bounded model checking (some minutes)
 	@scripts/setup prove
@@ -46,6 +54,6 @@ clean: ## remove build/
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
-		while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+		while IFS='|' read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
 
-.PHONY: all run test check test-hw prove explore bench lint format install clean help
+.PHONY: all run test check test-hw kmod test-kmod prove explore bench lint format install clean help

@@ -55,7 +55,8 @@ static inline void lines_flush(struct lines *lines)
  * nr entries, at least one, from a slot on were written. What does not touch the lines from before
  * sends those to memory.
  */
-static __attribute__((noinline)) void lines_add(struct lines *lines, const void *slot, unsigned nr)
+static __attribute__((__noinline__)) void lines_add(struct lines *lines, const void *slot,
+						    unsigned nr)
 {
 	const uintptr_t mask = IOPT_HOST_LINE - 1;
 	const uintptr_t table = ((uintptr_t)table_entries() << F->info.entry_lg2) - 1;

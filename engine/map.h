@@ -202,8 +202,8 @@ static inline bool four_empty(const void *slot)
  * at a time as long as they are. Returns the slot of one that was not, or end. Not inline: among
  * the caller's variables the loop runs out of registers (gcc 12).
  */
-static __attribute__((noinline)) void *write_others(void *slot, void *end, uint64_t entry,
-						    uint64_t step, unsigned level, uint64_t iova)
+static __attribute__((__noinline__)) void *
+write_others(void *slot, void *end, uint64_t entry, uint64_t step, unsigned level, uint64_t iova)
 {
 	size_t left = (size_t)((char *)end - (char *)slot) >> F->info.entry_lg2;
 
@@ -555,8 +555,8 @@ static enum step install(struct mapping *m, struct piece *piece, struct place *a
  * What a walker that does not snoop needs of the way to what was mapped: entries that are marked go
  * to memory, whoever linked the tables; where the format has no mark, all of them.
  */
-static __attribute__((noinline, cold)) void path_written(struct mapping *m, uint64_t top,
-							 uint64_t iova, unsigned level)
+static __attribute__((__noinline__, __cold__)) void path_written(struct mapping *m, uint64_t top,
+								 uint64_t iova, unsigned level)
 {
 	struct place place;
 
@@ -578,7 +578,7 @@ static __attribute__((noinline, cold)) void path_written(struct mapping *m, uint
  * Entries of a run may not stand beside something else in memory either, where some of its lines
  * come before others: once all of its tables are gone, that is what memory shows first.
  */
-static __attribute__((noinline, cold)) void
+static __attribute__((__noinline__, __cold__)) void
 emptied_writeback(struct mapping *m, const struct piece *piece, uint64_t top)
 {
 	struct place place;
@@ -782,7 +782,7 @@ static void map_undo(struct mapping *m)
  * no longer, unless the map failed: after the roll-back nothing keeps their tables from going, and
  * others from coming. Whoever maps there next sees to them.
  */
-static __attribute__((noinline, cold)) void map_writeback(struct mapping *m, int error)
+static __attribute__((__noinline__, __cold__)) void map_writeback(struct mapping *m, int error)
 {
 	written_flush(&m->written);
 	if (m->marked && !error)
@@ -840,9 +840,9 @@ static inline __attribute__((always_inline)) bool map_entry(const struct iopt_do
 }
 
 /* Everything else. */
-static __attribute__((noinline)) int map_long(struct iopt_domain *domain, uint64_t first,
-					      uint64_t last, uint64_t pa, unsigned prot,
-					      struct iopt_reserve *reserve)
+static __attribute__((__noinline__)) int map_long(struct iopt_domain *domain, uint64_t first,
+						  uint64_t last, uint64_t pa, unsigned prot,
+						  struct iopt_reserve *reserve)
 {
 	int error = map_check(domain, first, last, pa);
 	struct mapping m;
@@ -863,9 +863,9 @@ static __attribute__((noinline)) int map_long(struct iopt_domain *domain, uint64
 }
 
 /* One entry did not go the short way: out of the read section, and the long way. */
-static __attribute__((noinline)) int map_again(struct iopt_domain *domain, uint64_t first,
-					       uint64_t last, uint64_t pa, unsigned prot,
-					       struct iopt_reserve *reserve)
+static __attribute__((__noinline__)) int map_again(struct iopt_domain *domain, uint64_t first,
+						   uint64_t last, uint64_t pa, unsigned prot,
+						   struct iopt_reserve *reserve)
 {
 	iopt_host_read_unlock();
 	return map_long(domain, first, last, pa, prot, reserve);

@@ -54,8 +54,8 @@ static bool freeze_closed(const struct iopt_table *table, uint64_t frozen)
  * A writer's entry over the value that a trim left, which now has to give up (rule 4). Rare: kept
  * out of the functions that write leaves.
  */
-static __attribute__((noinline, cold)) bool entry_steal(void *slot, unsigned level, uint64_t found,
-							uint64_t entry)
+static __attribute__((__noinline__, __cold__)) bool entry_steal(void *slot, unsigned level,
+								uint64_t found, uint64_t entry)
 {
 	return entry_is(found, level, IOPT_FROZEN) &&
 	       freeze_abort(iopt_host_table_at(slot_table(slot)), found) &&

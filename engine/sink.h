@@ -24,20 +24,20 @@ static inline bool sink_covers(const struct iopt_sink *sink, uint64_t first, uin
  * are set already: whoever takes them out at this moment copies pages that may not hold yet what
  * the sweep is about to clear dirty for, and must find the bits again.
  */
-static inline void bitmap_or(uint64_t *word, uint64_t bits)
+static inline void sink_or(uint64_t *word, uint64_t bits)
 {
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	__atomic_fetch_or(word, bits, __ATOMIC_RELEASE);
 }
 
-static inline void bitmap_set(const struct iopt_sink *sink, uint64_t first, uint64_t last)
+static inline void sink_set(const struct iopt_sink *sink, uint64_t first, uint64_t last)
 {
 	uint64_t bit = (first - sink->first) >> sink->page_lg2;
 	uint64_t end = (last - sink->first) >> sink->page_lg2;
 
 	for (; bit / 64 < end / 64; bit = (bit / 64 + 1) * 64)
-		bitmap_or(&sink->words[bit / 64], ~0ull << bit % 64);
-	bitmap_or(&sink->words[bit / 64], (~0ull << bit % 64) & (~0ull >> (63 - end % 64)));
+		sink_or(&sink->words[bit / 64], ~0ull << bit % 64);
+	sink_or(&sink->words[bit / 64], (~0ull << bit % 64) & (~0ull >> (63 - end % 64)));
 }
 
 /**
@@ -49,7 +49,7 @@ static inline int sink_record(const struct iopt_sink *sink, uint64_t first, uint
 {
 	if (sink->record)
 		return sink->record(sink->ctx, first, last);
-	bitmap_set(sink, first, last);
+	sink_set(sink, first, last);
 	return 0;
 }
 
@@ -73,9 +73,9 @@ static inline uint64_t sink_mask(const struct iopt_sink *sink, uint64_t first, u
 		uint64_t high = bit % 64 ? mask >> (64 - bit % 64) : 0;
 
 		if (mask << bit % 64)
-			bitmap_or(&sink->words[bit / 64], mask << bit % 64);
+			sink_or(&sink->words[bit / 64], mask << bit % 64);
 		if (high)
-			bitmap_or(&sink->words[bit / 64 + 1], high);
+			sink_or(&sink->words[bit / 64 + 1], high);
 		return mask;
 	}
 	while (left) {

@@ -275,7 +275,7 @@ static unsigned clear_leaves_unsnooped(struct unmapping *u, struct place *place,
 }
 
 /* Where more is to be done about each leaf; out of line, so that the rest keeps its registers. */
-static __attribute__((noinline)) unsigned
+static __attribute__((__noinline__)) unsigned
 clear_leaves_slowly(struct unmapping *u, struct place *place, unsigned end, uint64_t iova)
 {
 	return u->sink ? clear_leaves_exactly(u, place, end, iova)
@@ -473,10 +473,10 @@ static int unmap_section(struct unmapping *u)
 }
 
 /* Everything else. */
-static __attribute__((noinline)) int unmap_long(struct iopt_domain *domain, uint64_t first,
-						uint64_t last, unsigned flags,
-						struct iopt_gather *gather,
-						struct iopt_released *result)
+static __attribute__((__noinline__)) int unmap_long(struct iopt_domain *domain, uint64_t first,
+						    uint64_t last, unsigned flags,
+						    struct iopt_gather *gather,
+						    struct iopt_released *result)
 {
 	int error = unmap_check(domain, first, last, flags, gather);
 	struct written written;
@@ -506,10 +506,10 @@ static __attribute__((noinline)) int unmap_long(struct iopt_domain *domain, uint
 }
 
 /* One entry did not go the short way: out of the read section, and the long way. */
-static __attribute__((noinline)) int unmap_again(struct iopt_domain *domain, uint64_t first,
-						 uint64_t last, unsigned flags,
-						 struct iopt_gather *gather,
-						 struct iopt_released *result)
+static __attribute__((__noinline__)) int unmap_again(struct iopt_domain *domain, uint64_t first,
+						     uint64_t last, unsigned flags,
+						     struct iopt_gather *gather,
+						     struct iopt_released *result)
 {
 	iopt_host_read_unlock();
 	return unmap_long(domain, first, last, flags, gather, result);

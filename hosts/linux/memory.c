@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Table memory from the page allocator, accounted as the kernel accounts the page tables of IOMMUs
+ * (drivers/iommu/iommu-pages.h: NR_IOMMU_PAGES and NR_SECONDARY_PAGETABLE, charged to the memory
+ * cgroup of whoever maps), and the deferral of freeing through the kernel's RCU.
+ */
+#include <linux/gfp.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/vmstat.h>
+
+#include <asm/cacheflush.h>
+
+#include "engine/host.h"
+#include "hosts/linux/linux.h"
+
+static atomic_long_t pages_used;
+static atomic_long_t pages_waiting;
+
+/* ---- failing allocations ------------------------------------------------------------------- */
+
+static struct task_struct *fail_task;
+static unsigned long fail_countdown, fail_seen;
+
+unsigned long iopt_linux_fail(unsigned long nth)
+{
+	unsigned long seen = fail_seen;
+
+	fail_seen = 0;
+	fail_countdown = nth;
+	WRITE_ONCE(fail_task, nth ? current : NULL);
+	return seen;
+}
+
+/* What follows the test of the task is that task's alone. */
+static bool fails(void)
+{
+	if (likely(READ_ONCE(fail_task) != current) || !in_task())
+		return false;
+	fail_seen++;
+	return fail_countdown && !--fail_countdown;
+}
+
+/* ---- tables -------------------------------------------------------------------------------- */
+
+static unsigned int order_of(unsigned int size_lg2)
+{
+	return size_lg2 > PAGE_SHIFT ? size_lg2 - PAGE_SHIFT : 0;
+}
+
+static void account(struct iopt_table *table, long pages)
+{
+	struct page *page = iopt_host_page(table);
+
+	mod_node_page_state(page_pgdat(page), NR_IOMMU_PAGES, pages);
+	mod_lruvec_page_state(page, NR_SECONDARY_PAGETABLE, pages);
+	atomic_long_add(pages, &pages_used);
+}
+
+struct iopt_table *iopt_host_table_alloc(unsigned size_lg2)
+{
+	unsigned int order = order_of(size_lg2);
+	struct iopt_table *table;
+	struct page *page;
+
+	might_sleep();
+	if (fails())
+		return NULL;
+	page = alloc_pages(
+		GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN | (order ? __GFP_COMP : 0), order);
+	if (!page)
+		return NULL;
+	__SetPageTable(page);
+	table = (struct iopt_table *)page;
+	table->next = NULL;
+	table->first = 0;
+	table->freeze = 0;
+	table->level = 0;
+	table->collect = 0;
+	table->size_lg2 = size_lg2;
+	account(table, 1l << order);
+	return table;
+}
+
+/* The page as the allocator wants it back: no type, and nothing where a mapping would be. */
+static void table_free(struct iopt_table *table)
+{
+	struct page *page = iopt_host_page(table);
+	unsigned int order = order_of(table->size_lg2);
+
+	account(table, -(1l << order));
+	page->mapping = NULL;
+	page->private = 0;
+	__ClearPageTable(page);
+	__free_pages(page, order);
+}
+
+void iopt_host_table_free(struct iopt_table *list)
+{
+	while (list) {
+		struct iopt_table *next = list->next;
+
+		table_free(list);
+		list = next;
+	}
+}
+
+static long list_pages(const struct iopt_table *list)
+{
+	long pages = 0;
+
+	for (; list; list = list->next)
+		pages += 1l << order_of(list->size_lg2);
+	return pages;
+}
+
+static void free_after_grace(struct rcu_head *head)
+{
+	struct iopt_table *list = container_of(head, struct iopt_table, rcu);
+
+	atomic_long_sub(list_pages(list), &pages_waiting);
+	iopt_host_table_free(list);
+}
+
+void iopt_host_table_defer(struct iopt_table *list)
+{
+	atomic_long_add(list_pages(list), &pages_waiting);
+	call_rcu(&list->rcu, free_after_grace);
+}
+
+void iopt_host_synchronize(void)
+{
+	synchronize_rcu();
+}
+
+void iopt_linux_memory(struct iopt_linux_memory *memory)
+{
+	memory->waiting = atomic_long_read(&pages_waiting);
+	memory->pages = atomic_long_read(&pages_used);
+}
+
+/* ---- caches -------------------------------------------------------------------------------- */
+
+/* Fenced on both sides (arch/x86/mm/pat/set_memory.c, clflush_cache_range()). */
+void iopt_host_writeback(const void *start, size_t bytes)
+{
+	clflush_cache_range((void *)start, bytes);
+}
+
+/* ---- the engine's own objects -------------------------------------------------------------- */
+
+/*
+ * What is a power of two is aligned to its size (Documentation/core-api/memory-allocation.rst), so
+ * to a line if it is one at least.
+ */
+void *iopt_host_alloc(size_t bytes)
+{
+	if (fails())
+		return NULL;
+	return kzalloc(roundup_pow_of_two(max_t(size_t, bytes, IOPT_HOST_LINE)),
+		       GFP_KERNEL_ACCOUNT);
+}
+
+void iopt_host_free(void *memory)
+{
+	kfree(memory);
+}
+
+void iopt_host_breach(const char *what, uint64_t iova)
+{
+	WARN(1, "iopt: broken contract: %s at %#llx\n", what, iova);
+}
