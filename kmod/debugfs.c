@@ -95,9 +95,8 @@ static int dump_show(struct seq_file *m, void *v)
 	const struct iopt_item *item = v;
 
 	if (v == SEQ_START_TOKEN) {
-		seq_puts(
-			m,
-			"first              last               physical           lg2 perm flags\n");
+		seq_printf(m, "%-18s %-18s %-18s %s\n", "first", "last", "physical",
+			   "lg2 perm flags");
 		return 0;
 	}
 	seq_printf(m, "0x%016llx 0x%016llx 0x%016llx %3u %c%c%c  %c%c\n", item->first, item->last,
