@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * iopt-bench.ko: what map and unmap cost, in nanoseconds a call, beside the kernel's own page tables
- * in the same loop. Loading measures and prints. In a guest that counts instructions (QEMU's
- * -icount shift=0) a nanosecond is one instruction: scripts/bench-kmod.
+ * iopt-bench.ko: what map and unmap cost, in nanoseconds a call, beside the kernel's own page
+ * tables in the same loop. Loading measures and prints. In a guest that counts instructions
+ * (QEMU's -icount shift=0) a nanosecond is one instruction: scripts/test-kmod.
  *
  * Beside "amd-v1" runs the kernel's AMD_IOMMU_V1 (drivers/iommu/amd/io_pgtable.c) through its
  * io_pgtable_ops. Its cookie is a protection_domain, which is private to that driver; what is laid
