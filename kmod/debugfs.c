@@ -223,21 +223,24 @@ static const char *item_fault(const struct iopt_item *item, u64 from)
 static int check_show(struct seq_file *m, void *v)
 {
 	u64 leaves = 0, tables = 0, faults = 0, from = 0;
+	struct iopt_item items[16];
 	struct iopt_visit visit;
-	struct iopt_item item;
+	size_t nr;
 
 	iopt_visit_init(&visit, 0, ~0ull, IOPT_VISIT_LEAVES | IOPT_VISIT_TABLES);
-	while (iopt_visit(m->private, &visit, &item, 1)) {
-		const char *fault = item_fault(&item, from);
+	while ((nr = iopt_visit(m->private, &visit, items, ARRAY_SIZE(items)))) {
+		for (size_t i = 0; i < nr; i++) {
+			const char *fault = item_fault(&items[i], from);
 
-		if (fault && faults++ < 20)
-			seq_printf(m, "0x%016llx: entry 0x%016llx %s\n", item.first, item.entry,
-				   fault);
-		if (item.flags & IOPT_ITEM_TABLE) {
-			tables++;
-		} else {
-			leaves++;
-			from = item.last + 1;
+			if (fault && faults++ < 20)
+				seq_printf(m, "0x%016llx: entry 0x%016llx %s\n", items[i].first,
+					   items[i].entry, fault);
+			if (items[i].flags & IOPT_ITEM_TABLE) {
+				tables++;
+			} else {
+				leaves++;
+				from = items[i].last + 1;
+			}
 		}
 		if (fatal_signal_pending(current))
 			return -EINTR;

@@ -35,7 +35,7 @@ EXPORT_SYMBOL_GPL(iopt_sweep);
 EXPORT_SYMBOL_GPL(iopt_stats);
 EXPORT_SYMBOL_GPL(iopt_linux_show);
 EXPORT_SYMBOL_GPL(iopt_linux_hide);
-EXPORT_SYMBOL_GPL(iopt_linux_memory);
+EXPORT_SYMBOL_GPL(iopt_linux_pages);
 EXPORT_SYMBOL_GPL(iopt_linux_fail);
 
 static int __init iopt_init(void)
@@ -47,12 +47,10 @@ static int __init iopt_init(void)
 /* Modules that use this one are gone, and their domains; tables may still wait. */
 static void __exit iopt_exit(void)
 {
-	struct iopt_linux_memory memory;
-
 	iopt_debugfs_exit();
 	rcu_barrier();
-	iopt_linux_memory(&memory);
-	WARN(memory.pages, "iopt: %ld pages of tables were not given back\n", memory.pages);
+	WARN(iopt_linux_pages(), "iopt: %ld pages of tables were not given back\n",
+	     iopt_linux_pages());
 }
 
 module_init(iopt_init);

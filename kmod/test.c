@@ -92,26 +92,20 @@ static u32 below(struct rnd_state *chance, u32 limit)
 	return prandom_u32_state(chance) % limit;
 }
 
-/* Whether all tables are back, once RCU has ended. */
-static bool memory_back(long pages)
-{
-	struct iopt_linux_memory memory;
-
-	rcu_barrier();
-	iopt_linux_memory(&memory);
-	if (memory.pages != pages || memory.waiting)
-		pr_info("# %ld pages of tables, %ld of them waiting, instead of %ld\n",
-			memory.pages, memory.waiting, pages);
-	return memory.pages == pages && !memory.waiting;
-}
-
+/* What tables take, once RCU has ended. */
 static long memory_pages(void)
 {
-	struct iopt_linux_memory memory;
-
 	rcu_barrier();
-	iopt_linux_memory(&memory);
-	return memory.pages;
+	return iopt_linux_pages();
+}
+
+static bool memory_back(long before)
+{
+	long pages = memory_pages();
+
+	if (pages != before)
+		pr_info("# %ld pages of tables instead of %ld\n", pages, before);
+	return pages == before;
 }
 
 /* ---- model --------------------------------------------------------------------------------- */
@@ -467,49 +461,52 @@ static int record(void *ctx, uint64_t first, uint64_t last)
 	return 0;
 }
 
-static int sweeper(void *data)
+static int sweep(struct storm *storm, struct iopt_gather *gather)
 {
 	const struct iopt_sink sink = { .record = record };
-	struct mind *mind = data;
+
+	return iopt_sweep(storm->s.domain, BASE, BASE + STORM_SPAN * storm->s.granule - 1,
+			  IOPT_SWEEP_CLEAR, &sink, gather, 0, NULL);
+}
+
+static int trim(struct storm *storm, struct iopt_gather *gather)
+{
+	return iopt_trim(storm->s.domain, BASE, BASE + STORM_SPAN * storm->s.granule - 1, gather, 0,
+			 NULL);
+}
+
+/* One of these over and over, where the format has it. */
+static int repeat(struct mind *mind, bool able, const char *what,
+		  int (*act)(struct storm *storm, struct iopt_gather *gather))
+{
 	struct storm *storm = mind->storm;
 	struct iopt_gather gather;
-	int got;
 
+	iopt_gather_init(&gather, storm->s.domain, NULL);
 	while (storm_goes_on(storm, mind->number)) {
-		if (!storm->s.tracks) {
-			msleep(1);
-			continue;
-		}
-		iopt_gather_init(&gather, storm->s.domain, NULL);
-		got = iopt_sweep(storm->s.domain, BASE, BASE + STORM_SPAN * storm->s.granule - 1,
-				 IOPT_SWEEP_CLEAR, &sink, &gather, 0, NULL);
+		int got = able ? act(storm, &gather) : 0;
+
 		iopt_sync(&gather);
 		if (got)
-			storm_fault(storm, "sweep", BASE, got);
+			storm_fault(storm, what, BASE, got);
+		if (!able)
+			msleep(1);
 	}
 	return 0;
+}
+
+static int sweeper(void *data)
+{
+	struct mind *mind = data;
+
+	return repeat(mind, mind->storm->s.tracks, "sweep", sweep);
 }
 
 static int trimmer(void *data)
 {
 	struct mind *mind = data;
-	struct storm *storm = mind->storm;
-	struct iopt_gather gather;
-	int got;
 
-	while (storm_goes_on(storm, mind->number)) {
-		if (!storm->s.trims) {
-			msleep(1);
-			continue;
-		}
-		iopt_gather_init(&gather, storm->s.domain, NULL);
-		got = iopt_trim(storm->s.domain, BASE, BASE + STORM_SPAN * storm->s.granule - 1,
-				&gather, 0, NULL);
-		iopt_sync(&gather);
-		if (got)
-			storm_fault(storm, "trim", BASE, got);
-	}
-	return 0;
+	return repeat(mind, mind->storm->s.trims, "trim", trim);
 }
 
 static int (*const roles[MAPPERS + OTHERS])(void *) = { mapper, mapper, visitor, sweeper, trimmer };

@@ -31,22 +31,19 @@ struct dentry *iopt_linux_show(struct iopt_domain *domain, const char *name);
  */
 void iopt_linux_hide(struct dentry *folder);
 
-/** struct iopt_linux_memory - tables of all domains: pages that are in use, or that wait for RCU */
-struct iopt_linux_memory {
-	long pages;
-	long waiting;
-};
-
-/** iopt_linux_memory() - read these numbers. Context: any. */
-void iopt_linux_memory(struct iopt_linux_memory *memory);
+/**
+ * iopt_linux_pages() - pages that the tables of all domains take, those that wait for RCU included
+ *
+ * Context: any.
+ */
+long iopt_linux_pages(void);
 
 /**
  * iopt_linux_fail() - let an allocation of the calling task fail, for tests
  * @nth: the one that fails, counted from now on, 1 being the next; 0: none
  *
- * Return: how many allocations the task made since the last call.
  * Context: one task at a time; others' allocations neither count nor fail.
  */
-unsigned long iopt_linux_fail(unsigned long nth);
+void iopt_linux_fail(unsigned long nth);
 
 #endif

@@ -17,21 +17,16 @@
 #include "hosts/linux/linux.h"
 
 static atomic_long_t pages_used;
-static atomic_long_t pages_waiting;
 
 /* ---- failing allocations ------------------------------------------------------------------- */
 
 static struct task_struct *fail_task;
-static unsigned long fail_countdown, fail_seen;
+static unsigned long fail_countdown;
 
-unsigned long iopt_linux_fail(unsigned long nth)
+void iopt_linux_fail(unsigned long nth)
 {
-	unsigned long seen = fail_seen;
-
-	fail_seen = 0;
 	fail_countdown = nth;
 	WRITE_ONCE(fail_task, nth ? current : NULL);
-	return seen;
 }
 
 /* What follows the test of the task is that task's alone. */
@@ -39,7 +34,6 @@ static bool fails(void)
 {
 	if (likely(READ_ONCE(fail_task) != current) || !in_task())
 		return false;
-	fail_seen++;
 	return fail_countdown && !--fail_countdown;
 }
 
@@ -107,26 +101,13 @@ void iopt_host_table_free(struct iopt_table *list)
 	}
 }
 
-static long list_pages(const struct iopt_table *list)
-{
-	long pages = 0;
-
-	for (; list; list = list->next)
-		pages += 1l << order_of(list->size_lg2);
-	return pages;
-}
-
 static void free_after_grace(struct rcu_head *head)
 {
-	struct iopt_table *list = container_of(head, struct iopt_table, rcu);
-
-	atomic_long_sub(list_pages(list), &pages_waiting);
-	iopt_host_table_free(list);
+	iopt_host_table_free(container_of(head, struct iopt_table, rcu));
 }
 
 void iopt_host_table_defer(struct iopt_table *list)
 {
-	atomic_long_add(list_pages(list), &pages_waiting);
 	call_rcu(&list->rcu, free_after_grace);
 }
 
@@ -135,10 +116,9 @@ void iopt_host_synchronize(void)
 	synchronize_rcu();
 }
 
-void iopt_linux_memory(struct iopt_linux_memory *memory)
+long iopt_linux_pages(void)
 {
-	memory->waiting = atomic_long_read(&pages_waiting);
-	memory->pages = atomic_long_read(&pages_used);
+	return atomic_long_read(&pages_used);
 }
 
 /* ---- caches -------------------------------------------------------------------------------- */
