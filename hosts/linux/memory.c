@@ -108,7 +108,11 @@ static void free_after_grace(struct rcu_head *head)
 
 void iopt_host_table_defer(struct iopt_table *list)
 {
+#ifdef IOPT_MUTANT_FREE_WITHOUT_RCU
+	free_after_grace(&list->rcu);
+#else
 	call_rcu(&list->rcu, free_after_grace);
+#endif
 }
 
 void iopt_host_synchronize(void)
