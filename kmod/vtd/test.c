@@ -5,7 +5,7 @@
  * "edu" (docs/specs/edu.rst there), which copies between memory and a buffer of its own.
  *
  * Loading runs the tests (KTAP), and with passthrough=1 only that of a domain that translates
- * nothing; with bench=1 it measures instead what iommu_map() and iommu_unmap() take on an attached
+ * nothing; with bench=NAME it measures instead what iommu_map() and iommu_unmap() take on an attached
  * domain, in nanoseconds a call, which are instructions where QEMU counts them.
  */
 #include <linux/delay.h>
@@ -20,9 +20,9 @@
 static bool passthrough;
 module_param(passthrough, bool, 0);
 MODULE_PARM_DESC(passthrough, "only see that DMA to physical addresses lands");
-static bool bench;
-module_param(bench, bool, 0);
-MODULE_PARM_DESC(bench, "measure iommu_map() and iommu_unmap() instead");
+static char *bench;
+module_param(bench, charp, 0);
+MODULE_PARM_DESC(bench, "measure iommu_map() and iommu_unmap() instead, and call it this");
 
 /* docs/specs/edu.rst of QEMU: "Memory-mapped I/O", "DMA controller" */
 #define EDU_VENDOR	0x1234
@@ -273,7 +273,7 @@ static bool test_passthrough(void)
 
 /* ---- measuring ----------------------------------------------------------------------------- */
 
-#define ROUNDS 5u
+#define ROUNDS 9u
 
 static bool measure(struct iommu_domain *domain, const char *name, size_t bytes, unsigned int count)
 {
@@ -295,7 +295,7 @@ static bool measure(struct iommu_domain *domain, const char *name, size_t bytes,
 		unmap = min(unmap, (end - middle) / count);
 		cond_resched();
 	}
-	pr_info("bench iommu %s map %llu unmap %llu\n", name, map, unmap);
+	pr_info("bench %s %s map %llu unmap %llu\n", bench, name, map, unmap);
 	return good;
 }
 
