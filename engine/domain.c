@@ -213,7 +213,7 @@ static void domain_init_halves(struct iopt_domain *domain, uint32_t flags, unsig
 static void domain_init(struct iopt_domain *domain, const struct iopt_config *config,
 			const struct iopt_ops *ops, const struct geometry *g)
 {
-	domain->ops = ops;
+	domain->ops = config->flags & IOPT_NONCOHERENT ? ops->unsnooped : ops;
 	domain_init_halves(domain, config->flags, g->iova_lg2);
 	domain->pa_last = bits_mask(g->pa_lg2);
 	domain->page_sizes = g->page_sizes;
@@ -222,8 +222,8 @@ static void domain_init(struct iopt_domain *domain, const struct iopt_config *co
 	if (config->flags & IOPT_TRACK)
 		domain->flags |= IOPT_TRACKABLE;
 	domain->tracking = config->flags & IOPT_TRACK;
-	domain->short_map = !CHECKED && !(config->flags & (IOPT_NONCOHERENT | IOPT_CACHES_EMPTY));
-	domain->short_unmap = !(config->flags & (IOPT_NONCOHERENT | IOPT_TRACK));
+	domain->short_map = !CHECKED && !(config->flags & IOPT_CACHES_EMPTY);
+	domain->short_unmap = !(config->flags & IOPT_TRACK);
 	domain->max_levels = (uint8_t)g->max_levels;
 	domain->iova_lg2 = (uint8_t)g->iova_lg2;
 	domain->pa_lg2 = (uint8_t)g->pa_lg2;
@@ -426,10 +426,6 @@ int iopt_track(struct iopt_domain *domain, bool on)
 	if (!(domain->flags & IOPT_TRACKABLE))
 		return -IOPT_EOPNOTSUPP;
 	iopt_host_enter();
-	/*
-	 * Walkers that do not snoop and tracking exclude each other: nothing else bars the short
-	 * way.
-	 */
 	__atomic_store_n(&domain->tracking, on, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&domain->short_unmap, !on, __ATOMIC_SEQ_CST);
 	if (!on)

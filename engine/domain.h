@@ -21,6 +21,7 @@ struct iopt_format;
  */
 struct iopt_ops {
 	const struct iopt_format *format;
+	const struct iopt_ops *unsnooped; /* the same for domains with IOPT_NONCOHERENT */
 	int (*map)(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa,
 		   unsigned prot, struct iopt_reserve *reserve);
 	int (*map_sg)(struct iopt_domain *domain, uint64_t first,
@@ -115,7 +116,7 @@ struct table_counts {
  *              allows; atomic
  * @flags:      iopt_config::flags
  * @tracking:   unmap reports dirty pages
- * @short_map:  one entry may be mapped by map_entry(): nothing is owed for it
+ * @short_map:  one entry, or a few, may be mapped the short way: no invalidation is owed for it
  * @short_unmap: the same for unmap_entry(): no dirty bit is asked for
  * @low_last:   last IOVA of the lower half; 0: there is none
  * @resizes:    leaves may change their size while hardware uses them

@@ -20,6 +20,7 @@
 #include "engine/merge.h"
 #include "engine/protect.h"
 #include "engine/sweep.h"
+#include "engine/unsnooped.h"
 
 /* Everything below a table and the table itself, with nobody else left. */
 static void free_below(uint64_t pa, unsigned level, unsigned entries)
@@ -43,18 +44,15 @@ static void free_tables(struct iopt_domain *domain)
 	free_below(top_pa(top), top_levels(top) - 1, top_mask(top) + 1);
 }
 
+#define INSTANCE_OPS(map_, unmap_)                                                       \
+	.format = &IOPT_INSTANCE_FORMAT, .map = map_, .map_sg = map_sg, .unmap = unmap_, \
+	.translate = translate, .visit = visit, .sweep = sweep, .protect = protect,      \
+	.split = split, .merge = merge, .trim = trim, .collect = collect,                \
+	.free_tables = free_tables
+
+static const struct iopt_ops ops_unsnooped = { INSTANCE_OPS(map_unsnooped, unmap_unsnooped) };
+
 const struct iopt_ops INSTANCE_PASTE(iopt_ops_, IOPT_FORMAT) = {
-	.format = &IOPT_INSTANCE_FORMAT,
-	.map = map,
-	.map_sg = map_sg,
-	.unmap = unmap,
-	.translate = translate,
-	.visit = visit,
-	.sweep = sweep,
-	.protect = protect,
-	.split = split,
-	.merge = merge,
-	.trim = trim,
-	.collect = collect,
-	.free_tables = free_tables,
+	INSTANCE_OPS(map, unmap),
+	.unsnooped = &ops_unsnooped,
 };

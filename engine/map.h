@@ -839,13 +839,28 @@ static inline __attribute__((always_inline)) bool map_entry(const struct iopt_do
 			 F->leaf(attr, pa, level, entry_span_lg2(level), 0));
 }
 
+/* All of a range of which this call has mapped first..next - 1 already; pa is first's. */
+static __attribute__((__noinline__)) int map_from(struct iopt_domain *domain, uint64_t attr,
+						  uint64_t first, uint64_t next, uint64_t last,
+						  uint64_t pa, struct iopt_reserve *reserve)
+{
+	struct mapping m;
+	int error;
+
+	mapping_init(&m, domain, attr, first, last, reserve);
+	m.next = next;
+	error = map_top(&m);
+	if (!error)
+		error = map_contiguous(&m, last, pa + (next - first));
+	return map_finish(&m, error);
+}
+
 /* Everything else. */
 static __attribute__((__noinline__)) int map_long(struct iopt_domain *domain, uint64_t first,
 						  uint64_t last, uint64_t pa, unsigned prot,
 						  struct iopt_reserve *reserve)
 {
 	int error = map_check(domain, first, last, pa);
-	struct mapping m;
 	uint64_t attr;
 
 	if (!error)
@@ -854,12 +869,7 @@ static __attribute__((__noinline__)) int map_long(struct iopt_domain *domain, ui
 		return error;
 	if (debts_hold(&domain->debts, first, last))
 		iopt_host_breach("a range is mapped again before its gather is synced", first);
-
-	mapping_init(&m, domain, attr, first, last, reserve);
-	error = map_top(&m);
-	if (!error)
-		error = map_contiguous(&m, last, pa);
-	return map_finish(&m, error);
+	return map_from(domain, attr, first, first, last, pa, reserve);
 }
 
 /* One entry did not go the short way: out of the read section, and the long way. */

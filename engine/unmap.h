@@ -254,22 +254,31 @@ static unsigned clear_leaves_exactly(struct unmapping *u, struct place *place, u
 	return cleared;
 }
 
-/* The same for walkers that do not snoop: lines without a leaf are left alone. */
+/* The same for walkers that do not snoop: of what is cleared, stretch by stretch, the lines. */
 static unsigned clear_leaves_unsnooped(struct unmapping *u, struct place *place, unsigned end,
 				       uint64_t iova)
 {
+	struct lines *lines = &u->written->level[place->level];
 	unsigned cleared = 0;
 
-	for (; place->index <= end; place->index++) {
-		uint64_t entry = entry_load(place_slot(place));
+	while (place->index <= end) {
+		void *slot = place_slot(place);
+		unsigned stretch = 0;
 
-		if (leads_on(entry, place->level))
+		for (; place->index <= end; place->index++, stretch++) {
+			uint64_t entry = entry_load(place_slot(place));
+
+			if (F->kind(entry, place->level) != IOPT_LEAF)
+				break;
+			entry_clear_release(place_slot(place), entry, place->level, iova);
+		}
+		if (stretch)
+			lines_add(lines, slot, stretch);
+		else if (leads_on(entry_load(slot), place->level))
 			break;
-		if (F->kind(entry, place->level) != IOPT_LEAF)
-			continue;
-		entry_clear_release(place_slot(place), entry, place->level, iova);
-		lines_add(&u->written->level[place->level], place_slot(place), 1);
-		cleared++;
+		else
+			place->index++;
+		cleared += stretch;
 	}
 	return cleared;
 }

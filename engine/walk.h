@@ -99,6 +99,7 @@ static inline void place_down(struct place *place, uint64_t entry, uint64_t iova
  * @index_mask: its entries, less one
  * @table_pa: the table to look into next
  * @entry:    what was found last
+ * @seen:     bits that any entry on the way had, that one's among them
  */
 struct descent {
 	uint64_t iova;
@@ -106,6 +107,7 @@ struct descent {
 	unsigned index_mask;
 	uint64_t table_pa;
 	uint64_t entry;
+	uint64_t seen;
 };
 
 /* Look into the table of one level, a constant here. Returns whether a table leads on. */
@@ -115,6 +117,7 @@ static inline __attribute__((always_inline)) bool descend(struct descent *way, s
 	place_in(place, way->table_pa, level, way->index_mask, way->iova);
 	way->index_mask = table_entries() - 1;
 	way->entry = entry_load_table(place_slot(place));
+	way->seen |= way->entry;
 	if (level <= way->stop || F->kind(way->entry, level) != IOPT_TABLE)
 		return false;
 	way->table_pa = F->table_pa(way->entry);
@@ -140,16 +143,17 @@ descend_all(struct descent *way, struct place *place, const unsigned levels)
 }
 
 /**
- * place_find() - go down as far as tables lead
+ * place_find_way() - go down as far as tables lead
  * @top:   a top that covers @iova
  * @iova:  where to
  * @stop:  the level to stop at
  * @place: set to the entry that was reached: at @stop, or above it where no table leads on
+ * @seen:  set to all bits that the entries on the way have
  *
  * Return: the entry there, as loaded.
  */
-static inline __attribute__((always_inline)) uint64_t place_find(uint64_t top, uint64_t iova,
-								 unsigned stop, struct place *place)
+static inline __attribute__((always_inline)) uint64_t
+place_find_way(uint64_t top, uint64_t iova, unsigned stop, struct place *place, uint64_t *seen)
 {
 	struct descent way = {
 		.iova = iova,
@@ -163,7 +167,17 @@ static inline __attribute__((always_inline)) uint64_t place_find(uint64_t top, u
 		descend_all(&way, place, F->info.default_levels);
 	else
 		descend_all(&way, place, top_levels(top));
+	*seen = way.seen;
 	return way.entry;
+}
+
+/* The same, of the place alone. */
+static inline __attribute__((always_inline)) uint64_t place_find(uint64_t top, uint64_t iova,
+								 unsigned stop, struct place *place)
+{
+	uint64_t seen;
+
+	return place_find_way(top, iova, stop, place, &seen);
 }
 
 /**

@@ -17,6 +17,8 @@
 #include <linux/rcupdate.h>
 #include <linux/types.h>
 
+#include <asm/special_insns.h>
+
 #ifndef CONFIG_X86_64
 #error "hosts/linux: x86-64 only: other architectures export no write-back of caches to modules"
 #endif
@@ -131,7 +133,20 @@ static inline void iopt_host_observe(void)
 	dma_rmb();
 }
 
-void iopt_host_writeback(const void *start, size_t bytes);
+/*
+ * CLWB, or what the processor has instead, leaves the line where it is if it can, and comes after
+ * stores to that line by itself: only what follows has to be kept behind it ("Intel 64 and IA-32
+ * Architectures Software Developer's Manual", volume 2A, CLWB; arch/x86/include/asm/special_insns.h,
+ * clwb()). clflush_cache_range() would fence before, too, and take the line out of the cache.
+ */
+static inline void iopt_host_writeback(const void *start, size_t bytes)
+{
+	char *line = (char *)((unsigned long)start & ~(IOPT_HOST_LINE - 1ul));
+
+	for (; line < (char *)start + bytes; line += IOPT_HOST_LINE)
+		clwb(line);
+	wmb();
+}
 
 /* ---- locks --------------------------------------------------------------------------------- */
 

@@ -11,8 +11,6 @@
 #include <linux/slab.h>
 #include <linux/vmstat.h>
 
-#include <asm/cacheflush.h>
-
 #include "engine/host.h"
 #include "hosts/linux/linux.h"
 
@@ -123,14 +121,6 @@ void iopt_host_synchronize(void)
 long iopt_linux_pages(void)
 {
 	return atomic_long_read(&pages_used);
-}
-
-/* ---- caches -------------------------------------------------------------------------------- */
-
-/* Fenced on both sides (arch/x86/mm/pat/set_memory.c, clflush_cache_range()). */
-void iopt_host_writeback(const void *start, size_t bytes)
-{
-	clflush_cache_range((void *)start, bytes);
 }
 
 /* ---- the engine's own objects -------------------------------------------------------------- */
