@@ -134,15 +134,16 @@ static inline void iopt_host_observe(void)
 }
 
 /*
- * CLWB, or what the processor has instead, leaves the line where it is if it can, and comes after
- * stores to that line by itself: only what follows has to be kept behind it ("Intel 64 and IA-32
- * Architectures Software Developer's Manual", volume 2A, CLWB; arch/x86/include/asm/special_insns.h,
- * clwb()). clflush_cache_range() would fence before, too, and take the line out of the cache.
+ * As clflush_cache_range() (arch/x86/mm/pat/set_memory.c), fenced on both sides, but inline and by
+ * clwb(), which takes the instruction that leaves the line in the cache where the processor has it
+ * (asm/special_insns.h). The first fence keeps it behind loads, too: a line may be written back
+ * because of what another processor was seen to have put there.
  */
 static inline void iopt_host_writeback(const void *start, size_t bytes)
 {
 	char *line = (char *)((unsigned long)start & ~(IOPT_HOST_LINE - 1ul));
 
+	smp_mb();
 	for (; line < (char *)start + bytes; line += IOPT_HOST_LINE)
 		clwb(line);
 	wmb();
