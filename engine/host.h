@@ -41,6 +41,10 @@
  *                          ones, start and bytes being multiples of IOPT_HOST_LINE. Comes after all
  *                          stores before it; is complete when it returns, before any store after it
  *   void iopt_host_lock_init/lock/unlock/fini(struct iopt_host_lock *)
+ *   void iopt_host_breathe(void)
+ *                          between two steps of a long walk, outside read sections and only in
+ *                          operations that may sleep: others may have the processor. Nothing where
+ *                          threads are preempted anyway
  *
  * Memory is never allocated inside a read section, so an allocator may sleep and may wait for RCU.
  */

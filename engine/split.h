@@ -104,6 +104,7 @@ static int fill_table(struct filling *f, unsigned level, uint64_t iova, uint64_t
 
 	if (!table)
 		return -IOPT_ENOMEM;
+	iopt_host_breathe();
 	table->level = (uint8_t)level;
 	table_push(&f->tables, table);
 	f->nr[level]++;
@@ -395,6 +396,7 @@ static int split(struct iopt_domain *domain, uint64_t first, uint64_t last, unsi
 	if (result)
 		return result;
 	splitting_init(&s, domain, first, last, leaf_lg2, gather);
+	s.scan.sleeps = true;
 	s.budget = budget;
 	result = split_run(&s, flags & IOPT_CLAIM);
 	if (next)

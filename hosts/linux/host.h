@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/types.h>
 
 #ifndef CONFIG_X86_64
@@ -132,6 +133,13 @@ static inline void iopt_host_observe(void)
 }
 
 void iopt_host_writeback(const void *start, size_t bytes);
+
+/* ---- long walks ----------------------------------------------------------------------------- */
+
+static inline void iopt_host_breathe(void)
+{
+	cond_resched();
+}
 
 /* ---- locks --------------------------------------------------------------------------------- */
 

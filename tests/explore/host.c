@@ -139,6 +139,13 @@ static void writer_waits(const char *what)
 		fail("a writer would wait for %s", what);
 }
 
+/* The processor may go to others here, for as long as they like. */
+void iopt_host_breathe(void)
+{
+	if (sched_running() && world.thread[sched_self()].sections)
+		fail("the processor is given away inside a read section");
+}
+
 /* ---- RCU ----------------------------------------------------------------------------------- */
 
 /* Deferrals look at all read sections; these don't look at each other. */
