@@ -99,7 +99,8 @@ static void fill_leaves(const struct filling *f, void *slot, unsigned nr, unsign
  */
 static int fill_table(struct filling *f, unsigned level, uint64_t iova, uint64_t *entry)
 {
-	struct iopt_table *table = table_alloc(&F->info, F->info.index_lg2 + F->info.entry_lg2);
+	struct iopt_table *table =
+		table_alloc(f->domain, &F->info, F->info.index_lg2 + F->info.entry_lg2, 0);
 	void *entries;
 
 	if (!table)
