@@ -231,6 +231,7 @@ static void domain_init(struct iopt_domain *domain, const struct iopt_config *co
 			  (!(ops->format->info.abilities & IOPT_CAN_BBM) || config->bbm == 2);
 	domain->callbacks = config->callbacks;
 	domain->ctx = config->ctx;
+	domain->memory = config->memory;
 }
 
 static int config_check(const struct iopt_config *config, const struct iopt_format *format,
@@ -268,12 +269,13 @@ int iopt_create(const struct iopt_config *config, struct iopt_domain **result)
 	domain = iopt_host_alloc(sizeof(*domain));
 	if (!domain)
 		return -IOPT_ENOMEM;
-	root = table_alloc(&ops->format->info, root_lg2(&ops->format->info, g.top_index_lg2));
+	domain_init(domain, config, ops, &g);
+	root = table_alloc(domain, &ops->format->info,
+			   root_lg2(&ops->format->info, g.top_index_lg2), 0);
 	if (!root) {
 		iopt_host_free(domain);
 		return -IOPT_ENOMEM;
 	}
-	domain_init(domain, config, ops, &g);
 	root->level = (uint8_t)(g.levels - 1);
 	domain->newest = top_make(iopt_host_table_pa(root), g.levels);
 	if (has_own_top(ops->format))
@@ -509,7 +511,8 @@ int iopt_reserve(struct iopt_domain *domain, uint64_t first, uint64_t last,
 
 	tables = tables_worst(domain, first, last);
 	for (uint64_t i = 0; i < tables; i++) {
-		struct iopt_table *table = table_alloc(info, info->index_lg2 + info->entry_lg2);
+		struct iopt_table *table =
+			table_alloc(domain, info, info->index_lg2 + info->entry_lg2, reserve->how);
 
 		if (!table) {
 			iopt_host_table_free(list);

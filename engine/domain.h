@@ -120,6 +120,7 @@ struct table_counts {
  * @short_unmap: the same for unmap_entry(): no dirty bit is asked for
  * @low_last:   last IOVA of the lower half; 0: there is none
  * @resizes:    leaves may change their size while hardware uses them
+ * @memory:     iopt_config::memory, for the host
  * @index_mask: bits of an IOVA that the tables translate, without a sign extension
  * @page_sizes: bit n: leaves of 2^n bytes may be used
  * @newest:     top word of the newest top
@@ -152,6 +153,7 @@ struct iopt_domain {
 	bool resizes;
 	struct iopt_callbacks callbacks;
 	void *ctx;
+	uintptr_t memory;
 	struct sweeps sweeps;
 	struct debts debts;
 

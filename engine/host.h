@@ -41,6 +41,10 @@
  *                          ones, start and bytes being multiples of IOPT_HOST_LINE. Comes after all
  *                          stores before it; is complete when it returns, before any store after it
  *   void iopt_host_lock_init/lock/unlock/fini(struct iopt_host_lock *)
+ *   void iopt_host_breathe(void)
+ *                          between two steps of a long walk, outside read sections and only in
+ *                          operations that may sleep: others may have the processor. Nothing where
+ *                          threads are preempted anyway
  *
  * Memory is never allocated inside a read section, so an allocator may sleep and may wait for RCU.
  */
@@ -67,12 +71,17 @@
 /**
  * iopt_host_table_alloc() - a zeroed table
  * @size_lg2: bytes, lg2; the table is aligned to its size
+ * @pa_lg2:   bits of a physical address that an entry can hold. The engine does not use a table
+ *            that lies higher: a host that has memory on both sides of it gives the lower one
+ * @memory:   iopt_config::memory of the domain
+ * @how:      iopt_reserve::how of the caller; 0: in whatever way the host allocates usually
  *
  * Return: its descriptor, with @size_lg2 set and the other members of the engine zero; NULL if
  * there is no memory.
- * Context: outside read sections; may sleep.
+ * Context: outside read sections; may sleep, unless @how tells the host that it may not.
  */
-struct iopt_table *iopt_host_table_alloc(unsigned size_lg2);
+struct iopt_table *iopt_host_table_alloc(unsigned size_lg2, unsigned pa_lg2, uintptr_t memory,
+					 uintptr_t how);
 
 /**
  * iopt_host_table_free() - free tables that nobody can reach, now

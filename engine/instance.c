@@ -35,6 +35,7 @@ static void free_below(uint64_t pa, unsigned level, unsigned entries)
 	}
 	table->next = NULL;
 	iopt_host_table_free(table);
+	iopt_host_breathe();
 }
 
 static void free_tables(struct iopt_domain *domain)

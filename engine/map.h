@@ -631,18 +631,27 @@ static inline enum step map_step(struct mapping *m, struct piece *piece)
 	return step;
 }
 
+/* A table of the embedder's, as far as there are any, else of the host if it may be asked. */
+static struct iopt_table *mapping_table(struct mapping *m)
+{
+	struct iopt_reserve *reserve = m->reserve;
+
+	if (reserve && reserve->tables) {
+		reserve->nr_tables--;
+		return table_pop(&reserve->tables);
+	}
+	if (reserve && !reserve->how)
+		return NULL;
+	return table_alloc(m->domain, &F->info, F->info.index_lg2 + F->info.entry_lg2,
+			   reserve ? reserve->how : 0);
+}
+
 /* Have m->need tables at hand. Context: outside read sections. */
 static int mapping_alloc(struct mapping *m)
 {
 	while (m->nr_spare < m->need) {
-		struct iopt_table *table;
+		struct iopt_table *table = mapping_table(m);
 
-		if (m->reserve) {
-			table = table_pop(&m->reserve->tables);
-			m->reserve->nr_tables -= table != NULL;
-		} else {
-			table = table_alloc(&F->info, F->info.index_lg2 + F->info.entry_lg2);
-		}
 		if (!table)
 			return -IOPT_ENOMEM;
 		table_push(&m->spare, table);

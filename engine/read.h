@@ -57,6 +57,7 @@ static int translate(struct iopt_domain *domain, uint64_t iova, struct iopt_tran
  * @next:    first IOVA that was not looked at yet
  * @last:    last IOVA of the range
  * @done:    nothing is left
+ * @sleeps:  the operation may sleep
  * @tables:  tables looked into
  */
 struct scan {
@@ -64,6 +65,7 @@ struct scan {
 	uint64_t next;
 	uint64_t last;
 	bool done;
+	bool sleeps;
 	uint64_t tables;
 };
 
@@ -76,6 +78,7 @@ static inline void scan_start(struct scan *scan, struct iopt_domain *domain, uin
 	scan->domain = domain;
 	scan->next = first;
 	scan->last = last;
+	scan->sleeps = false;
 	scan->tables = 0;
 	/* Ends in the gap below the upper half, or above the only one. */
 	if (!domain_has(domain, first, first) && upper)
@@ -97,13 +100,16 @@ static inline void scan_pass(struct scan *scan, uint64_t last)
 }
 
 /*
- * Before each table: a long walk gives what was freed a chance to return to the host. It comes back
- * by address, so that nothing of it need survive between two tables.
+ * Before each table: a long walk gives what was freed a chance to return to the host, and where it
+ * may sleep others the processor. It comes back by address, so that nothing of it need survive
+ * between two tables.
  */
 static inline void scan_breathe(struct scan *scan)
 {
 	if (++scan->tables % TABLES_A_SECTION == 0) {
 		iopt_host_read_unlock();
+		if (scan->sleeps)
+			iopt_host_breathe();
 		iopt_host_read_lock();
 	}
 }

@@ -99,11 +99,13 @@ static void fill_leaves(const struct filling *f, void *slot, unsigned nr, unsign
  */
 static int fill_table(struct filling *f, unsigned level, uint64_t iova, uint64_t *entry)
 {
-	struct iopt_table *table = table_alloc(&F->info, F->info.index_lg2 + F->info.entry_lg2);
+	struct iopt_table *table =
+		table_alloc(f->domain, &F->info, F->info.index_lg2 + F->info.entry_lg2, 0);
 	void *entries;
 
 	if (!table)
 		return -IOPT_ENOMEM;
+	iopt_host_breathe();
 	table->level = (uint8_t)level;
 	table_push(&f->tables, table);
 	f->nr[level]++;
@@ -395,6 +397,7 @@ static int split(struct iopt_domain *domain, uint64_t first, uint64_t last, unsi
 	if (result)
 		return result;
 	splitting_init(&s, domain, first, last, leaf_lg2, gather);
+	s.scan.sleeps = true;
 	s.budget = budget;
 	result = split_run(&s, flags & IOPT_CLAIM);
 	if (next)

@@ -490,6 +490,9 @@ static int sweep_run(struct sweeping *s)
 			s->scan.done = true;
 		}
 		iopt_host_read_unlock();
+		/* One that only reads may run where nobody may sleep. */
+		if (s->clear)
+			iopt_host_breathe();
 	}
 	if (s->clear && (s->error || !s->scan.done))
 		sweep_left(s);

@@ -9,12 +9,15 @@
 #include "engine/domain.h"
 
 /*
- * A table whose address an entry can hold; NULL if there is no memory, or none there. Host memory
- * may lie anywhere, and formats differ in how much of an address they keep.
+ * A table of the domain whose address an entry can hold; NULL if there is no memory, or none there.
+ * Host memory may lie anywhere, and formats differ in how much of an address they keep.
  */
-static inline struct iopt_table *table_alloc(const struct iopt_format_info *info, unsigned size_lg2)
+static inline struct iopt_table *table_alloc(const struct iopt_domain *domain,
+					     const struct iopt_format_info *info, unsigned size_lg2,
+					     uintptr_t how)
 {
-	struct iopt_table *table = iopt_host_table_alloc(size_lg2);
+	struct iopt_table *table =
+		iopt_host_table_alloc(size_lg2, info->pa_lg2, domain->memory, how);
 
 	if (table && iopt_host_table_pa(table) >> info->pa_lg2) {
 		iopt_host_table_free(table);

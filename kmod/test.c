@@ -7,6 +7,9 @@
  * For every format
  *   model   random map, unmap, protect, split, merge and trim on a domain and on an array beside it
  *   fault   each allocation of a map and of a creation fails in turn
+ *   atomic  the same where nobody may sleep, by iopt_linux_map() and by a reserve: under a spinlock
+ *           with interrupts disabled. No allocation may be one that sleeps
+ *   place   tables lie on the node that was asked for, and no higher than their format can tell
  *   storm   two mappers, bound to two processors, whose leaves share tables, a visitor, a sweeper
  *           and a trimmer, all at once. Every leaf's physical address follows from its IOVA, so
  *           that one read from a freed and poisoned table (page_poison=1) shows.
@@ -15,9 +18,14 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/kthread.h>
+#include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/pfn.h>
+#include <linux/preempt.h>
 #include <linux/prandom.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/tracepoint.h>
 
 #include "hosts/linux/linux.h"
 #include "iopt/iopt.h"
@@ -67,13 +75,15 @@ struct subject {
 	bool trims;
 };
 
-static int subject_create(struct subject *subject, const struct iopt_format_info *info, u32 flags)
+static int subject_create_at(struct subject *subject, const struct iopt_format_info *info,
+			     u32 flags, int nid)
 {
 	struct iopt_config config = {
 		.format = info->name,
 		.flags = flags,
 		.bbm = info->abilities & IOPT_CAN_BBM ? 2 : 0,
 		.callbacks = { .invalidate = invalidate, .top_changed = top_changed },
+		.memory = iopt_linux_node(nid),
 	};
 
 	subject->info = info;
@@ -85,6 +95,11 @@ static int subject_create(struct subject *subject, const struct iopt_format_info
 	if (subject->tracks)
 		config.flags |= IOPT_TRACKABLE;
 	return iopt_create(&config, &subject->domain);
+}
+
+static int subject_create(struct subject *subject, const struct iopt_format_info *info, u32 flags)
+{
+	return subject_create_at(subject, info, flags, NUMA_NO_NODE);
 }
 
 static u32 below(struct rnd_state *chance, u32 limit)
@@ -315,6 +330,237 @@ static bool test_fault(const struct iopt_format_info *info)
 	return good;
 }
 
+/* ---- where nobody may sleep ---------------------------------------------------------------- */
+
+/**
+ * struct watch - allocations of pages that a task makes where it may not sleep
+ * @task:  the task
+ * @made:  how many
+ * @slept: of them with flags that let the allocator sleep
+ */
+static struct watch {
+	struct task_struct *task;
+	unsigned long made;
+	unsigned long slept;
+} watch;
+
+/* Of the tracepoint mm_page_alloc (include/trace/events/kmem.h). */
+static void watch_alloc(void *data, struct page *page, unsigned int order, gfp_t gfp,
+			int migratetype)
+{
+	if (current != watch.task || !in_task() || preemptible())
+		return;
+	watch.made++;
+	watch.slept += gfpflags_allow_blocking(gfp);
+}
+
+static void watch_find(struct tracepoint *tp, void *found)
+{
+	if (!strcmp(tp->name, "mm_page_alloc"))
+		*(struct tracepoint **)found = tp;
+}
+
+/* The tracepoint; NULL: nothing can be watched. */
+static struct tracepoint *watch_start(void)
+{
+	struct tracepoint *tp = NULL;
+
+	for_each_kernel_tracepoint(watch_find, &tp);
+	watch = (struct watch){ .task = current };
+	return tp && !tracepoint_probe_register(tp, watch_alloc, NULL) ? tp : NULL;
+}
+
+static void watch_end(struct tracepoint *tp)
+{
+	tracepoint_probe_unregister(tp, watch_alloc, NULL);
+	tracepoint_synchronize_unregister();
+}
+
+static int unmap_all(struct subject *s, u64 first, u64 last)
+{
+	struct iopt_gather gather;
+	int got;
+
+	iopt_gather_init(&gather, s->domain, NULL);
+	got = iopt_unmap(s->domain, first, last, 0, &gather, NULL);
+	iopt_sync(&gather);
+	return got;
+}
+
+static bool leads(struct subject *s, u64 iova)
+{
+	struct iopt_translation t;
+
+	return !iopt_translate(s->domain, iova, &t) && t.pa == iova + OFFSET;
+}
+
+/*
+ * Pages that need several tables, with each allocation failing in turn, then at last with none; one
+ * more, for which the tables are there, with the next to fail; and all of it away again.
+ */
+static bool atomic_map(struct subject *s, gfp_t gfp)
+{
+	u64 bytes = s->granule << s->info->index_lg2, first = BASE + bytes - s->granule;
+	u64 last = first + 2 * s->granule - 1, more = BASE + bytes + s->granule;
+	struct iopt_translation t;
+	unsigned int nth;
+	int got = -ENOMEM;
+
+	for (nth = 1; got == -ENOMEM && nth < 100; nth++) {
+		iopt_linux_fail(nth);
+		got = iopt_linux_map(s->domain, first, last, first + OFFSET, RW, gfp);
+		iopt_linux_fail(0);
+		if (got == -ENOMEM && (iopt_translate(s->domain, first, &t) != -ENOENT ||
+				       iopt_translate(s->domain, last, &t) != -ENOENT))
+			return false;
+	}
+	if (got || nth < 4 || !leads(s, first) || !leads(s, last))
+		return false;
+	iopt_linux_fail(1);
+	got = iopt_linux_map(s->domain, more, more + s->granule - 1, more + OFFSET, RW, gfp);
+	iopt_linux_fail(0);
+	return !got && leads(s, more) && !unmap_all(s, BASE, BASE + 2 * bytes - 1);
+}
+
+/* The same range out of a reserve that is filled here, and from which nothing is missing. */
+static bool atomic_reserve(struct subject *s, gfp_t gfp)
+{
+	u64 bytes = s->granule << s->info->index_lg2, first = BASE + bytes - s->granule;
+	u64 last = first + 2 * s->granule - 1;
+	struct iopt_reserve reserve = { .how = iopt_linux_how(gfp) };
+	int got;
+
+	iopt_linux_fail(2);
+	got = iopt_reserve(s->domain, first, last, &reserve);
+	iopt_linux_fail(0);
+	if (got != -ENOMEM || reserve.nr_tables)
+		return false;
+	got = iopt_reserve(s->domain, first, last, &reserve);
+	iopt_linux_fail(1);
+	got = got ?: iopt_map(s->domain, first, last, first + OFFSET, RW, &reserve);
+	iopt_linux_fail(0);
+	iopt_reserve_release(&reserve);
+	return !got && leads(s, first) && leads(s, last) &&
+	       !unmap_all(s, BASE, BASE + 2 * bytes - 1);
+}
+
+static DEFINE_SPINLOCK(atomic_lock);
+
+static bool test_atomic(const struct iopt_format_info *info)
+{
+	struct tracepoint *tp;
+	unsigned long flags;
+	struct subject s;
+	bool good;
+
+	if (subject_create(&s, info, 0))
+		return false;
+	tp = watch_start();
+	spin_lock_irqsave(&atomic_lock, flags);
+	good = tp && atomic_map(&s, GFP_ATOMIC) && atomic_reserve(&s, GFP_ATOMIC);
+	spin_unlock_irqrestore(&atomic_lock, flags);
+	preempt_disable();
+	good = good && atomic_map(&s, GFP_NOWAIT | __GFP_ACCOUNT);
+	preempt_enable();
+	if (tp)
+		watch_end(tp);
+	/* Each of these maps took two tables at least. */
+	if (!good || watch.made < 6 || watch.slept)
+		pr_info("# %s: %lu allocations, %lu that may sleep\n", info->name, watch.made,
+			watch.slept);
+	good &= watch.made >= 6 && !watch.slept;
+	good = good && atomic_map(&s, GFP_KERNEL) && atomic_map(&s, GFP_NOIO);
+	iopt_destroy(s.domain);
+	return good;
+}
+
+/* ---- where tables lie ---------------------------------------------------------------------- */
+
+/**
+ * struct places - where a domain's tables were found
+ * @tables: how many
+ * @beyond: of them where an entry of the format cannot lead
+ * @astray: of them on another node than was asked for
+ */
+struct places {
+	unsigned int tables;
+	unsigned int beyond;
+	unsigned int astray;
+};
+
+static void places_of(struct subject *s, int nid, struct places *places)
+{
+	struct iopt_item items[8];
+	struct iopt_visit visit;
+	size_t nr;
+
+	*places = (struct places){ 0 };
+	iopt_visit_init(&visit, 0, ~0ull, IOPT_VISIT_TABLES);
+	while ((nr = iopt_visit(s->domain, &visit, items, ARRAY_SIZE(items)))) {
+		for (size_t i = 0; i < nr; i++) {
+			places->tables++;
+			places->beyond += items[i].pa >> s->info->pa_lg2 != 0;
+			places->astray += page_to_nid(pfn_to_page(PHYS_PFN(items[i].pa))) != nid;
+		}
+	}
+}
+
+/*
+ * Memory of a node that entries of the format can lead to: then all of its tables are there; else
+ * they come from elsewhere, and still are below the border.
+ */
+static bool node_fits(const struct iopt_format_info *info, int nid)
+{
+	return !(PFN_PHYS(node_start_pfn(nid)) >> info->pa_lg2);
+}
+
+static bool place_on(const struct iopt_format_info *info, int nid)
+{
+	u64 bytes = (1ull << info->granule_lg2) << info->index_lg2;
+	struct places places;
+	struct subject s;
+	bool good;
+
+	if (subject_create_at(&s, info, 0, nid))
+		return false;
+	good = !iopt_map(s.domain, BASE, BASE + s.granule - 1, BASE + OFFSET, RW, NULL) &&
+	       !iopt_linux_map(s.domain, BASE + bytes, BASE + bytes + s.granule - 1,
+			       BASE + bytes + OFFSET, RW, GFP_ATOMIC);
+	places_of(&s, nid, &places);
+	good = good && places.tables >= 3 && !places.beyond &&
+	       (!node_fits(info, nid) || !places.astray);
+	if (!good)
+		pr_info("# %s, node %d: %u tables, %u too high, %u on another node\n", info->name,
+			nid, places.tables, places.beyond, places.astray);
+	iopt_destroy(s.domain);
+	return good;
+}
+
+/*
+ * Wants memory on three nodes, one of them above 4 GiB and another beyond 36 bits of address: else
+ * there is not enough to choose from.
+ */
+static bool test_place(const struct iopt_format_info *info)
+{
+	unsigned int nodes = 0, high = 0, far = 0;
+	bool good = true;
+	int nid;
+
+	for_each_node_state(nid, N_MEMORY)
+	{
+		nodes++;
+		high += PFN_PHYS(node_start_pfn(nid)) >> 32 != 0;
+		far += PFN_PHYS(node_start_pfn(nid)) >> 36 != 0;
+		good = place_on(info, nid) && good;
+	}
+	if (nodes < 3 || high < 2 || !far) {
+		pr_info("# %u nodes with memory, %u above 4 GiB, %u beyond 64 GiB: too few\n",
+			nodes, high, far);
+		return false;
+	}
+	return good;
+}
+
 /* ---- storm --------------------------------------------------------------------------------- */
 
 #define MAPPERS	   2u
@@ -355,9 +601,11 @@ static void storm_fault(struct storm *storm, const char *what, u64 iova, int got
 		pr_info("# %s: %s at %#llx: %d\n", storm->s.info->name, what, iova, got);
 }
 
-static void storm_map(struct storm *storm, u64 first, u64 bytes)
+/* One of the mappers allocates as if it might not sleep. */
+static void storm_map(struct storm *storm, const struct mind *mind, u64 first, u64 bytes)
 {
-	int got = iopt_map(storm->s.domain, first, first + bytes - 1, first + OFFSET, RW, NULL);
+	int got = iopt_linux_map(storm->s.domain, first, first + bytes - 1, first + OFFSET, RW,
+				 mind->number ? GFP_ATOMIC : GFP_KERNEL_ACCOUNT);
 
 	if (got)
 		storm_fault(storm, "map", first, got);
@@ -403,7 +651,7 @@ static void mapper_shares(struct storm *storm, struct mind *mind)
 	unsigned int trim = storm->s.trims && below(&mind->chance, 2) ? IOPT_UNMAP_TRIM : 0;
 
 	for (u32 i = 0; i < 32; i += 2)
-		storm_map(storm, first + i * granule, granule);
+		storm_map(storm, mind, first + i * granule, granule);
 	for (u32 i = 0; i < 32; i += 2)
 		storm_unmap(storm, first + i * granule, granule, trim);
 }
@@ -415,13 +663,13 @@ static void mapper_alone(struct storm *storm, struct mind *mind)
 	u64 first = BASE + roundup(SLOTS * granule, bytes) + mind->number * bytes;
 
 	for (u32 i = 0; i < 16; i++)
-		storm_map(storm, first + i * granule, granule);
+		storm_map(storm, mind, first + i * granule, granule);
 	if (below(&mind->chance, 2))
 		storm_unmap(storm, first, bytes, 0);
 	else
 		for (u32 i = 0; i < 16; i++)
 			storm_unmap(storm, first + i * granule, granule, 0);
-	storm_map(storm, first, bytes);
+	storm_map(storm, mind, first, bytes);
 	storm_reshape(storm, first, bytes);
 	storm_unmap(storm, first, bytes, 0);
 }
@@ -598,9 +846,8 @@ static const struct {
 	const char *name;
 	bool (*run)(const struct iopt_format_info *info);
 } tests[] = {
-	{ "model", test_model },
-	{ "fault", test_fault },
-	{ "storm", test_storm },
+	{ "model", test_model }, { "fault", test_fault }, { "atomic", test_atomic },
+	{ "place", test_place }, { "storm", test_storm },
 };
 
 static size_t nr_formats(void)

@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/types.h>
 
 #include <asm/special_insns.h>
@@ -147,6 +148,13 @@ static inline void iopt_host_writeback(const void *start, size_t bytes)
 	for (; line < (char *)start + bytes; line += IOPT_HOST_LINE)
 		clwb(line);
 	wmb();
+}
+
+/* ---- long walks ----------------------------------------------------------------------------- */
+
+static inline void iopt_host_breathe(void)
+{
+	cond_resched();
 }
 
 /* ---- locks --------------------------------------------------------------------------------- */

@@ -7,7 +7,10 @@
 #include <linux/gfp.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/numa.h>
+#include <linux/pfn.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/vmstat.h>
 
@@ -51,17 +54,53 @@ static void account(struct iopt_table *table, long pages)
 	atomic_long_add(pages, &pages_used);
 }
 
-struct iopt_table *iopt_host_table_alloc(unsigned size_lg2)
+/* With no node to prefer, where the task's policy says. */
+static struct page *pages_of(uintptr_t memory, gfp_t gfp, unsigned int order)
+{
+	int nid = (int)memory + NUMA_NO_NODE;
+
+	return nid == NUMA_NO_NODE ? alloc_pages(gfp, order) : alloc_pages_node(nid, gfp, order);
+}
+
+/* What the caller said, of it what is his to say; the rest is the host's. */
+static gfp_t gfp_of(uintptr_t how, unsigned int order)
+{
+	gfp_t gfp = how ? (__force gfp_t)how & ~GFP_ZONEMASK : GFP_KERNEL_ACCOUNT;
+
+	return gfp | __GFP_ZERO | __GFP_NOWARN | (order ? __GFP_COMP : 0);
+}
+
+/*
+ * Pages below 2^pa_lg2. There is a zone of those below 4 GiB (drivers/iommu/io-pgtable-arm-v7s.c
+ * takes its tables from there, too); what may lie between that and all of memory mostly does.
+ */
+static struct page *pages_below(unsigned int pa_lg2, uintptr_t memory, gfp_t gfp,
+				unsigned int order)
+{
+	struct page *page;
+
+	if (pa_lg2 <= 32)
+		return pages_of(memory, gfp | __GFP_DMA32, order);
+	page = pages_of(memory, gfp, order);
+	if (page && PFN_PHYS(page_to_pfn(page)) >> pa_lg2) {
+		__free_pages(page, order);
+		page = pages_of(memory, gfp | __GFP_DMA32, order);
+	}
+	return page;
+}
+
+struct iopt_table *iopt_host_table_alloc(unsigned size_lg2, unsigned pa_lg2, uintptr_t memory,
+					 uintptr_t how)
 {
 	unsigned int order = order_of(size_lg2);
+	gfp_t gfp = gfp_of(how, order);
 	struct iopt_table *table;
 	struct page *page;
 
-	might_sleep();
+	might_alloc(gfp);
 	if (fails())
 		return NULL;
-	page = alloc_pages(
-		GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN | (order ? __GFP_COMP : 0), order);
+	page = pages_below(pa_lg2, memory, gfp, order);
 	if (!page)
 		return NULL;
 	__SetPageTable(page);

@@ -155,6 +155,13 @@ static inline void iopt_host_writeback(const void *start, size_t bytes)
 	iopt_posix_writeback(start, bytes);
 }
 
+/* ---- long walks ----------------------------------------------------------------------------- */
+
+/* Threads are preempted. */
+static inline void iopt_host_breathe(void)
+{
+}
+
 /* ---- locks --------------------------------------------------------------------------------- */
 
 struct iopt_host_lock {

@@ -289,12 +289,17 @@ static bool take_unit_or_wait(unsigned order, uint32_t *unit)
 	return true;
 }
 
-struct iopt_table *iopt_host_table_alloc(unsigned size_lg2)
+/* There is one arena, which grows upward from its base, and any thread may wait: no choice. */
+struct iopt_table *iopt_host_table_alloc(unsigned size_lg2, unsigned pa_lg2, uintptr_t memory,
+					 uintptr_t how)
 {
 	unsigned order = order_of(size_lg2);
 	struct iopt_table *table;
 	uint32_t unit;
 
+	(void)pa_lg2;
+	(void)memory;
+	(void)how;
 	if (iopt_posix_fails() || order >= IOPT_POSIX_ORDERS || !iopt_posix_arena_make() ||
 	    !take_unit_or_wait(order, &unit))
 		return NULL;

@@ -301,6 +301,9 @@ struct iopt_callbacks {
  *              be changed. 0 for other formats
  * @callbacks:  the embedder's; copied
  * @ctx:        first argument of the callbacks
+ * @memory:     where the host is to take the domain's tables from; 0: wherever it likes. What else
+ *              there is each host says for itself (Linux: a node, hosts/linux/linux.h); a host that
+ *              has no choice, as the library's, does not look at it
  */
 struct iopt_config {
 	const char *format;
@@ -313,6 +316,7 @@ struct iopt_config {
 	uint8_t bbm;
 	struct iopt_callbacks callbacks;
 	void *ctx;
+	uintptr_t memory;
 };
 
 /**
@@ -473,12 +477,16 @@ void iopt_hw(const struct iopt_domain *domain, struct iopt_hw *hw);
  * struct iopt_reserve - tables set aside, so that a map neither sleeps nor fails for memory
  * @tables:    for the engine
  * @nr_tables: how many there are
+ * @how:       how the host is to allocate for it, as each host says for itself (Linux: allocation
+ *             flags, hosts/linux/linux.h): iopt_reserve(), and a map that finds nothing left in it.
+ *             0: iopt_reserve() may sleep, and a map takes no more than was set aside
  *
- * Starts zeroed. One user at a time.
+ * Starts zeroed, but for @how. One user at a time.
  */
 struct iopt_reserve {
 	struct iopt_table *tables;
 	uint64_t nr_tables;
+	uintptr_t how;
 };
 
 /**
@@ -490,7 +498,8 @@ struct iopt_reserve {
  *           growth of the top; existing tables are not counted on, since they may be given back
  *
  * Return: 0; -EINVAL, -ERANGE as iopt_map(); -ENOMEM: @reserve is as before.
- * Context: may sleep; the caller owns @reserve.
+ * Context: may sleep, unless iopt_reserve::how tells the host that it may not; the caller owns
+ * @reserve.
  */
 int iopt_reserve(struct iopt_domain *domain, uint64_t first, uint64_t last,
 		 struct iopt_reserve *reserve);
@@ -508,8 +517,9 @@ void iopt_reserve_release(struct iopt_reserve *reserve);
  * @last:    last IOVA, one less than a multiple of the granule
  * @pa:      physical address of @first, aligned to the granule
  * @prot:    IOPT_READ and/or IOPT_WRITE, with attributes
- * @reserve: where tables are taken from, and the call then never sleeps; NULL: from the host, which
- *           may sleep
+ * @reserve: where tables are taken from, and the call then never sleeps itself; once it is empty
+ *           the host is asked if it says how. NULL: from the host, which may sleep. Tables that
+ *           were asked for and not used are in it afterwards
  *
  * Uses for every piece the largest leaf that alignment, length and the domain's sizes allow. All or
  * nothing: on an error the range translates as before (tables that became empty may stay).
@@ -520,7 +530,8 @@ void iopt_reserve_release(struct iopt_reserve *reserve);
  * Return: 0; -EINVAL: misaligned, empty or backward range, or attributes that the format can't
  * express; -ERANGE: IOVA or physical address beyond the domain's width; -EEXIST: something is
  * mapped in the range; -ENOMEM: no table to be had.
- * Context: see the head of this file. May sleep if @reserve is NULL.
+ * Context: see the head of this file. May sleep if @reserve is NULL, or as iopt_reserve::how tells
+ * the host.
  */
 int iopt_map(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa, unsigned prot,
 	     struct iopt_reserve *reserve);

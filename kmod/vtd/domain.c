@@ -95,7 +95,7 @@ static int map_pages(struct iommu_domain *domain, unsigned long iova, phys_addr_
 		bits |= IOPT_READ;
 	if (prot & IOMMU_WRITE)
 		bits |= IOPT_WRITE;
-	error = iopt_map(ours->iopt, iova, iova + bytes * count - 1, pa, bits, NULL);
+	error = iopt_linux_map(ours->iopt, iova, iova + bytes * count - 1, pa, bits, gfp);
 	if (!error)
 		*mapped = bytes * count;
 	return error;
@@ -200,7 +200,7 @@ static u32 flags_for_all(void)
 	return flags;
 }
 
-static int make_tables(struct vtd_domain *domain, const struct vtd_unit *unit)
+static int make_tables(struct vtd_domain *domain, const struct vtd_unit *unit, int node)
 {
 	unsigned int levels = levels_of(unit);
 	unsigned int bits =
@@ -214,6 +214,7 @@ static int make_tables(struct vtd_domain *domain, const struct vtd_unit *unit)
 		.pa_lg2 = vtd_dmar.pa_lg2,
 		.page_sizes = sizes,
 		.flags = flags_for_all(),
+		.memory = iopt_linux_node(node),
 		.callbacks = { .invalidate = invalidate },
 		.ctx = domain,
 	};
@@ -252,7 +253,8 @@ struct iommu_domain *vtd_domain_alloc(struct device *dev)
 	error = take_number(domain);
 	if (error)
 		goto free;
-	error = make_tables(domain, ((struct vtd_device *)dev_iommu_priv_get(dev))->unit);
+	error = make_tables(domain, ((struct vtd_device *)dev_iommu_priv_get(dev))->unit,
+			    dev_to_node(dev));
 	if (error)
 		goto release;
 	snprintf(name, sizeof(name), "vtd-%u", domain->did);

@@ -918,10 +918,27 @@ static const struct scene scenes[] = {
 
 #define MANY_TABLES 640u
 
-/* Hazard 3: more sections than one for each so many tables, whatever walks. */
-static void assert_sections(uint64_t before)
+/* Where a thread was before a walk. */
+struct steps {
+	uint64_t sections;
+	uint64_t breaths;
+};
+
+static struct steps steps_now(void)
 {
-	assert_in_range(sections_entered - before, MANY_TABLES / 128, MANY_TABLES + 8);
+	return (struct steps){ sections_entered, breaths_taken };
+}
+
+/*
+ * Hazard 3: more sections than one for each so many tables, whatever walks. Between them others get
+ * the processor if the operation may sleep, and only then.
+ */
+static void assert_steps(struct steps before, bool sleeps)
+{
+	const uint64_t least = MANY_TABLES / 128, most = MANY_TABLES + 8;
+
+	assert_in_range(sections_entered - before.sections, least, most);
+	assert_in_range(breaths_taken - before.breaths, sleeps ? least : 0, sleeps ? most : 0);
 }
 
 static void test_long_walks_leave_sections(const struct iopt_format_info *format)
@@ -933,42 +950,45 @@ static void test_long_walks_leave_sections(const struct iopt_format_info *format
 	struct iopt_gather gather;
 	struct notes notes;
 	struct rig rig;
-	uint64_t before;
+	struct steps before;
 
 	rig_open(&rig, &config);
 	for (uint64_t at = first; at < last; at += 2 * MIB)
 		rig_map(&rig, at, 2 * MIB, at + PA + PAGE);
 	iopt_visit_init(&visit, first, last, IOPT_VISIT_TABLES);
-	before = sections_entered;
+	before = steps_now();
 	assert_in_range(iopt_visit(rig.domain, &visit, items, 2 * MANY_TABLES), MANY_TABLES,
 			MANY_TABLES + 8);
-	assert_sections(before);
+	assert_steps(before, false);
 
-	before = sections_entered;
+	before = steps_now();
 	rig_sweep(&rig, first, last, IOPT_SWEEP_CLEAR, &notes);
-	assert_sections(before);
+	assert_steps(before, true);
+	before = steps_now();
+	rig_sweep(&rig, first, last, 0, &notes);
+	assert_steps(before, false);
 
 	/* Nothing to take, nothing that fits together, nothing to split. */
 	iopt_gather_init(&gather, rig.domain, NULL);
-	before = sections_entered;
+	before = steps_now();
 	assert_int_equal(iopt_trim(rig.domain, first, last, &gather, 0, NULL), 0);
-	assert_sections(before);
-	before = sections_entered;
+	assert_steps(before, false);
+	before = steps_now();
 	assert_int_equal(iopt_merge(rig.domain, first, last, ~0u, 0, &gather, 0, NULL), 0);
-	assert_sections(before);
-	before = sections_entered;
+	assert_steps(before, false);
+	before = steps_now();
 	assert_int_equal(iopt_split(rig.domain, first, last, ~0u, 0, &gather, 0, NULL), 0);
-	assert_sections(before);
-	before = sections_entered;
+	assert_steps(before, true);
+	before = steps_now();
 	assert_int_equal(iopt_protect(rig.domain, first, last, IOPT_READ, &gather), 0);
-	assert_sections(before);
+	assert_steps(before, false);
 
 	/* A look for holes, before anything changes. */
-	before = sections_entered;
+	before = steps_now();
 	assert_int_equal(iopt_unmap(rig.domain, first, last + 2 * MIB, IOPT_UNMAP_FULL, &gather,
 				    NULL),
 			 -ENOENT);
-	assert_sections(before);
+	assert_steps(before, false);
 	rig_close(&rig);
 }
 

@@ -89,14 +89,18 @@ static struct iopt_table *table_choose(void)
 	return &world.table[sched_self() * POOL_TABLES + memory->taken++];
 }
 
-struct iopt_table *iopt_host_table_alloc(unsigned size_lg2)
+struct iopt_table *iopt_host_table_alloc(unsigned size_lg2, unsigned pa_lg2, uintptr_t memory,
+					 uintptr_t how)
 {
-	struct thread_memory *memory = &world.thread[sched_self()];
+	struct thread_memory *mine = &world.thread[sched_self()];
 	struct iopt_table *table;
 
-	if (sched_running() && memory->sections)
+	(void)pa_lg2;
+	(void)memory;
+	(void)how;
+	if (sched_running() && mine->sections)
 		fail("memory is allocated inside a read section");
-	if (memory->fails_in && --memory->fails_in == 0)
+	if (mine->fails_in && --mine->fails_in == 0)
 		return NULL;
 	table = table_choose();
 	*table = (struct iopt_table){ .size_lg2 = (uint8_t)size_lg2, .state = TABLE_TAKEN };
@@ -137,6 +141,13 @@ static void writer_waits(const char *what)
 {
 	if (world.thread[sched_self()].writes)
 		fail("a writer would wait for %s", what);
+}
+
+/* The processor may go to others here, for as long as they like. */
+void iopt_host_breathe(void)
+{
+	if (sched_running() && world.thread[sched_self()].sections)
+		fail("the processor is given away inside a read section");
 }
 
 /* ---- RCU ----------------------------------------------------------------------------------- */

@@ -64,6 +64,8 @@ void iopt_host_read_unlock(void);
 
 void iopt_host_writeback(const void *start, size_t bytes);
 
+void iopt_host_breathe(void);
+
 void iopt_host_lock_init(struct iopt_host_lock *lock);
 void iopt_host_lock(struct iopt_host_lock *lock);
 void iopt_host_unlock(struct iopt_host_lock *lock);

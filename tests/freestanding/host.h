@@ -33,6 +33,7 @@ uint64_t iopt_host_table_pa(const struct iopt_table *table);
 void iopt_host_publish(void);
 void iopt_host_observe(void);
 void iopt_host_writeback(const void *start, size_t bytes);
+void iopt_host_breathe(void);
 void iopt_host_lock_init(struct iopt_host_lock *lock);
 void iopt_host_lock(struct iopt_host_lock *lock);
 void iopt_host_unlock(struct iopt_host_lock *lock);

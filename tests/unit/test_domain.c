@@ -515,6 +515,39 @@ static void reserve_that_ran_out(void **state)
 	assert_true(device_destroy(&device));
 }
 
+/*
+ * One that says how to allocate: what was set aside comes first, then the host is asked for what is
+ * needed and no more. A map that fails for it changes nothing, and what it got is in the reserve.
+ */
+static void reserve_that_asks(void **state)
+{
+	struct iopt_config config = { .format = "vtd-ss", .levels = 4 };
+	const uint64_t far = 1ull << 39;
+	struct iopt_reserve reserve = { .how = 1 };
+	struct iopt_translation t;
+	struct device device = { 0 };
+
+	(void)state;
+	assert_int_equal(device_create(&device, &config), 0);
+	iopt_posix_fail(3, false);
+	assert_int_equal(iopt_map(device.domain, 0, PAGE - 1, 0, RW, &reserve), -ENOMEM);
+	assert_int_equal(iopt_posix_fail(0, false), 3);
+	assert_int_equal(iopt_translate(device.domain, 0, &t), -ENOENT);
+	assert_int_equal(reserve.nr_tables, 2);
+	assert_int_equal(iopt_map(device.domain, 0, PAGE - 1, 0, RW, &reserve), 0);
+	assert_int_equal(iopt_posix_fail(0, false), 1);
+	assert_int_equal(reserve.nr_tables, 0);
+	assert_null(reserve.tables);
+
+	/* Set aside: not one is asked for. */
+	assert_int_equal(iopt_reserve(device.domain, far, far + PAGE - 1, &reserve), 0);
+	assert_int_equal(iopt_posix_fail(0, false), 3);
+	assert_int_equal(iopt_map(device.domain, far, far + PAGE - 1, 0, RW, &reserve), 0);
+	assert_int_equal(iopt_posix_fail(0, false), 0);
+	assert_int_equal(reserve.nr_tables, 0);
+	assert_true(device_destroy(&device));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -537,6 +570,7 @@ int main(void)
 		cmocka_unit_test(reserve_counts),
 		cmocka_unit_test(reserve_is_enough),
 		cmocka_unit_test(reserve_that_ran_out),
+		cmocka_unit_test(reserve_that_asks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

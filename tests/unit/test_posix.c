@@ -78,7 +78,7 @@ static unsigned tables_per_chunk(void)
 
 static struct iopt_table *alloc(unsigned size_lg2)
 {
-	struct iopt_table *table = iopt_host_table_alloc(size_lg2);
+	struct iopt_table *table = iopt_host_table_alloc(size_lg2, 52, 0, 0);
 
 	assert_non_null(table);
 	return table;
@@ -129,7 +129,7 @@ static unsigned alloc_all(struct iopt_table **list)
 	unsigned nr = 0;
 
 	*list = NULL;
-	while ((table = iopt_host_table_alloc(PAGE_LG2))) {
+	while ((table = iopt_host_table_alloc(PAGE_LG2, 52, 0, 0))) {
 		chain(list, table);
 		nr++;
 	}
@@ -167,7 +167,7 @@ static int make_memfd(uint64_t bytes)
 
 static void *use_one(void *unused)
 {
-	struct iopt_table *table = iopt_host_table_alloc(PAGE_LG2);
+	struct iopt_table *table = iopt_host_table_alloc(PAGE_LG2, 52, 0, 0);
 
 	(void)unused;
 	iopt_host_table_free(table);
@@ -306,7 +306,7 @@ static void check_addresses(uint64_t base)
 		assert_int_equal((uintptr_t)iopt_host_va(pa) % PAGE, 0);
 		chain(&list, table);
 	}
-	assert_null(iopt_host_table_alloc(PAGE_LG2));
+	assert_null(iopt_host_table_alloc(PAGE_LG2, 52, 0, 0));
 	assert_ptr_equal((char *)iopt_posix_va(base) + 3 * CHUNK - 1,
 			 iopt_posix_va(base + 3 * CHUNK - 1));
 	assert_null(iopt_posix_va(base + 3 * CHUNK));
@@ -357,7 +357,7 @@ static void test_sizes(void **state)
 		}
 		assert_numbers(0, 0, 0);
 	}
-	assert_null(iopt_host_table_alloc(MAX_LG2 + 1));
+	assert_null(iopt_host_table_alloc(MAX_LG2 + 1, 52, 0, 0));
 	assert_numbers(0, 0, 0);
 }
 
@@ -413,7 +413,7 @@ static void test_quarter_pages_of_a_chunk(void **state)
 
 	(void)state;
 	set_up_chunks(1);
-	while ((table = iopt_host_table_alloc(10))) {
+	while ((table = iopt_host_table_alloc(10, 52, 0, 0))) {
 		memset(words_of(table), 0xff, 1024);
 		chain(&list, table);
 		nr++;
@@ -542,7 +542,7 @@ static void test_exhaustion(void **state)
 	nr = alloc_all(&list);
 	assert_int_equal(nr, 2 * tables_per_chunk());
 	assert_numbers(nr * PAGE, 0, nr);
-	assert_null(iopt_host_table_alloc(MAX_LG2));
+	assert_null(iopt_host_table_alloc(MAX_LG2, 52, 0, 0));
 	for (i = 0; i < nr / 2; i++) {
 		table = list;
 		list = list->next;
@@ -551,7 +551,7 @@ static void test_exhaustion(void **state)
 	iopt_host_table_defer(half);
 	for (i = 0; i < nr / 2; i++)
 		chain(&list, alloc(PAGE_LG2));
-	assert_null(iopt_host_table_alloc(PAGE_LG2));
+	assert_null(iopt_host_table_alloc(PAGE_LG2, 52, 0, 0));
 	iopt_host_table_free(list);
 	assert_int_equal(numbers().chunks, 2 * CHUNK);
 	assert_int_equal(numbers().peak, nr * PAGE);
@@ -640,7 +640,7 @@ static unsigned record_order(uint64_t seed, unsigned chunks, uint64_t *order)
 	unsigned nr = 0;
 
 	set_up((struct iopt_posix_config){ .bytes = chunks * CHUNK, .fd = -1, .shuffle = seed });
-	while ((table = iopt_host_table_alloc(PAGE_LG2))) {
+	while ((table = iopt_host_table_alloc(PAGE_LG2, 52, 0, 0))) {
 		order[nr++] = pa_of(table);
 		chain(&list, table);
 	}
@@ -824,7 +824,7 @@ static unsigned succeed(void)
 	unsigned i, made = 0;
 
 	for (i = 0; i < 8; i += 2) {
-		table = iopt_host_table_alloc(PAGE_LG2);
+		table = iopt_host_table_alloc(PAGE_LG2, 52, 0, 0);
 		memory = iopt_host_alloc(100);
 		made |= (unsigned)!!table << i | (unsigned)!!memory << (i + 1);
 		iopt_host_table_free(table);
@@ -904,7 +904,7 @@ static void *work(void *argument)
 		iopt_host_read_lock();
 		iopt_host_read_unlock();
 		if (!held[at]) {
-			held[at] = iopt_host_table_alloc(at ? PAGE_LG2 : 13);
+			held[at] = iopt_host_table_alloc(at ? PAGE_LG2 : 13, 52, 0, 0);
 			if (!held[at] || words_of(held[at])[0] || words_of(held[at])[511])
 				return "no table, or not zeroed";
 			words_of(held[at])[0] = words_of(held[at])[511] = held[at]->first = mark;

@@ -12,7 +12,9 @@
 #define TESTS_ADVERSARY_POINTS_HOST_H
 
 #define iopt_host_read_lock posix_read_lock
+#define iopt_host_breathe   posix_breathe
 #include "hosts/posix/host.h"
+#undef iopt_host_breathe
 #undef iopt_host_read_lock
 
 /*
@@ -34,6 +36,9 @@ void point_reached(void);
 /* Read sections that this thread entered. */
 extern _Thread_local uint64_t sections_entered;
 
+/* How often it would have given the processor away. */
+extern _Thread_local uint64_t breaths_taken;
+
 static inline void point(unsigned line)
 {
 	if (!points_left)
@@ -50,6 +55,12 @@ static inline void iopt_host_read_lock(void)
 	point(__LINE__);
 	sections_entered++;
 	posix_read_lock();
+}
+
+static inline void iopt_host_breathe(void)
+{
+	breaths_taken++;
+	posix_breathe();
 }
 
 #define __atomic_load_n(...)		 (point(__LINE__), __atomic_load_n(__VA_ARGS__))

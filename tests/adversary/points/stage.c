@@ -18,6 +18,7 @@ _Thread_local uint64_t points_left;
 _Thread_local unsigned point_line;
 _Thread_local unsigned point_repeats;
 _Thread_local uint64_t sections_entered;
+_Thread_local uint64_t breaths_taken;
 
 static const struct scene *playing;
 static struct stage *stage_now;
