@@ -75,15 +75,7 @@ static __attribute__((__noinline__)) void lines_add(struct lines *lines, const v
 		lines->end = end;
 }
 
-/* One entry's line at once. */
-static inline void line_writeback(const void *slot)
-{
-	uintptr_t line = (uintptr_t)slot & ~(uintptr_t)(IOPT_HOST_LINE - 1);
-
-	iopt_host_writeback((const void *)line, IOPT_HOST_LINE);
-}
-
-/* The same of several at once, as an operation of its own. */
+/* The same at once, as an operation of its own. */
 static inline void entries_writeback(const struct iopt_domain *domain, const void *slot,
 				     unsigned nr)
 {

@@ -848,19 +848,26 @@ static inline __attribute__((always_inline)) bool map_entry(const struct iopt_do
 			 F->leaf(attr, pa, level, entry_span_lg2(level), 0));
 }
 
-/* All of a range of which this call has mapped first..next - 1 already; pa is first's. */
+/*
+ * All of a range from its first IOVA on, of which the entries that w says are written, and not yet
+ * written back; NULL: none.
+ */
 static __attribute__((__noinline__)) int map_from(struct iopt_domain *domain, uint64_t attr,
-						  uint64_t first, uint64_t next, uint64_t last,
-						  uint64_t pa, struct iopt_reserve *reserve)
+						  uint64_t first, uint64_t last, uint64_t pa,
+						  struct iopt_reserve *reserve,
+						  const struct writing *w)
 {
 	struct mapping m;
 	int error;
 
 	mapping_init(&m, domain, attr, first, last, reserve);
-	m.next = next;
+	if (w) {
+		lines_add(&m.written.level[w->level], w->slot, w->conflict);
+		m.next += (uint64_t)w->conflict << w->size_lg2;
+	}
 	error = map_top(&m);
 	if (!error)
-		error = map_contiguous(&m, last, pa + (next - first));
+		error = map_contiguous(&m, last, pa + (m.next - first));
 	return map_finish(&m, error);
 }
 
@@ -878,7 +885,7 @@ static __attribute__((__noinline__)) int map_long(struct iopt_domain *domain, ui
 		return error;
 	if (debts_hold(&domain->debts, first, last))
 		iopt_host_breach("a range is mapped again before its gather is synced", first);
-	return map_from(domain, attr, first, first, last, pa, reserve);
+	return map_from(domain, attr, first, last, pa, reserve, NULL);
 }
 
 /* One entry did not go the short way: out of the read section, and the long way. */

@@ -27,15 +27,16 @@ static inline unsigned level_of_few(uint64_t first, uint64_t last, uint64_t pa)
 /* The lines of the entries from one slot up to another. */
 static inline void slots_writeback(const void *start, const void *end)
 {
-	uintptr_t line = (uintptr_t)start & ~(uintptr_t)(IOPT_HOST_LINE - 1);
+	const uintptr_t mask = IOPT_HOST_LINE - 1;
+	uintptr_t line = (uintptr_t)start & ~mask;
 
-	iopt_host_writeback((const void *)line, (uintptr_t)end - line);
+	iopt_host_writeback((const void *)line, (((uintptr_t)end + mask) & ~mask) - line);
 }
 
 /*
  * Write leaves from an IOVA on into a table that is there. The way must be in memory already, that
- * is, without marks, so that their own lines are all that is owed. Returns how many, from the first
- * one on, none for whatever reason among them.
+ * is, without marks, so that their own lines are all that is owed. Returns how many were written,
+ * from the first one on; if these are not all of them, their lines are still owed.
  */
 static inline unsigned map_few(const struct iopt_domain *domain, struct writing *w)
 {
@@ -52,7 +53,7 @@ static inline unsigned map_few(const struct iopt_domain *domain, struct writing 
 			written = write_singles(w);
 		}
 	}
-	if (written)
+	if (written == w->nr)
 		slots_writeback(w->slot, slot_at(w->slot, written));
 	iopt_host_publish();
 	iopt_host_read_unlock();
@@ -79,8 +80,7 @@ static __attribute__((__noinline__)) int map_several(struct iopt_domain *domain,
 	written = map_few(domain, &w);
 	if (written == w.nr)
 		return 0;
-	return map_from(domain, w.attr, first, first + ((uint64_t)written << w.size_lg2), last, pa,
-			reserve);
+	return map_from(domain, w.attr, first, last, pa, reserve, written ? &w : NULL);
 }
 
 /* As map_entry(), of the lowest level. Context: in a read section. */
@@ -116,51 +116,60 @@ static int map_unsnooped(struct iopt_domain *domain, uint64_t first, uint64_t la
 	return 0;
 }
 
-/* Clear leaves from a slot on, up to the first entry that is none. Returns how many. */
-static inline unsigned clear_few(void *start, unsigned nr, unsigned level, uint64_t iova)
+/* Whether nr entries from a slot on are leaves of their own. They are this caller's. */
+static inline bool few_are_leaves(void *slot, unsigned nr, unsigned level)
 {
-	void *slot = start;
-	unsigned cleared = 0;
-
-	for (; cleared < nr; cleared++, slot = slot_at(slot, 1)) {
+	for (; nr; nr--, slot = slot_at(slot, 1)) {
 		uint64_t entry = entry_load(slot);
 
 		if (F->kind(entry, level) != IOPT_LEAF ||
 		    (has_runs() && F->leaf_lg2(entry, level) != entry_span_lg2(level)))
-			break;
-		entry_clear_release(slot, entry, level, iova);
+			return false;
 	}
-	if (cleared)
-		slots_writeback(start, slot);
-	return cleared;
+	return true;
+}
+
+static inline void clear_few(void *start, unsigned nr, unsigned level, uint64_t iova)
+{
+	void *slot = start;
+
+	for (; nr; nr--, slot = slot_at(slot, 1))
+		entry_clear_release(slot, entry_load(slot), level, iova);
+	slots_writeback(start, slot);
+}
+
+/* All of a range that is leaves of one table. Returns false, having changed nothing, if not. */
+static inline bool unmap_few(struct iopt_domain *domain, uint64_t first, uint64_t last,
+			     unsigned level, struct iopt_gather *gather)
+{
+	unsigned nr = (unsigned)((last - first) >> entry_span_lg2(level)) + 1;
+	uint64_t top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE);
+	struct place place;
+
+	if (!top_covers(top, last))
+		return false;
+	place_find(top, first, level, &place);
+	if (place.level != level || !few_are_leaves(place_slot(&place), nr, level))
+		return false;
+	clear_few(place_slot(&place), nr, level, first);
+	gather_add(gather, first, last, IOPT_OWES_LEAVES | IOPT_OWES_DEVICE_TLB,
+		   entry_span_lg2(level));
+	return true;
 }
 
 static int unmap_unsnooped(struct iopt_domain *domain, uint64_t first, uint64_t last,
 			   unsigned flags, struct iopt_gather *gather, struct iopt_released *result)
 {
-	unsigned level = level_of_few(first, last, 0), span_lg2, nr, cleared = 0;
-	struct place place;
-	uint64_t top;
+	unsigned level = level_of_few(first, last, 0);
 
 	if (level == NO_LEVEL || flags || result || CHECKED || !domain_has(domain, first, last) ||
 	    gather->domain != domain)
 		return unmap_long(domain, first, last, flags, gather, result);
-	span_lg2 = entry_span_lg2(level);
-	nr = (unsigned)((last - first) >> span_lg2) + 1;
 	iopt_host_read_lock();
-	top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE);
-	if (top_covers(top, last)) {
-		place_find(top, first, level, &place);
-		if (place.level == level)
-			cleared = clear_few(place_slot(&place), nr, level, first);
-	}
-	if (cleared)
-		gather_add(gather, first, first + ((uint64_t)cleared << span_lg2) - 1,
-			   IOPT_OWES_LEAVES | IOPT_OWES_DEVICE_TLB, span_lg2);
+	if (!unmap_few(domain, first, last, level, gather))
+		return unmap_again(domain, first, last, flags, gather, result);
 	iopt_host_read_unlock();
-	if (cleared == nr)
-		return 0;
-	return unmap_long(domain, first + ((uint64_t)cleared << span_lg2), last, 0, gather, NULL);
+	return 0;
 }
 
 #endif
