@@ -117,6 +117,9 @@ static void forget(struct vtd_unit *unit, u16 requester, u16 did)
 	};
 	const struct vtd_command translations = { QI_IOTLB | QI_DOMAIN | unit->drain | tag, 0 };
 
+#ifdef IOPT_MUTANT_ATTACH_WITHOUT_INVALIDATION
+	return;
+#endif
 	vtd_submit(unit, &entry, 1);
 	vtd_submit(unit, &translations, 1);
 }

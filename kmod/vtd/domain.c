@@ -45,6 +45,9 @@ static void drop_from_all(struct vtd_domain *domain, u64 first, u64 last, bool l
 {
 	unsigned int index;
 
+#ifdef IOPT_MUTANT_SYNC_WITHOUT_INVALIDATION
+	return;
+#endif
 	for_each_set_bit(index, domain->units, DMAR_MOST_UNITS) {
 		struct vtd_unit *unit = vtd_units[index];
 		struct vtd_command command =

@@ -441,25 +441,27 @@ static void another_writers_table(void **state)
 {
 	(void)state;
 	for (size_t i = wide(0); i < NR_FORMATS; i = wide(i + 1)) {
-		uint64_t *entry, *memory;
+		for (unsigned nr = 1; nr <= 2; nr++) {
+			uint64_t *entry, *memory;
 
-		open_walker(i, 0);
-		map_small(at, 1);
-		entry = entry_at(at, 1);
-		memory = (uint64_t *)((char *)entry - (char *)iopt_posix_va(0) +
-				      (char *)iopt_posix_image_va(0));
-		assert_int_equal(*memory & ~unwritten, *entry);
-		*entry |= unwritten;
-		*memory = 0;
-		assert_int_equal(device_at(at), 0);
-		count_again();
-		map_small(at + 9 * page, 1);
-		expect(2, 2);
-		assert_false(is_marked(at, 1));
-		assert_int_equal(device_at(at + 9 * page), at + 10 * page);
-		map_small(at + 11 * page, 1);
-		expect(1, 1);
-		close_walker();
+			open_walker(i, 0);
+			map_small(at, 1);
+			entry = entry_at(at, 1);
+			memory = (uint64_t *)((char *)entry - (char *)iopt_posix_va(0) +
+					      (char *)iopt_posix_image_va(0));
+			assert_int_equal(*memory & ~unwritten, *entry);
+			*entry |= unwritten;
+			*memory = 0;
+			assert_int_equal(device_at(at), 0);
+			count_again();
+			map_small(at + 9 * page, nr);
+			expect(2, 2);
+			assert_false(is_marked(at, 1));
+			assert_int_equal(device_at(at + 9 * page), at + 10 * page);
+			map_small(at + 11 * page, 1);
+			expect(1, 1);
+			close_walker();
+		}
 	}
 }
 
