@@ -830,7 +830,7 @@ static inline __attribute__((always_inline)) bool map_entry(const struct iopt_do
 							    uint64_t pa, const unsigned level)
 {
 	uint64_t top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE), empty = 0;
-	struct place place;
+	struct place place = { .level = 0 }; /* as in unmap_entry() */
 
 	if (!top_covers(top, iova | entry_mask(level)) || place_find(top, iova, level, &place))
 		return false;
@@ -881,10 +881,11 @@ static inline bool map_is_short(const struct iopt_domain *domain, uint64_t first
 
 /*
  * Most calls map a granule or a block into a table that is there. They go the short way, and leave
- * it by a jump from inside the section, so that nothing need be kept beyond its end.
+ * it by a jump from inside the section, so that nothing need be kept beyond its end. Flattened: see
+ * unmap().
  */
-static int map(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa,
-	       unsigned prot, struct iopt_reserve *reserve)
+static __attribute__((flatten)) int map(struct iopt_domain *domain, uint64_t first, uint64_t last,
+					uint64_t pa, unsigned prot, struct iopt_reserve *reserve)
 {
 	uint64_t attr;
 
