@@ -867,7 +867,7 @@ static __attribute__((__noinline__)) int map_again(struct iopt_domain *domain, u
 						   uint64_t last, uint64_t pa, unsigned prot,
 						   struct iopt_reserve *reserve)
 {
-	iopt_host_read_unlock();
+	iopt_host_brief_unlock();
 	return map_long(domain, first, last, pa, prot, reserve);
 }
 
@@ -890,20 +890,20 @@ static __attribute__((flatten)) int map(struct iopt_domain *domain, uint64_t fir
 	uint64_t attr;
 
 	if (is_entry(first, last, pa, 0) && map_is_short(domain, first, last, pa, prot, &attr)) {
-		iopt_host_read_lock();
+		iopt_host_brief_lock();
 		if (!map_entry(domain, attr, first, pa, 0))
 			return map_again(domain, first, last, pa, prot, reserve);
 	} else if (is_entry(first, last, pa, 1) &&
 		   (__atomic_load_n(&domain->map_sizes, __ATOMIC_RELAXED) & (entry_mask(1) + 1)) &&
 		   map_is_short(domain, first, last, pa, prot, &attr)) {
-		iopt_host_read_lock();
+		iopt_host_brief_lock();
 		if (!map_entry(domain, attr, first, pa, 1))
 			return map_again(domain, first, last, pa, prot, reserve);
 	} else {
 		return map_long(domain, first, last, pa, prot, reserve);
 	}
 	iopt_host_publish();
-	iopt_host_read_unlock();
+	iopt_host_brief_unlock();
 	return 0;
 }
 

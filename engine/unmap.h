@@ -515,7 +515,7 @@ static __attribute__((__noinline__)) int unmap_again(struct iopt_domain *domain,
 						     struct iopt_gather *gather,
 						     struct iopt_released *result)
 {
-	iopt_host_read_unlock();
+	iopt_host_brief_unlock();
 	return unmap_long(domain, first, last, flags, gather, result);
 }
 
@@ -536,7 +536,7 @@ unmap_leave(uint64_t first, const unsigned level, unsigned flags, struct iopt_re
 		result->last = first + entry_mask(level);
 		result->bytes = flags & IOPT_UNMAP_COUNT ? entry_mask(level) + 1 : 0;
 	}
-	iopt_host_read_unlock();
+	iopt_host_brief_unlock();
 	return 0;
 }
 
@@ -550,13 +550,13 @@ static __attribute__((flatten)) int unmap(struct iopt_domain *domain, uint64_t f
 					  struct iopt_released *result)
 {
 	if (is_entry(first, last, 0, 0) && unmap_is_short(domain, first, last, flags, gather)) {
-		iopt_host_read_lock();
+		iopt_host_brief_lock();
 		if (!unmap_entry(domain, first, 0, gather))
 			return unmap_again(domain, first, last, flags, gather, result);
 		return unmap_leave(first, 0, flags, result);
 	}
 	if (is_entry(first, last, 0, 1) && unmap_is_short(domain, first, last, flags, gather)) {
-		iopt_host_read_lock();
+		iopt_host_brief_lock();
 		if (!unmap_entry(domain, first, 1, gather))
 			return unmap_again(domain, first, last, flags, gather, result);
 		return unmap_leave(first, 1, flags, result);
