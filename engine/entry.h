@@ -79,7 +79,7 @@ static inline unsigned table_index(uint64_t iova, unsigned level)
 /* Whether a range is one entry of that level, whole, and an address such an entry can hold. */
 static inline bool is_entry(uint64_t first, uint64_t last, uint64_t pa, unsigned level)
 {
-	return !(((last - first) ^ entry_mask(level)) | ((first | pa) & entry_mask(level)));
+	return last - first == entry_mask(level) && !((first | pa) & entry_mask(level));
 }
 
 static inline void *slot_at(void *table, unsigned index)

@@ -16,10 +16,16 @@ static inline void range_grow(struct iopt_range *range, uint64_t first, uint64_t
 		range->last = last;
 }
 
+/* Whether what begins at first continues the range at its end. */
+static inline bool range_continues(const struct iopt_range *range, uint64_t first)
+{
+	return first && first - 1 == range->last;
+}
+
 /* Whether first..last continues the range at one of its ends, or lies in it. */
 static inline bool range_touches(const struct iopt_range *range, uint64_t first, uint64_t last)
 {
-	return (first && first - 1 == range->last) || (range->first && range->first - 1 == last) ||
+	return range_continues(range, first) || (range->first && range->first - 1 == last) ||
 	       (first >= range->first && last <= range->last);
 }
 
@@ -31,21 +37,24 @@ static inline bool range_touches(const struct iopt_range *range, uint64_t first,
 static inline __attribute__((always_inline)) void gather_range_add(struct iopt_gather *gather,
 								   uint64_t first, uint64_t last)
 {
-	const uint64_t high_after = gather->domain->high_after;
 	struct iopt_range *newest = &gather->ranges[IOPT_GATHER_RANGES - 1];
-	uint32_t nr = gather->nr_ranges;
+	size_t nr = gather->nr_ranges;
 
 	if (nr == IOPT_GATHER_RANGES) {
+		const uint64_t high_after = gather->domain->high_after;
+
 		if ((first > high_after) != (newest->first > high_after))
 			gather->owes |= IOPT_OWES_ALL;
 		else
 			range_grow(newest, first, last);
+	} else if (nr && range_continues(&gather->ranges[nr - 1], first)) {
+		gather->ranges[nr - 1].last = last; /* the usual case, at the least cost */
 	} else if (nr && range_touches(&gather->ranges[nr - 1], first, last)) {
 		range_grow(&gather->ranges[nr - 1], first, last);
 	} else {
 		gather->ranges[nr].first = first;
 		gather->ranges[nr].last = last;
-		gather->nr_ranges = nr + 1;
+		gather->nr_ranges++;
 	}
 }
 
@@ -63,10 +72,10 @@ static inline __attribute__((always_inline)) void gather_range_add(struct iopt_g
 static inline void gather_owe(struct iopt_gather *gather, uint64_t first, uint64_t last,
 			      uint32_t owes, unsigned leaf_lg2)
 {
+	gather_range_add(gather, first, last);
 	gather->owes |= owes;
 	if (leaf_lg2 < gather->leaf_lg2)
 		gather->leaf_lg2 = (uint8_t)leaf_lg2;
-	gather_range_add(gather, first, last);
 }
 
 /* The same for a range that was unmapped: it may be mapped again only when this is paid. */

@@ -22,6 +22,11 @@
  *                          host makes the thread known to RCU if it must be
  *   void iopt_host_read_lock(void), iopt_host_read_unlock(void)
  *                          RCU read section; nests; wait-free
+ *   void iopt_host_brief_lock(void), iopt_host_brief_unlock(void)
+ *                          the same for a section that goes down to one entry and leaves, without
+ *                          a loop over entries, a callback or another section inside: where the
+ *                          host has something cheaper for as little as that, and then it defines
+ *                          IOPT_HOST_BRIEF, too; else the two above are taken
  *   void *iopt_host_va(uint64_t pa)
  *                          where the table at a physical address is mapped; pa came out of an entry
  *                          or of iopt_host_table_pa()
@@ -66,6 +71,18 @@
  */
 #ifndef IOPT_HOST_LINE
 #define IOPT_HOST_LINE 64
+#endif
+
+#ifndef IOPT_HOST_BRIEF
+static inline __attribute__((always_inline)) void iopt_host_brief_lock(void)
+{
+	iopt_host_read_lock();
+}
+
+static inline __attribute__((always_inline)) void iopt_host_brief_unlock(void)
+{
+	iopt_host_read_unlock();
+}
 #endif
 
 /**

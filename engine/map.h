@@ -839,7 +839,7 @@ static inline __attribute__((always_inline)) bool map_entry(const struct iopt_do
 							    uint64_t pa, const unsigned level)
 {
 	uint64_t top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE), empty = 0;
-	struct place place;
+	struct place place = { .level = 0 }; /* as in unmap_entry() */
 
 	if (!top_covers(top, iova | entry_mask(level)) || place_find(top, iova, level, &place))
 		return false;
@@ -893,7 +893,7 @@ static __attribute__((__noinline__)) int map_again(struct iopt_domain *domain, u
 						   uint64_t last, uint64_t pa, unsigned prot,
 						   struct iopt_reserve *reserve)
 {
-	iopt_host_read_unlock();
+	iopt_host_brief_unlock();
 	return map_long(domain, first, last, pa, prot, reserve);
 }
 
@@ -907,28 +907,29 @@ static inline bool map_is_short(const struct iopt_domain *domain, uint64_t first
 
 /*
  * Most calls map a granule or a block into a table that is there. They go the short way, and leave
- * it by a jump from inside the section, so that nothing need be kept beyond its end.
+ * it by a jump from inside the section, so that nothing need be kept beyond its end. Flattened: see
+ * unmap().
  */
-static int map(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa,
-	       unsigned prot, struct iopt_reserve *reserve)
+static __attribute__((flatten)) int map(struct iopt_domain *domain, uint64_t first, uint64_t last,
+					uint64_t pa, unsigned prot, struct iopt_reserve *reserve)
 {
 	uint64_t attr;
 
 	if (is_entry(first, last, pa, 0) && map_is_short(domain, first, last, pa, prot, &attr)) {
-		iopt_host_read_lock();
+		iopt_host_brief_lock();
 		if (!map_entry(domain, attr, first, pa, 0))
 			return map_again(domain, first, last, pa, prot, reserve);
 	} else if (is_entry(first, last, pa, 1) &&
 		   (__atomic_load_n(&domain->map_sizes, __ATOMIC_RELAXED) & (entry_mask(1) + 1)) &&
 		   map_is_short(domain, first, last, pa, prot, &attr)) {
-		iopt_host_read_lock();
+		iopt_host_brief_lock();
 		if (!map_entry(domain, attr, first, pa, 1))
 			return map_again(domain, first, last, pa, prot, reserve);
 	} else {
 		return map_long(domain, first, last, pa, prot, reserve);
 	}
 	iopt_host_publish();
-	iopt_host_read_unlock();
+	iopt_host_brief_unlock();
 	return 0;
 }
 

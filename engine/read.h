@@ -39,7 +39,7 @@ static int translate(struct iopt_domain *domain, uint64_t iova, struct iopt_tran
 	if (!domain_has(domain, iova, iova))
 		return -IOPT_ERANGE;
 
-	iopt_host_read_lock();
+	iopt_host_brief_lock();
 	top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE);
 	if (top_covers(top, iova))
 		entry = place_find(top, iova, 0, &place);
@@ -47,7 +47,7 @@ static int translate(struct iopt_domain *domain, uint64_t iova, struct iopt_tran
 		error = translated(entry, 0, iova, result);
 	else
 		error = translated(entry, place.level, iova, result);
-	iopt_host_read_unlock();
+	iopt_host_brief_unlock();
 	return error;
 }
 

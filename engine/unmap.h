@@ -192,10 +192,13 @@ static inline bool leads_on(uint64_t entry, unsigned level)
  * entries that were seen to hold a leaf are stored to, each once. The first store, and the first
  * after a hole, is a release: it comes after the stores of whoever mapped the run (rule 3).
  *
- * Returns the entry behind the last one looked at; adds to *cleared how many held a leaf.
+ * Returns the entry behind the last one looked at; adds to *cleared how many held a leaf. Always
+ * inline: the level is a constant where most leaves are.
  */
-static inline unsigned clear_leaves(void *table, const unsigned level, unsigned index, unsigned end,
-				    uint64_t iova, unsigned *cleared)
+static inline __attribute__((always_inline)) unsigned clear_leaves(void *table,
+								   const unsigned level,
+								   unsigned index, unsigned end,
+								   uint64_t iova, unsigned *cleared)
 {
 	void *slot = slot_at(table, index), *behind = slot_at(table, end + 1);
 	unsigned holes = 0;
@@ -446,7 +449,8 @@ static inline __attribute__((always_inline)) bool
 unmap_entry(struct iopt_domain *domain, uint64_t first, unsigned level, struct iopt_gather *gather)
 {
 	uint64_t top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE), entry;
-	struct place place;
+	/* Set: variables of the kernel start as zero, for which this one would be in memory. */
+	struct place place = { .level = 0 };
 
 	if (!__atomic_load_n(&domain->short_unmap, __ATOMIC_RELAXED) || !top_covers(top, first))
 		return false;
@@ -520,7 +524,7 @@ static __attribute__((__noinline__)) int unmap_again(struct iopt_domain *domain,
 						     struct iopt_gather *gather,
 						     struct iopt_released *result)
 {
-	iopt_host_read_unlock();
+	iopt_host_brief_unlock();
 	return unmap_long(domain, first, last, flags, gather, result);
 }
 
@@ -532,30 +536,41 @@ static inline bool unmap_is_short(const struct iopt_domain *domain, uint64_t fir
 	       !(flags & ~IOPT_UNMAP_COUNT);
 }
 
+/* The end of the short way. */
+static inline __attribute__((always_inline)) int
+unmap_leave(uint64_t first, const unsigned level, unsigned flags, struct iopt_released *result)
+{
+	if (result) {
+		result->first = first;
+		result->last = first + entry_mask(level);
+		result->bytes = flags & IOPT_UNMAP_COUNT ? entry_mask(level) + 1 : 0;
+	}
+	iopt_host_brief_unlock();
+	return 0;
+}
+
 /*
  * Most calls unmap a granule or a block that is mapped. They go the short way, and leave it by a
- * jump from inside the section, so that nothing need be kept beyond its end.
+ * jump from inside the section, so that nothing need be kept beyond its end. Flattened: a call left
+ * in it would have it save all of its registers.
  */
-static int unmap(struct iopt_domain *domain, uint64_t first, uint64_t last, unsigned flags,
-		 struct iopt_gather *gather, struct iopt_released *result)
+static __attribute__((flatten)) int unmap(struct iopt_domain *domain, uint64_t first, uint64_t last,
+					  unsigned flags, struct iopt_gather *gather,
+					  struct iopt_released *result)
 {
 	if (is_entry(first, last, 0, 0) && unmap_is_short(domain, first, last, flags, gather)) {
-		iopt_host_read_lock();
+		iopt_host_brief_lock();
 		if (!unmap_entry(domain, first, 0, gather))
 			return unmap_again(domain, first, last, flags, gather, result);
-	} else if (is_entry(first, last, 0, 1) &&
-		   unmap_is_short(domain, first, last, flags, gather)) {
-		iopt_host_read_lock();
+		return unmap_leave(first, 0, flags, result);
+	}
+	if (is_entry(first, last, 0, 1) && unmap_is_short(domain, first, last, flags, gather)) {
+		iopt_host_brief_lock();
 		if (!unmap_entry(domain, first, 1, gather))
 			return unmap_again(domain, first, last, flags, gather, result);
-	} else {
-		return unmap_long(domain, first, last, flags, gather, result);
+		return unmap_leave(first, 1, flags, result);
 	}
-	if (result)
-		*result = (struct iopt_released){ first, last,
-						  flags & IOPT_UNMAP_COUNT ? last - first + 1 : 0 };
-	iopt_host_read_unlock();
-	return 0;
+	return unmap_long(domain, first, last, flags, gather, result);
 }
 
 #endif

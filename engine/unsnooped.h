@@ -64,7 +64,7 @@ static __attribute__((__noinline__)) int map_several(struct iopt_domain *domain,
 						     uint64_t last, uint64_t pa, unsigned prot,
 						     struct iopt_reserve *reserve)
 {
-	struct writing w = { .iova = first, .pa = pa, .anchor = true };
+	struct writing w; /* not zeroed: that is some of the few instructions that this takes */
 	unsigned written;
 
 	w.level = level_of_few(first, last, pa);
@@ -73,6 +73,9 @@ static __attribute__((__noinline__)) int map_several(struct iopt_domain *domain,
 	     !(__atomic_load_n(&domain->map_sizes, __ATOMIC_RELAXED) & (entry_mask(1) + 1))) ||
 	    !map_is_short(domain, first, last, pa, prot, &w.attr))
 		return map_long(domain, first, last, pa, prot, reserve);
+	w.iova = first;
+	w.pa = pa;
+	w.anchor = true;
 	w.size_lg2 = entry_span_lg2(w.level);
 	w.nr = (unsigned)((last - first) >> w.size_lg2) + 1;
 	if (w.nr > 1 && !writing_is_even(&w))
@@ -83,7 +86,7 @@ static __attribute__((__noinline__)) int map_several(struct iopt_domain *domain,
 	return map_from(domain, w.attr, first, last, pa, reserve, written ? &w : NULL);
 }
 
-/* As map_entry(), of the lowest level. Context: in a read section. */
+/* As map_entry(), of the lowest level. Context: in a brief read section. */
 static inline bool map_entry_unsnooped(const struct iopt_domain *domain, uint64_t attr,
 				       uint64_t iova, uint64_t pa)
 {
@@ -108,11 +111,11 @@ static int map_unsnooped(struct iopt_domain *domain, uint64_t first, uint64_t la
 	if (!F->table_unwritten || !is_entry(first, last, pa, 0) ||
 	    !map_is_short(domain, first, last, pa, prot, &attr))
 		return map_several(domain, first, last, pa, prot, reserve);
-	iopt_host_read_lock();
+	iopt_host_brief_lock();
 	if (!map_entry_unsnooped(domain, attr, first, pa))
 		return map_again(domain, first, last, pa, prot, reserve);
 	iopt_host_publish();
-	iopt_host_read_unlock();
+	iopt_host_brief_unlock();
 	return 0;
 }
 
@@ -161,15 +164,22 @@ static int unmap_unsnooped(struct iopt_domain *domain, uint64_t first, uint64_t 
 			   unsigned flags, struct iopt_gather *gather, struct iopt_released *result)
 {
 	unsigned level = level_of_few(first, last, 0);
+	bool done;
 
 	if (level == NO_LEVEL || flags || result || CHECKED || !domain_has(domain, first, last) ||
 	    gather->domain != domain)
 		return unmap_long(domain, first, last, flags, gather, result);
+	if (last - first == entry_mask(level)) {
+		iopt_host_brief_lock();
+		if (!unmap_few(domain, first, last, level, gather))
+			return unmap_again(domain, first, last, flags, gather, result);
+		iopt_host_brief_unlock();
+		return 0;
+	}
 	iopt_host_read_lock();
-	if (!unmap_few(domain, first, last, level, gather))
-		return unmap_again(domain, first, last, flags, gather, result);
+	done = unmap_few(domain, first, last, level, gather);
 	iopt_host_read_unlock();
-	return 0;
+	return done ? 0 : unmap_long(domain, first, last, flags, gather, result);
 }
 
 #endif

@@ -57,10 +57,17 @@ static inline void *place_slot(const struct place *place)
 	return slot_at(place->table, place->index);
 }
 
-/* Whether a top with that many levels translates the IOVA; one that cannot grow was checked. */
+/*
+ * Whether a top with that many levels translates the IOVA; one that cannot grow was checked. The
+ * usual number of levels is asked for, as in place_find(), so that its bound is a constant.
+ */
 static inline bool top_covers(uint64_t top, uint64_t iova)
 {
-	return !(F->info.abilities & IOPT_CAN_GROW) || iova <= entry_mask(top_levels(top));
+	if (!(F->info.abilities & IOPT_CAN_GROW))
+		return true;
+	if (top_levels(top) == F->info.default_levels)
+		return iova <= entry_mask(F->info.default_levels);
+	return iova <= entry_mask(top_levels(top));
 }
 
 /* Entries of the top, less one. */

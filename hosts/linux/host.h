@@ -122,6 +122,26 @@ static inline void iopt_host_read_unlock(void)
 	rcu_read_unlock();
 }
 
+/*
+ * Not being preempted is a read section, too: call_rcu() and synchronize_rcu() wait for its end
+ * since Linux 5.0 (include/linux/rcupdate.h, rcu_read_lock_sched()). Where RCU readers may be
+ * preempted, entering and leaving one are two calls, among which the engine's registers go to the
+ * stack and come back; this is two instructions and a branch, inline. It holds up the scheduler as
+ * long as it lasts, hence only for sections that are a walk down to one entry. Whatever is longer
+ * (a range that is mapped or unmapped, a sweep, a dump) can be preempted.
+ */
+#define IOPT_HOST_BRIEF
+
+static inline void iopt_host_brief_lock(void)
+{
+	rcu_read_lock_sched();
+}
+
+static inline void iopt_host_brief_unlock(void)
+{
+	rcu_read_unlock_sched();
+}
+
 /* ---- devices ------------------------------------------------------------------------------- */
 
 static inline void iopt_host_publish(void)

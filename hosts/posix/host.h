@@ -101,12 +101,12 @@ static inline void iopt_host_enter(void)
 		iopt_posix_rcu_attach();
 }
 
-static inline void iopt_host_read_lock(void)
+static inline __attribute__((always_inline)) void iopt_host_read_lock(void)
 {
 	iopt_posix_rcu_read_lock();
 }
 
-static inline void iopt_host_read_unlock(void)
+static inline __attribute__((always_inline)) void iopt_host_read_unlock(void)
 {
 	iopt_posix_rcu_read_unlock();
 }
