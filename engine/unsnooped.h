@@ -11,17 +11,11 @@
 #include "engine/map.h"
 #include "engine/unmap.h"
 
-/* Level of the table of which first..last is some entries, one if it is not the lowest; or none. */
-#define NO_LEVEL IOPT_MAX_LEVELS
-
-static inline unsigned level_of_few(uint64_t first, uint64_t last, uint64_t pa)
+/* Whether a range is some entries, of one table of level 0, with a leaf each. */
+static inline bool is_few(uint64_t first, uint64_t last, uint64_t pa)
 {
-	if (is_entry(first, last, pa, 1))
-		return 1;
-	if (((first | pa | ~last) & entry_mask(0)) || first > last ||
-	    (first ^ last) > entry_mask(1) || (has_runs() && last - first != entry_mask(0)))
-		return NO_LEVEL;
-	return 0;
+	return !((first | pa | ~last) & entry_mask(0)) && first <= last && !has_runs() &&
+	       (first ^ last) < entry_mask(1);
 }
 
 /* The lines of the entries from one slot up to another. */
@@ -33,12 +27,36 @@ static inline void slots_writeback(const void *start, const void *end)
 	iopt_host_writeback((const void *)line, (((uintptr_t)end + mask) & ~mask) - line);
 }
 
+/* ---- map ----------------------------------------------------------------------------------- */
+
 /*
- * Write leaves from an IOVA on into a table that is there. The way must be in memory already, that
- * is, without marks, so that their own lines are all that is owed. Returns how many were written,
- * from the first one on; if these are not all of them, their lines are still owed.
+ * As map_entry(). The way must be in memory already, that is, without marks, so that the entry's own
+ * line is all that is owed.
+ * Context: in a read section.
  */
-static inline unsigned map_few(const struct iopt_domain *domain, struct writing *w)
+static inline __attribute__((always_inline)) bool
+map_entry_unsnooped(const struct iopt_domain *domain, uint64_t attr, uint64_t iova, uint64_t pa,
+		    const unsigned level)
+{
+	uint64_t top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE), seen, empty = 0;
+	struct place place;
+
+	if (!top_covers(top, iova | entry_mask(level)))
+		return false;
+	place_find_way(top, iova, level, &place, &seen);
+	if (place.level != level || (seen & F->table_unwritten) ||
+	    !entry_cas(place_slot(&place), &empty,
+		       F->leaf(attr, pa, level, entry_span_lg2(level), 0)))
+		return false;
+	slots_writeback(place_slot(&place), slot_after(place_slot(&place), 1));
+	return true;
+}
+
+/*
+ * The same of several. Returns how many were written, from the first one on; if these are not all
+ * of them, their lines are still owed.
+ */
+static inline unsigned map_few(const struct iopt_domain *domain, struct writing *w, uint64_t last)
 {
 	uint64_t top, seen;
 	struct place place;
@@ -46,9 +64,9 @@ static inline unsigned map_few(const struct iopt_domain *domain, struct writing 
 
 	iopt_host_read_lock();
 	top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE);
-	if (top_covers(top, w->iova + ((uint64_t)w->nr << w->size_lg2) - 1)) {
-		place_find_way(top, w->iova, w->level, &place, &seen);
-		if (place.level == w->level && !(seen & F->table_unwritten)) {
+	if (top_covers(top, last)) {
+		place_find_way(top, w->iova, 0, &place, &seen);
+		if (place.level == 0 && !(seen & F->table_unwritten)) {
 			w->slot = place_slot(&place);
 			written = write_singles(w);
 		}
@@ -64,43 +82,25 @@ static __attribute__((__noinline__)) int map_several(struct iopt_domain *domain,
 						     uint64_t last, uint64_t pa, unsigned prot,
 						     struct iopt_reserve *reserve)
 {
-	struct writing w; /* not zeroed: that is some of the few instructions that this takes */
+	struct writing w;
 	unsigned written;
 
-	w.level = level_of_few(first, last, pa);
-	if (w.level == NO_LEVEL || !F->table_unwritten || last - first > domain->pa_last - pa ||
-	    (w.level &&
-	     !(__atomic_load_n(&domain->map_sizes, __ATOMIC_RELAXED) & (entry_mask(1) + 1))) ||
-	    !map_is_short(domain, first, last, pa, prot, &w.attr))
+	if (!is_few(first, last, pa) || !F->table_unwritten ||
+	    !map_is_short(domain, first, last, pa, prot, &w.attr) ||
+	    last - first > domain->pa_last - pa)
 		return map_long(domain, first, last, pa, prot, reserve);
+	w.nr = (unsigned)((last - first) >> F->info.granule_lg2) + 1;
 	w.iova = first;
-	w.pa = pa;
 	w.anchor = true;
-	w.size_lg2 = entry_span_lg2(w.level);
-	w.nr = (unsigned)((last - first) >> w.size_lg2) + 1;
+	w.pa = pa;
+	w.level = 0;
+	w.size_lg2 = F->info.granule_lg2;
 	if (w.nr > 1 && !writing_is_even(&w))
 		return map_long(domain, first, last, pa, prot, reserve);
-	written = map_few(domain, &w);
+	written = map_few(domain, &w, last);
 	if (written == w.nr)
 		return 0;
 	return map_from(domain, w.attr, first, last, pa, reserve, written ? &w : NULL);
-}
-
-/* As map_entry(), of the lowest level. Context: in a brief read section. */
-static inline bool map_entry_unsnooped(const struct iopt_domain *domain, uint64_t attr,
-				       uint64_t iova, uint64_t pa)
-{
-	uint64_t top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE), seen, empty = 0;
-	struct place place;
-
-	if (!top_covers(top, iova | entry_mask(0)))
-		return false;
-	place_find_way(top, iova, 0, &place, &seen);
-	if (place.level != 0 || (seen & F->table_unwritten) ||
-	    !entry_cas(place_slot(&place), &empty, F->leaf(attr, pa, 0, F->info.granule_lg2, 0)))
-		return false;
-	slots_writeback(place_slot(&place), slot_after(place_slot(&place), 1));
-	return true;
 }
 
 static int map_unsnooped(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa,
@@ -108,16 +108,26 @@ static int map_unsnooped(struct iopt_domain *domain, uint64_t first, uint64_t la
 {
 	uint64_t attr;
 
-	if (!F->table_unwritten || !is_entry(first, last, pa, 0) ||
-	    !map_is_short(domain, first, last, pa, prot, &attr))
+	if (F->table_unwritten && is_entry(first, last, pa, 0) &&
+	    map_is_short(domain, first, last, pa, prot, &attr)) {
+		iopt_host_brief_lock();
+		if (!map_entry_unsnooped(domain, attr, first, pa, 0))
+			return map_again(domain, first, last, pa, prot, reserve);
+	} else if (F->table_unwritten && is_entry(first, last, pa, 1) &&
+		   (__atomic_load_n(&domain->map_sizes, __ATOMIC_RELAXED) & (entry_mask(1) + 1)) &&
+		   map_is_short(domain, first, last, pa, prot, &attr)) {
+		iopt_host_brief_lock();
+		if (!map_entry_unsnooped(domain, attr, first, pa, 1))
+			return map_again(domain, first, last, pa, prot, reserve);
+	} else {
 		return map_several(domain, first, last, pa, prot, reserve);
-	iopt_host_brief_lock();
-	if (!map_entry_unsnooped(domain, attr, first, pa))
-		return map_again(domain, first, last, pa, prot, reserve);
+	}
 	iopt_host_publish();
 	iopt_host_brief_unlock();
 	return 0;
 }
+
+/* ---- unmap --------------------------------------------------------------------------------- */
 
 /* Whether nr entries from a slot on are leaves of their own. They are this caller's. */
 static inline bool few_are_leaves(void *slot, unsigned nr, unsigned level)
@@ -141,11 +151,16 @@ static inline void clear_few(void *start, unsigned nr, unsigned level, uint64_t 
 	slots_writeback(start, slot);
 }
 
-/* All of a range that is leaves of one table. Returns false, having changed nothing, if not. */
-static inline bool unmap_few(struct iopt_domain *domain, uint64_t first, uint64_t last,
-			     unsigned level, struct iopt_gather *gather)
+/*
+ * All of a range that is nr leaves of one table. Returns false, having changed nothing, if not.
+ * Context: in a read section.
+ */
+static inline __attribute__((always_inline)) bool unmap_few(struct iopt_domain *domain,
+							    uint64_t first, unsigned nr,
+							    const unsigned level,
+							    struct iopt_gather *gather)
 {
-	unsigned nr = (unsigned)((last - first) >> entry_span_lg2(level)) + 1;
+	uint64_t last = first + ((uint64_t)nr << entry_span_lg2(level)) - 1;
 	uint64_t top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE);
 	struct place place;
 
@@ -160,26 +175,41 @@ static inline bool unmap_few(struct iopt_domain *domain, uint64_t first, uint64_
 	return true;
 }
 
+static __attribute__((__noinline__)) int unmap_several(struct iopt_domain *domain, uint64_t first,
+						       uint64_t last, unsigned flags,
+						       struct iopt_gather *gather,
+						       struct iopt_released *result)
+{
+	bool done;
+
+	if (flags || result || CHECKED || !is_few(first, last, 0) ||
+	    !unmap_is_short(domain, first, last, flags, gather))
+		return unmap_long(domain, first, last, flags, gather, result);
+	iopt_host_read_lock();
+	done = unmap_few(domain, first, (unsigned)((last - first) >> F->info.granule_lg2) + 1, 0,
+			 gather);
+	iopt_host_read_unlock();
+	return done ? 0 : unmap_long(domain, first, last, flags, gather, result);
+}
+
 static int unmap_unsnooped(struct iopt_domain *domain, uint64_t first, uint64_t last,
 			   unsigned flags, struct iopt_gather *gather, struct iopt_released *result)
 {
-	unsigned level = level_of_few(first, last, 0);
-	bool done;
-
-	if (level == NO_LEVEL || flags || result || CHECKED || !domain_has(domain, first, last) ||
-	    gather->domain != domain)
-		return unmap_long(domain, first, last, flags, gather, result);
-	if (last - first == entry_mask(level)) {
+	if (CHECKED || flags || result || !unmap_is_short(domain, first, last, flags, gather))
+		return unmap_several(domain, first, last, flags, gather, result);
+	if (is_entry(first, last, 0, 0)) {
 		iopt_host_brief_lock();
-		if (!unmap_few(domain, first, last, level, gather))
+		if (!unmap_few(domain, first, 1, 0, gather))
 			return unmap_again(domain, first, last, flags, gather, result);
-		iopt_host_brief_unlock();
-		return 0;
+	} else if (is_entry(first, last, 0, 1)) {
+		iopt_host_brief_lock();
+		if (!unmap_few(domain, first, 1, 1, gather))
+			return unmap_again(domain, first, last, flags, gather, result);
+	} else {
+		return unmap_several(domain, first, last, flags, gather, result);
 	}
-	iopt_host_read_lock();
-	done = unmap_few(domain, first, last, level, gather);
-	iopt_host_read_unlock();
-	return done ? 0 : unmap_long(domain, first, last, flags, gather, result);
+	iopt_host_brief_unlock();
+	return 0;
 }
 
 #endif
