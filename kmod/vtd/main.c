@@ -9,7 +9,7 @@
  * there is no state to go back to while their drivers have memory mapped.
  *
  * Not here: interrupt remapping, device TLBs (ATS stays off), PASIDs but the one of requests
- * without, page requests, first stage and nesting.
+ * without, page requests, first stage and nesting; suspend and kexec, over which units forget.
  */
 #include <linux/bitfield.h>
 #include <linux/module.h>
