@@ -13,6 +13,7 @@
  *   storm   two mappers, bound to two processors, whose leaves share tables, a visitor, a sweeper
  *           and a trimmer, all at once. Every leaf's physical address follows from its IOVA, so
  *           that one read from a freed and poisoned table (page_poison=1) shows.
+ *   device  devices that cache all they may, beside a mapper and a trimmer: device.c
  * Each ends with the comparison of the memory that tables take with what it was before.
  */
 #include <linux/completion.h>
@@ -29,6 +30,7 @@
 
 #include "hosts/linux/linux.h"
 #include "iopt/iopt.h"
+#include "kmod/device.h"
 
 static unsigned int ops = 4000;
 module_param(ops, uint, 0444);
@@ -39,6 +41,9 @@ MODULE_PARM_DESC(storm_ms, "milliseconds of the storm, for each format");
 static unsigned int seed = 1;
 module_param(seed, uint, 0444);
 MODULE_PARM_DESC(seed, "of all chance");
+static char *only = "";
+module_param(only, charp, 0444);
+MODULE_PARM_DESC(only, "run the tests of this name alone");
 static unsigned int live;
 module_param(live, uint, 0444);
 MODULE_PARM_DESC(live,
@@ -840,6 +845,11 @@ static bool test_storm(const struct iopt_format_info *info)
 	return good;
 }
 
+static bool test_device_here(const struct iopt_format_info *info)
+{
+	return test_device(info, storm_ms, seed);
+}
+
 /* ---- all of it ----------------------------------------------------------------------------- */
 
 static const struct {
@@ -847,8 +857,17 @@ static const struct {
 	bool (*run)(const struct iopt_format_info *info);
 } tests[] = {
 	{ "model", test_model }, { "fault", test_fault }, { "atomic", test_atomic },
-	{ "place", test_place }, { "storm", test_storm },
+	{ "place", test_place }, { "storm", test_storm }, { "device", test_device_here },
 };
+
+/* Or none, which is all of them. */
+static bool is_test(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
+		if (!strcmp(name, tests[i].name))
+			return true;
+	return !*name;
+}
 
 static size_t nr_formats(void)
 {
@@ -864,11 +883,15 @@ static void run_all(void)
 	size_t nr = nr_formats();
 	unsigned int number = 0;
 
-	pr_info("KTAP version 1\n1..%zu\n", nr * ARRAY_SIZE(tests));
+	pr_info("KTAP version 1\n1..%zu\n", *only ? nr : nr * ARRAY_SIZE(tests));
 	for (size_t i = 0; i < nr * ARRAY_SIZE(tests); i++) {
 		const struct iopt_format_info *info = iopt_format_info(i % nr);
 		long pages = memory_pages();
-		bool good = tests[i / nr].run(info);
+		bool good;
+
+		if (*only && strcmp(only, tests[i / nr].name))
+			continue;
+		good = tests[i / nr].run(info);
 
 		good &= memory_back(pages);
 		pr_info("%s %u %s %s\n", good ? "ok" : "not ok", ++number, tests[i / nr].name,
@@ -920,6 +943,10 @@ static int __init test_init(void)
 {
 	if (live > 3600) {
 		pr_err("live=%u: at most 3600 seconds\n", live);
+		return -EINVAL;
+	}
+	if (!is_test(only)) {
+		pr_err("only=%s: no such tests\n", only);
 		return -EINVAL;
 	}
 	if (live)

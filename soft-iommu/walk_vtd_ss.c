@@ -16,12 +16,12 @@
 #define PAGE_LG2  12u
 #define INDEX_LG2 9u
 
-#define R	  (1ull << 0)  /* as in QEMU, VTD_SL_R */
-#define W	  (1ull << 1)  /* as in QEMU, VTD_SL_W */
-#define PAGE_SIZE (1ull << 7)  /* as in QEMU, VTD_SL_PT_PAGE_SIZE_MASK */
-#define ACCESSED  (1ull << 8)  /* as in VirtualBox, VTD_BF_SL_PDE_A_MASK */
-#define DIRTY	  (1ull << 9)  /* as in VirtualBox, VTD_BF_SL_PTE_D_MASK */
-#define SNOOP	  (1ull << 11) /* as in Linux vtdss.h, VTDSS_FMT_SNP */
+#define R	 (1ull << 0)  /* as in QEMU, VTD_SL_R */
+#define W	 (1ull << 1)  /* as in QEMU, VTD_SL_W */
+#define LARGE	 (1ull << 7)  /* as in QEMU, VTD_SL_PT_PAGE_SIZE_MASK */
+#define ACCESSED (1ull << 8)  /* as in VirtualBox, VTD_BF_SL_PDE_A_MASK */
+#define DIRTY	 (1ull << 9)  /* as in VirtualBox, VTD_BF_SL_PTE_D_MASK */
+#define SNOOP	 (1ull << 11) /* as in Linux vtdss.h, VTDSS_FMT_SNP */
 
 /* As in VirtualBox, VTD_BF_SL_PDE_ADDR_MASK. */
 #define ADDRESS (((1ull << SOFT_ADDRESS_END) - 1) & ~((1ull << PAGE_LG2) - 1))
@@ -57,7 +57,7 @@ static struct soft_entry decode(const struct soft_format *format, uint64_t entry
 				uint64_t beyond)
 {
 	struct soft_entry found = { .lg2 = (uint8_t)soft_entry_lg2(format, level) };
-	bool leaf = !level || (level < BLOCK_LEVELS && entry & PAGE_SIZE);
+	bool leaf = !level || (level < BLOCK_LEVELS && entry & LARGE);
 	uint64_t reserved = RESERVED | beyond;
 
 	/* No present bit: as in Linux vtdss.h, vtdss_pt_iommu_set_prot. */

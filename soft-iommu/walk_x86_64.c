@@ -16,11 +16,11 @@
 #define INDEX_LG2 9u
 
 #define PRESENT	  (1ull << 0)  /* SDM section 4.5, table 4-17 */
-#define WRITE	  (1ull << 1)  /* SDM section 4.5, table 4-17: R/W */
+#define WRITABLE  (1ull << 1)  /* SDM section 4.5, table 4-17: R/W */
 #define USER	  (1ull << 2)  /* SDM section 4.5, table 4-17: U/S */
 #define ACCESSED  (1ull << 5)  /* SDM section 4.5, table 4-17, and section 4.8 */
 #define DIRTY	  (1ull << 6)  /* SDM section 4.5, table 4-17, and section 4.8 */
-#define PAGE_SIZE (1ull << 7)  /* SDM section 4.5, table 4-15: PS; in a PTE it is PAT */
+#define LARGE	  (1ull << 7)  /* SDM section 4.5, table 4-15: PS; in a PTE it is PAT */
 #define NO_FETCH  (1ull << 63) /* SDM section 4.5, table 4-17: XD */
 #define PAT_BLOCK (1ull << 12) /* SDM section 4.5, table 4-15: PAT of a block, not an address bit */
 
@@ -52,17 +52,17 @@ static struct soft_entry decode(const struct soft_format *format, uint64_t entry
 				uint64_t beyond)
 {
 	struct soft_entry found = { .lg2 = (uint8_t)soft_entry_lg2(format, level) };
-	bool leaf = !level || (level < BLOCK_LEVELS && entry & PAGE_SIZE);
+	bool leaf = !level || (level < BLOCK_LEVELS && entry & LARGE);
 
 	if (!(entry & PRESENT))
 		return found;
 	/* SDM section 4.5, table 4-13: bit 7 is reserved where there are no leaves. */
-	if (entry & (beyond | (level >= BLOCK_LEVELS ? PAGE_SIZE : 0)))
+	if (entry & (beyond | (level >= BLOCK_LEVELS ? LARGE : 0)))
 		return soft_wrong(SOFT_IOMMU_RESERVED_BITS);
 
 	found.kind = leaf ? SOFT_LEAF : SOFT_TABLE;
 	found.pa = entry & ADDRESS;
-	found.prot = IOPT_READ | (entry & WRITE ? IOPT_WRITE : 0) |
+	found.prot = IOPT_READ | (entry & WRITABLE ? IOPT_WRITE : 0) |
 		     (entry & NO_FETCH ? 0 : IOPT_EXEC) | (entry & USER ? 0 : IOPT_PRIV);
 	if (!leaf)
 		return found;
