@@ -30,8 +30,8 @@ static inline void slots_writeback(const void *start, const void *end)
 /* ---- map ----------------------------------------------------------------------------------- */
 
 /*
- * As map_entry(). The way must be in memory already, that is, without marks, so that the entry's own
- * line is all that is owed.
+ * As map_entry(). The way must be in memory already, that is, without marks, so that the entry's
+ * own line is all that is owed.
  * Context: in a read section.
  */
 static inline __attribute__((always_inline)) bool

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The adversary of tests/adversary in the kernel: a soft-IOMMU whose devices cache all that hardware
- * may, on a domain that is mapped, unmapped and trimmed meanwhile. Of each page it is written down
- * where it leads, and when it changes: an access between two looks that say the same has to lead
- * there, or to be refused if nothing is mapped. Tables are freed through the kernel's RCU into its
- * page allocator, which fills them with a pattern (page_poison=1): a walk that meets it is a breach.
+ * The adversary of tests/adversary in the kernel: a soft-IOMMU whose devices cache all that
+ * hardware may, on a domain that is mapped, unmapped and trimmed meanwhile. Of each page it is
+ * written down where it leads, and when it changes: an access between two looks that say the same
+ * has to lead there, or to be refused if nothing is mapped. Tables are freed through the kernel's
+ * RCU into its page allocator, which fills them with a pattern (page_poison=1): a walk that meets
+ * it is a breach.
  */
 #include <linux/delay.h>
 #include <linux/kthread.h>

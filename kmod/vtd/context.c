@@ -106,7 +106,7 @@ static u16 number_in(const struct vtd_unit *unit, const u64 *entry)
 	return unit->scalable ? FIELD_GET(PASID_DID, entry[1]) : FIELD_GET(CONTEXT_DID, entry[1]);
 }
 
-/* Drop what the unit has cached of a requester that was in, or with caching mode out of, a domain. */
+/* Drop what is cached of a requester that was in, or with caching mode out of, a domain. */
 static void forget(struct vtd_unit *unit, u16 requester, u16 did)
 {
 	const u64 tag = FIELD_PREP(QI_DID, did);
@@ -234,8 +234,8 @@ static void domain_joins(struct iommu_domain *domain, unsigned int unit)
 	vtd_domain(domain)->users[unit]++;
 	set_bit(unit, vtd_domain(domain)->units);
 	/*
-	 * Pairs with the atomic operation by which an unmap clears an entry before it reads the bits:
-	 * if it does not see this one, the unit's first walk sees the entry cleared.
+	 * Pairs with the atomic operation by which an unmap clears an entry before it reads the
+	 * bits: if it does not see this one, the unit's first walk sees the entry cleared.
 	 */
 	smp_mb__after_atomic();
 }

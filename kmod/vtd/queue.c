@@ -74,7 +74,7 @@ static void check_unit(struct vtd_unit *unit, ktime_t since)
 		panic("iopt-vtd: unit at %#llx refuses a command, %#llx %#llx\n",
 		      unit->dmar->address, words[0], words[1]);
 	if (ktime_ms_delta(ktime_get(), since) > MOST_SECONDS * MSEC_PER_SEC)
-		panic("iopt-vtd: unit at %#llx does not answer, status %#x, head %#llx, tail %#llx\n",
+		panic("iopt-vtd: unit at %#llx is mute: status %#x, head %#llx, tail %#llx\n",
 		      unit->dmar->address, status, head, readq(unit->regs + DMAR_IQT));
 }
 

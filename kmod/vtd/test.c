@@ -5,8 +5,8 @@
  * "edu" (docs/specs/edu.rst there), which copies between memory and a buffer of its own.
  *
  * Loading runs the tests (KTAP), and with passthrough=1 only that of a domain that translates
- * nothing; with bench=NAME it measures instead what iommu_map() and iommu_unmap() take on an attached
- * domain, in nanoseconds a call, which are instructions where QEMU counts them.
+ * nothing; with bench=NAME it measures instead what iommu_map() and iommu_unmap() take on an
+ * attached domain, in nanoseconds a call, which are instructions where QEMU counts them.
  */
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>

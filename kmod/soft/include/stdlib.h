@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* The soft-IOMMU in the kernel: what it takes from the C library. Here: memory that may be large. */
+/* The soft-IOMMU in the kernel: memory that may be large. */
 #ifndef KMOD_SOFT_STDLIB_H
 #define KMOD_SOFT_STDLIB_H
 
