@@ -31,7 +31,7 @@ test-kmod: ## set up, then the modules in that kernel, booted in QEMU: tests ins
 	@scripts/setup kmod
 	@scripts/test-kmod $(BUILD)
 
-test-kmod-seven: ## the same with Linux 7 of Debian trixie-backports, in build/seven/ (4 minutes; 2 GB)
+test-kmod-seven: ## the same with Linux 7 of Debian trixie-backports, in build/seven/ (5 minutes; 500 MB)
 	@scripts/setup kmod
 	@IOPT_KMOD_SERIES=7 scripts/test-kmod $(BUILD)/seven tests debugfs vtd vtd-scalable bench
 
