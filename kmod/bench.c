@@ -9,6 +9,8 @@
  */
 #include <linux/ktime.h>
 #include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
 
 #include "iopt/iopt.h"
 #include "kmod/bench.h"
