@@ -85,7 +85,7 @@ static const struct pt_iommu_driver_ops driver_ops = {
 	.get_top_lock = get_top_lock,
 };
 
-/* As amd_iommu_domain_alloc_paging_v1() (drivers/iommu/amd/iommu.c) on a machine, not in a guest. */
+/* As amd_iommu_domain_alloc_paging_v1() (drivers/iommu/amd/iommu.c), not in a guest. */
 static int measure_amd_v1(void)
 {
 	static struct pt_iommu_amdv1 tables;
