@@ -33,7 +33,7 @@
  * struct iopt_table - a table's descriptor, a sub-class of struct page
  * @page_flags: struct page's own
  * @next:       the engine's freelist link. Bit 0 of this word stays clear: it would make the page
- *              one of the tail of a larger one (compound_head)
+ *              one of the tail of a larger one (compound_head; compound_info in 7.3)
  * @rcu:        of the first table of a list that waits; beside @next, for that list is linked by it
  *              meanwhile. Overlays @mapping, which memory.c clears before the page goes
  * @first:      the engine's
@@ -65,9 +65,11 @@ struct iopt_table {
 #define IOPT_TABLE_MATCHES(theirs, ours) \
 	static_assert(offsetof(struct page, theirs) == offsetof(struct iopt_table, ours))
 IOPT_TABLE_MATCHES(flags, page_flags);
-IOPT_TABLE_MATCHES(compound_head, next);
+/* Where compound_head is, or compound_info, as it is called in 7.3. */
+IOPT_TABLE_MATCHES(lru, next);
 IOPT_TABLE_MATCHES(mapping, rcu.func);
-IOPT_TABLE_MATCHES(index, first);
+/* Where index is, or __folio_index, as it is called in 7.3. */
+IOPT_TABLE_MATCHES(share, first);
 IOPT_TABLE_MATCHES(private, freeze);
 IOPT_TABLE_MATCHES(page_type, level);
 IOPT_TABLE_MATCHES(_refcount, page_refcount);

@@ -162,7 +162,7 @@ static bool fits(const struct vtd_unit *unit, const struct vtd_domain *domain)
 	       !(domain->domain.pgsize_bitmap & ~sizes);
 }
 
-static int attach(struct iommu_domain *domain, struct device *dev)
+static int attach(VTD_ATTACH_ARGUMENTS)
 {
 	struct vtd_device *device = dev_iommu_priv_get(dev);
 	int error = -EINVAL;

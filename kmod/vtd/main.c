@@ -29,7 +29,7 @@ DEFINE_MUTEX(vtd_attach_lock);
 
 /* ---- domains without tables ---------------------------------------------------------------- */
 
-static int attach_identity(struct iommu_domain *domain, struct device *dev)
+static int attach_identity(VTD_ATTACH_ARGUMENTS)
 {
 	int error;
 
@@ -39,7 +39,7 @@ static int attach_identity(struct iommu_domain *domain, struct device *dev)
 	return error;
 }
 
-static int attach_blocked(struct iommu_domain *domain, struct device *dev)
+static int attach_blocked(VTD_ATTACH_ARGUMENTS)
 {
 	mutex_lock(&vtd_attach_lock);
 	vtd_context_set(dev_iommu_priv_get(dev), NULL);

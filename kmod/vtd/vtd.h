@@ -18,6 +18,7 @@
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/spinlock.h>
+#include <linux/version.h>
 #include <linux/workqueue.h>
 
 #include "iopt/iopt.h"
@@ -25,6 +26,17 @@
 #include "kmod/vtd/regs.h"
 
 #define VTD_PAGE_LG2 12u
+
+/*
+ * The arguments of iommu_domain_ops::attach_dev: 7.3 adds the domain that the device leaves, which
+ * struct vtd_device knows, too.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+#define VTD_ATTACH_ARGUMENTS \
+	struct iommu_domain *domain, struct device *dev, struct iommu_domain *old
+#else
+#define VTD_ATTACH_ARGUMENTS struct iommu_domain *domain, struct device *dev
+#endif
 
 /* Domain numbers: 0 is what units with caching mode tag blocked requests with. */
 #define VTD_DID_IDENTITY 1u
