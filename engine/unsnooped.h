@@ -69,10 +69,10 @@ static inline unsigned map_few(const struct iopt_domain *domain, struct writing 
 		if (place.level == 0 && !(seen & F->table_unwritten)) {
 			w->slot = place_slot(&place);
 			written = write_singles(w);
+			if (written == w->nr)
+				slots_writeback(w->slot, slot_at(w->slot, written));
 		}
 	}
-	if (written == w->nr)
-		slots_writeback(w->slot, slot_at(w->slot, written));
 	iopt_host_publish();
 	iopt_host_read_unlock();
 	return written;
