@@ -24,6 +24,7 @@
 #include <linux/pfn.h>
 #include <linux/preempt.h>
 #include <linux/prandom.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/tracepoint.h>
