@@ -31,6 +31,10 @@ test-kmod: ## set up, then the modules in that kernel, booted in QEMU: tests ins
 	@scripts/setup kmod
 	@scripts/test-kmod $(BUILD)
 
+test-kmod-debug: ## set up, then the same in two kernels that check themselves, built once: KASAN, KCSAN, lockdep (an hour, then 20 minutes)
+	@scripts/setup kmod kmod-debug
+	@scripts/test-kmod-debug $(BUILD)
+
 prove: ## set up, then the protocol under weak memory models, and bounded model checking (some minutes)
 	@scripts/setup prove
 	@scripts/prove $(BUILD)
@@ -54,6 +58,6 @@ clean: ## remove build/
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
-		while IFS='|' read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
+		while IFS='|' read -r name what; do printf '  make %-15s %s\n' "$$name" "$$what"; done
 
-.PHONY: all run test check test-hw kmod test-kmod prove explore bench lint format install clean help
+.PHONY: all run test check test-hw kmod test-kmod test-kmod-debug prove explore bench lint format install clean help
