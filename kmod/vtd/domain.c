@@ -41,8 +41,11 @@ static struct vtd_command drop_range(const struct vtd_unit *unit, u16 did, u64 f
 							     mask };
 }
 
-static void drop_from_all(struct vtd_domain *domain, u64 first, u64 last, bool leaves_only)
+/* All ranges in one go: each unit is waited for once. */
+static void drop_from_all(struct vtd_domain *domain, const struct iopt_range *ranges,
+			  unsigned int nr, bool leaves_only)
 {
+	struct vtd_command commands[IOPT_GATHER_RANGES];
 	unsigned int index;
 
 #ifdef IOPT_MUTANT_SYNC_WITHOUT_INVALIDATION
@@ -50,36 +53,40 @@ static void drop_from_all(struct vtd_domain *domain, u64 first, u64 last, bool l
 #endif
 	for_each_set_bit(index, domain->units, DMAR_MOST_UNITS) {
 		struct vtd_unit *unit = vtd_units[index];
-		struct vtd_command command =
-			drop_range(unit, domain->did, first, last, leaves_only);
 
-		vtd_submit(unit, &command, 1);
+		for (unsigned int i = 0; i < nr; i++)
+			commands[i] = drop_range(unit, domain->did, ranges[i].first, ranges[i].last,
+						 leaves_only);
+		vtd_submit(unit, commands, nr);
 	}
+}
+
+static void flush_all(struct iommu_domain *domain)
+{
+	const struct iopt_range all = { 0, U64_MAX };
+
+	drop_from_all(vtd_domain(domain), &all, 1, false);
 }
 
 /* The engine's callback: what one of its operations, or iopt_sync(), has to have dropped. */
 static void invalidate(void *ctx, const struct iopt_gather *gather)
 {
-	bool leaves_only = !(gather->owes & (IOPT_OWES_TABLES | IOPT_OWES_DIRTY | IOPT_OWES_ALL));
+	struct vtd_domain *domain = ctx;
+	bool leaves_only = !(gather->owes & (IOPT_OWES_TABLES | IOPT_OWES_DIRTY));
 
-	if (gather->owes & IOPT_OWES_ALL) {
-		drop_from_all(ctx, 0, U64_MAX, false);
-		return;
-	}
-	for (unsigned int i = 0; i < gather->nr_ranges; i++)
-		drop_from_all(ctx, gather->ranges[i].first, gather->ranges[i].last, leaves_only);
-}
-
-static void flush_all(struct iommu_domain *domain)
-{
-	drop_from_all(vtd_domain(domain), 0, U64_MAX, false);
+	if (gather->owes & IOPT_OWES_ALL)
+		flush_all(&domain->domain);
+	else if (gather->nr_ranges)
+		drop_from_all(domain, gather->ranges, gather->nr_ranges, leaves_only);
 }
 
 static void sync(struct iommu_domain *domain, struct iommu_iotlb_gather *gather)
 {
+	const struct iopt_range range = { gather->start, gather->end };
+
 	/* Empty: everything was paid when it was unmapped. */
-	if (gather->start <= gather->end)
-		drop_from_all(vtd_domain(domain), gather->start, gather->end, true);
+	if (range.first <= range.last)
+		drop_from_all(vtd_domain(domain), &range, 1, true);
 }
 
 /* ---- map and unmap ------------------------------------------------------------------------- */
@@ -149,12 +156,17 @@ static bool enforce_cache_coherency(struct iommu_domain *domain)
 
 /* ---- attach -------------------------------------------------------------------------------- */
 
+static u64 page_sizes_of(const struct vtd_unit *unit)
+{
+	return SZ_4K | (unit->cap & CAP_SLLPS_2M ? SZ_2M : 0) |
+	       (unit->cap & CAP_SLLPS_1G ? SZ_1G : 0);
+}
+
 /* Whether a unit can walk the tables of a domain that was made for another. */
 static bool fits(const struct vtd_unit *unit, const struct vtd_domain *domain)
 {
 	struct iopt_hw hw;
-	u64 sizes = SZ_4K | (unit->cap & CAP_SLLPS_2M ? SZ_2M : 0) |
-		    (unit->cap & CAP_SLLPS_1G ? SZ_1G : 0);
+	u64 sizes = page_sizes_of(unit);
 
 	iopt_hw(domain->iopt, &hw);
 	return (FIELD_GET(CAP_SAGAW, unit->cap) & BIT(hw.levels - 2)) &&
@@ -208,8 +220,7 @@ static int make_tables(struct vtd_domain *domain, const struct vtd_unit *unit, i
 	unsigned int levels = levels_of(unit);
 	unsigned int bits =
 		min_t(unsigned int, VTD_PAGE_LG2 + 9 * levels, FIELD_GET(CAP_MGAW, unit->cap) + 1);
-	u64 sizes = SZ_4K | (unit->cap & CAP_SLLPS_2M ? SZ_2M : 0) |
-		    (unit->cap & CAP_SLLPS_1G ? SZ_1G : 0);
+	u64 sizes = page_sizes_of(unit);
 	const struct iopt_config config = {
 		.format = "vtd-ss",
 		.levels = levels,

@@ -199,8 +199,7 @@ bool vtd_named(const struct dmar_list *list, u16 segment, struct pci_dev *device
 
 /* ---- queue.c ------------------------------------------------------------------------------- */
 
-#define VTD_QUEUE_NR   256u
-#define VTD_MOST_BATCH 16u
+#define VTD_QUEUE_NR 256u
 
 int vtd_queue_init(struct vtd_unit *unit);
 void vtd_queue_fini(struct vtd_unit *unit);
@@ -209,7 +208,7 @@ void vtd_queue_fini(struct vtd_unit *unit);
  * vtd_submit() - have a unit invalidate, and wait until it has
  * @unit:     the unit
  * @commands: what
- * @nr:       how many, 1 to VTD_MOST_BATCH
+ * @nr:       how many, at least 1 and fewer than places in the queue
  *
  * A unit that does not answer within ten seconds is a panic: memory that devices may still write
  * would be given away.
