@@ -4,7 +4,13 @@
 test: ok, fail or skip; the job; the test; why."""
 
 import json
+import re
 import sys
+
+# What cmocka, the sanitizers and assert() begin their reasons with, and the seed that a test's chance came from.
+REASON = re.compile(r'(^ERROR: .+|\[  ERROR   \] --- (?!\[).+|(ERROR|WARNING): \w+Sanitizer: .+'
+                    r'|\S+: runtime error: .+|\S+: Assertion .+ failed)', re.MULTILINE)
+SEED = re.compile(r'IOPT_TEST_SEED=\d+')
 
 KIND = {'OK': 'ok', 'EXPECTEDFAIL': 'ok', 'SKIP': 'skip'}
 
@@ -14,7 +20,10 @@ def why(test):
     lines = [line.strip() for line in (test.get('stdout') or '').splitlines() if line.strip()]
     if test['result'] == 'SKIP':
         return lines[-1] if lines else 'says no reason'
-    return test['result'].lower() + (f' (exit status {test["returncode"]})')
+    said = (test.get('stdout') or '') + (test.get('stderr') or '')
+    reason, seed = REASON.search(said), SEED.search(said)
+    ended = f'{test["result"].lower()} (exit status {test["returncode"]})'
+    return '; '.join([ended] + [found.group() for found in (reason, seed) if found])
 
 
 def main():
