@@ -87,6 +87,15 @@ static inline void entries_writeback(const struct iopt_domain *domain, const voi
 	lines_flush(&lines);
 }
 
+/* The lines of the entries from one slot up to another. */
+static inline void slots_writeback(const void *start, const void *end)
+{
+	const uintptr_t mask = IOPT_HOST_LINE - 1;
+	uintptr_t line = (uintptr_t)start & ~mask;
+
+	iopt_host_writeback((const void *)line, (((uintptr_t)end + mask) & ~mask) - line);
+}
+
 static inline void written_init(struct written *written)
 {
 	for (unsigned level = 0; level < IOPT_MAX_LEVELS; level++)

@@ -830,22 +830,29 @@ static inline int map_check(const struct iopt_domain *domain, uint64_t first, ui
 
 /*
  * One entry over an empty one in a table that is there, what most calls map, without the state of a
- * longer one: by an anchor alone. Returns false, having changed nothing, where it is not that
- * simple.
+ * longer one: by an anchor alone. For walkers that do not snoop the way must be in memory already,
+ * that is, without marks, so that the entry's own line is all that is owed. Returns false, having
+ * changed nothing, where it is not that simple.
  * Context: in a read section.
  */
 static inline __attribute__((always_inline)) bool map_entry(const struct iopt_domain *domain,
 							    uint64_t attr, uint64_t iova,
-							    uint64_t pa, const unsigned level)
+							    uint64_t pa, const unsigned level,
+							    const bool snooped)
 {
-	uint64_t top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE), empty = 0;
+	uint64_t top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE), seen, empty = 0;
 	struct place place = { .level = 0 }; /* as in unmap_entry() */
 
-	if (!top_covers(top, iova | entry_mask(level)) || place_find(top, iova, level, &place))
+	if (!top_covers(top, iova | entry_mask(level)) ||
+	    place_find_way(top, iova, level, &place, &seen))
 		return false;
-	return place.level == level &&
-	       entry_cas(place_slot(&place), &empty,
-			 F->leaf(attr, pa, level, entry_span_lg2(level), 0));
+	if (place.level != level || (!snooped && (seen & F->table_unwritten)) ||
+	    !entry_cas(place_slot(&place), &empty,
+		       F->leaf(attr, pa, level, entry_span_lg2(level), 0)))
+		return false;
+	if (!snooped)
+		slots_writeback(place_slot(&place), slot_after(place_slot(&place), 1));
+	return true;
 }
 
 /*
@@ -907,30 +914,38 @@ static inline bool map_is_short(const struct iopt_domain *domain, uint64_t first
 
 /*
  * Most calls map a granule or a block into a table that is there. They go the short way, and leave
- * it by a jump from inside the section, so that nothing need be kept beyond its end. Flattened: see
- * unmap().
+ * it by a jump from inside the section, so that nothing need be kept beyond its end. The others go
+ * otherwise.
  */
-static __attribute__((flatten)) int map(struct iopt_domain *domain, uint64_t first, uint64_t last,
-					uint64_t pa, unsigned prot, struct iopt_reserve *reserve)
+static inline __attribute__((always_inline)) int
+map_short(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa, unsigned prot,
+	  struct iopt_reserve *reserve, const bool snooped, __typeof__(map_long) *const otherwise)
 {
 	uint64_t attr;
 
 	if (is_entry(first, last, pa, 0) && map_is_short(domain, first, last, pa, prot, &attr)) {
 		iopt_host_brief_lock();
-		if (!map_entry(domain, attr, first, pa, 0))
+		if (!map_entry(domain, attr, first, pa, 0, snooped))
 			return map_again(domain, first, last, pa, prot, reserve);
 	} else if (is_entry(first, last, pa, 1) &&
 		   (__atomic_load_n(&domain->map_sizes, __ATOMIC_RELAXED) & (entry_mask(1) + 1)) &&
 		   map_is_short(domain, first, last, pa, prot, &attr)) {
 		iopt_host_brief_lock();
-		if (!map_entry(domain, attr, first, pa, 1))
+		if (!map_entry(domain, attr, first, pa, 1, snooped))
 			return map_again(domain, first, last, pa, prot, reserve);
 	} else {
-		return map_long(domain, first, last, pa, prot, reserve);
+		return otherwise(domain, first, last, pa, prot, reserve);
 	}
 	iopt_host_publish();
 	iopt_host_brief_unlock();
 	return 0;
+}
+
+/* Flattened: see unmap(). */
+static __attribute__((flatten)) int map(struct iopt_domain *domain, uint64_t first, uint64_t last,
+					uint64_t pa, unsigned prot, struct iopt_reserve *reserve)
+{
+	return map_short(domain, first, last, pa, prot, reserve, true, map_long);
 }
 
 /* All segments, and the last IOVA that they reach. */

@@ -18,43 +18,11 @@ static inline bool is_few(uint64_t first, uint64_t last, uint64_t pa)
 	       (first ^ last) < entry_mask(1);
 }
 
-/* The lines of the entries from one slot up to another. */
-static inline void slots_writeback(const void *start, const void *end)
-{
-	const uintptr_t mask = IOPT_HOST_LINE - 1;
-	uintptr_t line = (uintptr_t)start & ~mask;
-
-	iopt_host_writeback((const void *)line, (((uintptr_t)end + mask) & ~mask) - line);
-}
-
 /* ---- map ----------------------------------------------------------------------------------- */
 
 /*
- * As map_entry(). The way must be in memory already, that is, without marks, so that the entry's
- * own line is all that is owed.
- * Context: in a read section.
- */
-static inline __attribute__((always_inline)) bool
-map_entry_unsnooped(const struct iopt_domain *domain, uint64_t attr, uint64_t iova, uint64_t pa,
-		    const unsigned level)
-{
-	uint64_t top = __atomic_load_n(&domain->top, __ATOMIC_ACQUIRE), seen, empty = 0;
-	struct place place;
-
-	if (!top_covers(top, iova | entry_mask(level)))
-		return false;
-	place_find_way(top, iova, level, &place, &seen);
-	if (place.level != level || (seen & F->table_unwritten) ||
-	    !entry_cas(place_slot(&place), &empty,
-		       F->leaf(attr, pa, level, entry_span_lg2(level), 0)))
-		return false;
-	slots_writeback(place_slot(&place), slot_after(place_slot(&place), 1));
-	return true;
-}
-
-/*
- * The same of several. Returns how many were written, from the first one on; if these are not all
- * of them, their lines are still owed.
+ * As map_entry(), of several. Returns how many were written, from the first one on; if these are
+ * not all of them, their lines are still owed.
  */
 static inline unsigned map_few(const struct iopt_domain *domain, struct writing *w, uint64_t last)
 {
@@ -85,8 +53,7 @@ static __attribute__((__noinline__)) int map_several(struct iopt_domain *domain,
 	struct writing w;
 	unsigned written;
 
-	if (!is_few(first, last, pa) || !F->table_unwritten ||
-	    !map_is_short(domain, first, last, pa, prot, &w.attr) ||
+	if (!is_few(first, last, pa) || !map_is_short(domain, first, last, pa, prot, &w.attr) ||
 	    last - first > domain->pa_last - pa)
 		return map_long(domain, first, last, pa, prot, reserve);
 	w.nr = (unsigned)((last - first) >> F->info.granule_lg2) + 1;
@@ -106,25 +73,9 @@ static __attribute__((__noinline__)) int map_several(struct iopt_domain *domain,
 static int map_unsnooped(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa,
 			 unsigned prot, struct iopt_reserve *reserve)
 {
-	uint64_t attr;
-
-	if (F->table_unwritten && is_entry(first, last, pa, 0) &&
-	    map_is_short(domain, first, last, pa, prot, &attr)) {
-		iopt_host_brief_lock();
-		if (!map_entry_unsnooped(domain, attr, first, pa, 0))
-			return map_again(domain, first, last, pa, prot, reserve);
-	} else if (F->table_unwritten && is_entry(first, last, pa, 1) &&
-		   (__atomic_load_n(&domain->map_sizes, __ATOMIC_RELAXED) & (entry_mask(1) + 1)) &&
-		   map_is_short(domain, first, last, pa, prot, &attr)) {
-		iopt_host_brief_lock();
-		if (!map_entry_unsnooped(domain, attr, first, pa, 1))
-			return map_again(domain, first, last, pa, prot, reserve);
-	} else {
-		return map_several(domain, first, last, pa, prot, reserve);
-	}
-	iopt_host_publish();
-	iopt_host_brief_unlock();
-	return 0;
+	if (!F->table_unwritten)
+		return map_long(domain, first, last, pa, prot, reserve);
+	return map_short(domain, first, last, pa, prot, reserve, false, map_several);
 }
 
 /* ---- unmap --------------------------------------------------------------------------------- */
