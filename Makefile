@@ -35,6 +35,10 @@ test-kmod-seven: ## the same with Linux 7 of Debian trixie-backports, in build/s
 	@scripts/setup kmod
 	@IOPT_KMOD_SERIES=7 scripts/test-kmod $(BUILD)/seven tests debugfs vtd vtd-scalable bench
 
+test-kmod-debug: ## set up, then in two kernels that check themselves, built once: KASAN, KCSAN, lockdep (an hour, then half an hour)
+	@scripts/setup kmod kmod-debug
+	@scripts/test-kmod-debug $(BUILD)
+
 prove: ## set up, then the protocol under weak memory models, and bounded model checking (some minutes)
 	@scripts/setup prove
 	@scripts/prove $(BUILD)
@@ -60,4 +64,4 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
 		while IFS='|' read -r name what; do printf '  make %-15s %s\n' "$$name" "$$what"; done
 
-.PHONY: all run test check test-hw kmod test-kmod test-kmod-seven prove explore bench lint format install clean help
+.PHONY: all run test check test-hw kmod test-kmod test-kmod-seven test-kmod-debug prove explore bench lint format install clean help

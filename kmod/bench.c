@@ -5,7 +5,7 @@
  * (QEMU's -icount shift=0) a nanosecond is one instruction: scripts/test-kmod.
  *
  * The kernel's are in bench-io-pgtable.c, up to where it has its generic page tables; from then on
- * these, in bench-generic-pt.c.
+ * these, in bench-generic-pt.c. Single calls beside readers are in latency.c.
  */
 #include <linux/ktime.h>
 #include <linux/module.h>
@@ -14,6 +14,10 @@
 
 #include "iopt/iopt.h"
 #include "kmod/bench.h"
+
+static char *latency;
+module_param(latency, charp, 0);
+MODULE_PARM_DESC(latency, "measure how long single calls take instead, and call it this");
 
 #define ROUNDS 5u
 #define BASE   0x100000000ull
@@ -122,8 +126,11 @@ static int measure_ours(const char *format)
 
 static int __init bench_init(void)
 {
-	int error = bench_theirs();
+	int error;
 
+	if (latency)
+		return bench_latency(latency);
+	error = bench_theirs();
 	if (!error)
 		error = measure_ours("amd-v1");
 	if (!error)

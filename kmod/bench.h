@@ -47,4 +47,12 @@ int bench_measure(const struct engine *engine);
  */
 int bench_theirs(void);
 
+/**
+ * bench_latency() - measure single calls, and print their median and worst
+ * @name: in the log
+ * Return: 0, -ENOMEM, or what a call of the engine returned.
+ * Context: may sleep. Readers of the domain's folder in debugfs, "bench", may run beside.
+ */
+int bench_latency(const char *name);
+
 #endif

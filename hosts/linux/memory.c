@@ -51,7 +51,11 @@ static void account(struct iopt_table *table, long pages)
 
 	mod_node_page_state(page_pgdat(page), NR_IOMMU_PAGES, pages);
 	mod_lruvec_page_state(page, NR_SECONDARY_PAGETABLE, pages);
+#ifdef IOPT_MUTANT_COUNT_PLAINLY
+	pages_used.counter += pages;
+#else
 	atomic_long_add(pages, &pages_used);
+#endif
 }
 
 /* With no node to prefer, where the task's policy says. */

@@ -121,6 +121,9 @@ static size_t unmap_pages(struct iommu_domain *domain, unsigned long iova, size_
 	iopt_gather_init(&owed, ours->iopt, NULL);
 	if (iopt_unmap(ours->iopt, iova, iova + all - 1, 0, &owed, NULL))
 		return 0;
+#ifdef IOPT_MUTANT_FORGET_TABLES
+	owed.owes &= IOPT_OWES_LEAVES | IOPT_OWES_DEVICE_TLB;
+#endif
 	if (owed.owes & ~(IOPT_OWES_LEAVES | IOPT_OWES_DEVICE_TLB))
 		iopt_sync(&owed);
 	else if (owed.owes && !iommu_iotlb_gather_queued(gather))
