@@ -9,21 +9,16 @@
  */
 #include <linux/delay.h>
 #include <linux/kthread.h>
-#include <linux/prandom.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
-#include "iopt/iopt.h"
-#include "kmod/device.h"
+#include "kmod/test.h"
 #include "soft-iommu/soft_iommu.h"
 
 #define PAGES	 96u
 #define PIECE	 8u /* what one call maps or unmaps */
 #define VERSIONS 16u
 #define DEVICES	 2u
-#define RW	 (IOPT_READ | IOPT_WRITE)
-#define IOVA	 0x20000000ull /* as in test.c: aligned to the blocks of all formats */
-#define PA	 0x20000000ull
 #define POISON	 0xaaaaaaaaaaaaaaaaull /* include/linux/poison.h, PAGE_POISON */
 
 /* What is written down of a page: its version and one of these, in one word. */
@@ -102,14 +97,9 @@ static void touch(void *ctx, uint64_t iova, uint64_t pa, bool write)
 
 /* ---- who is at work ------------------------------------------------------------------------ */
 
-static u32 below(struct rnd_state *chance, u32 limit)
-{
-	return prandom_u32_state(chance) % limit;
-}
-
 static u64 leads_to(const struct scene *scene, u32 look, u32 page)
 {
-	return PA + ((u64)(look / 4 % VERSIONS) * PAGES + page) * scene->granule;
+	return BASE + ((u64)(look / 4 % VERSIONS) * PAGES + page) * scene->granule;
 }
 
 /* One access, and whether it may have ended as it did. */
@@ -285,7 +275,7 @@ bool test_device(const struct iopt_format_info *info, unsigned int ms, u32 seed)
 		return false;
 	scene->info = info;
 	scene->granule = 1ull << info->granule_lg2;
-	scene->first = IOVA + (scene->granule << info->index_lg2) - PAGES / 2 * scene->granule;
+	scene->first = BASE + (scene->granule << info->index_lg2) - PAGES / 2 * scene->granule;
 	spin_lock_init(&scene->root);
 	prandom_seed_state(&scene->chance, seed);
 	good = !make_domain(scene) && !start(scene);

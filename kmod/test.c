@@ -23,15 +23,13 @@
 #include <linux/module.h>
 #include <linux/pfn.h>
 #include <linux/preempt.h>
-#include <linux/prandom.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/tracepoint.h>
 
 #include "hosts/linux/linux.h"
-#include "iopt/iopt.h"
-#include "kmod/device.h"
+#include "kmod/test.h"
 
 static unsigned int ops = 4000;
 module_param(ops, uint, 0444);
@@ -50,10 +48,8 @@ module_param(live, uint, 0444);
 MODULE_PARM_DESC(live,
 		 "seconds of a storm in the background, in debugfs as iopt/storm; 0: the tests");
 
-#define RW     (IOPT_READ | IOPT_WRITE)
 #define SLOTS  1024u
-#define BASE   0x20000000ull /* of the IOVAs used, aligned to the blocks of all formats */
-#define OFFSET 0x20000000ull /* from an IOVA to its physical address, aligned likewise */
+#define OFFSET BASE /* from an IOVA to its physical address */
 
 /* ---- a domain ------------------------------------------------------------------------------ */
 
@@ -106,11 +102,6 @@ static int subject_create_at(struct subject *subject, const struct iopt_format_i
 static int subject_create(struct subject *subject, const struct iopt_format_info *info, u32 flags)
 {
 	return subject_create_at(subject, info, flags, NUMA_NO_NODE);
-}
-
-static u32 below(struct rnd_state *chance, u32 limit)
-{
-	return prandom_u32_state(chance) % limit;
 }
 
 /* What tables take, once RCU has ended. */

@@ -51,32 +51,43 @@ static int refused(const struct vtd_unit *unit, int error, const char *why)
 	return error;
 }
 
-static int map_registers(struct vtd_unit *unit)
+static void unmap_registers(struct vtd_unit *unit)
+{
+	iounmap(unit->regs);
+	unit->regs = NULL;
+	release_mem_region(unit->dmar->address, unit->regs_bytes);
+}
+
+static int map_so_many(struct vtd_unit *unit, size_t bytes)
 {
 	u64 address = unit->dmar->address;
-	size_t bytes = PAGE_SIZE;
 
-	for (int round = 0; round < 2; round++) {
-		if (!request_mem_region(address, bytes, "iopt-vtd"))
-			return refused(unit, -EBUSY, "another driver has its registers");
-		unit->regs = ioremap(address, bytes);
-		if (!unit->regs) {
-			release_mem_region(address, bytes);
-			return refused(unit, -ENOMEM, "its registers can't be mapped");
-		}
-		unit->regs_bytes = bytes;
-		unit->cap = readq(unit->regs + DMAR_CAP);
-		unit->ecap = readq(unit->regs + DMAR_ECAP);
-		if (unit->cap == U64_MAX || unit->ecap == U64_MAX)
-			return refused(unit, -ENODEV, "nothing answers there");
-		if (regs_bytes(unit->cap) <= bytes)
-			break;
-		iounmap(unit->regs);
-		unit->regs = NULL;
+	if (!request_mem_region(address, bytes, "iopt-vtd"))
+		return refused(unit, -EBUSY, "another driver has its registers");
+	unit->regs = ioremap(address, bytes);
+	if (!unit->regs) {
 		release_mem_region(address, bytes);
-		bytes = regs_bytes(unit->cap);
+		return refused(unit, -ENOMEM, "its registers can't be mapped");
 	}
+	unit->regs_bytes = bytes;
+	unit->cap = readq(unit->regs + DMAR_CAP);
+	unit->ecap = readq(unit->regs + DMAR_ECAP);
+	if (unit->cap == U64_MAX || unit->ecap == U64_MAX)
+		return refused(unit, -ENODEV, "nothing answers there");
 	return 0;
+}
+
+/* How many there are is in one of the first page's. */
+static int map_registers(struct vtd_unit *unit)
+{
+	int error = map_so_many(unit, PAGE_SIZE);
+	size_t bytes;
+
+	if (error || regs_bytes(unit->cap) <= PAGE_SIZE)
+		return error;
+	bytes = regs_bytes(unit->cap);
+	unmap_registers(unit);
+	return map_so_many(unit, bytes);
 }
 
 /* What this driver can't do without. */
@@ -236,10 +247,8 @@ static void drop_unit(struct vtd_unit *unit)
 		vtd_queue_fini(unit);
 	if (unit->root)
 		vtd_root_fini(unit);
-	if (unit->regs) {
-		iounmap(unit->regs);
-		release_mem_region(unit->dmar->address, unit->regs_bytes);
-	}
+	if (unit->regs)
+		unmap_registers(unit);
 	kfree(unit);
 }
 
