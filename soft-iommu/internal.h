@@ -134,6 +134,18 @@ static inline bool soft_is_dirty(const struct soft_format *format, uint64_t entr
 	return (entry ^ format->inverted) & format->dirty;
 }
 
+/* What a walk starts with. */
+#define SOFT_ALL_PROT  (IOPT_READ | IOPT_WRITE | IOPT_EXEC)
+/* What only a leaf speaks of. */
+#define SOFT_LEAF_ONLY (IOPT_SNOOP | IOPT_UNCACHED | IOPT_DEVICE)
+
+/* Permissions are those of all levels together. */
+static inline unsigned soft_combine(unsigned above, unsigned prot)
+{
+	return (above & prot & SOFT_ALL_PROT) | ((above | prot) & IOPT_PRIV) |
+	       (prot & SOFT_LEAF_ONLY);
+}
+
 static inline struct soft_entry soft_wrong(enum soft_iommu_reason reason)
 {
 	return (struct soft_entry){ .kind = SOFT_WRONG, .reason = (uint8_t)reason };

@@ -20,17 +20,6 @@ struct position {
 	unsigned prot;
 };
 
-#define ALL_PROT (IOPT_READ | IOPT_WRITE | IOPT_EXEC)
-
-/* What only a leaf speaks of. */
-#define LEAF_ONLY (IOPT_SNOOP | IOPT_UNCACHED | IOPT_DEVICE)
-
-/* Permissions are those of all levels together. */
-static unsigned combine(unsigned above, unsigned prot)
-{
-	return (above & prot & ALL_PROT) | ((above | prot) & IOPT_PRIV) | (prot & LEAF_ONLY);
-}
-
 enum soft_iommu_reason soft_permitted(const struct soft_format *format, unsigned prot,
 				      unsigned request)
 {
@@ -114,7 +103,7 @@ static struct position start(const struct soft_walk *walk, const struct soft_roo
 	struct position at = {
 		.table = root->pa,
 		.level = root->levels - 1u,
-		.prot = ALL_PROT,
+		.prot = SOFT_ALL_PROT,
 	};
 	unsigned level;
 
@@ -183,7 +172,7 @@ static bool mark(const struct soft_format *format, void *slot, uint64_t *entry, 
 
 static void descend(struct soft_walk *walk, struct position *at, const struct soft_entry *found)
 {
-	at->prot = combine(at->prot, found->prot);
+	at->prot = soft_combine(at->prot, found->prot);
 	at->table = found->pa;
 	at->generation = generation_of(walk->domain->unit, found->pa);
 	at->level--;
@@ -337,7 +326,7 @@ static bool step(struct soft_walk *walk, const struct soft_root *root, struct po
 	case SOFT_EMPTY: *reason = SOFT_IOMMU_NOT_PRESENT; return true;
 	case SOFT_TABLE: return use_table(walk, root, slot, at, &found, reason);
 	case SOFT_LEAF:
-		walk->leaf.prot = (uint8_t)combine(at->prot, found.prot);
+		walk->leaf.prot = (uint8_t)soft_combine(at->prot, found.prot);
 		*reason = SOFT_IOMMU_REPLICAS_DIFFER;
 		return !run_agrees(walk, table, at, index) || use_leaf(walk, root, slot, reason);
 	default: *reason = found.reason; return true;

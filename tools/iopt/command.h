@@ -23,6 +23,7 @@ enum {
 /* Subcommands: argv[0] is "iopt NAME". Return an exit code. */
 int command_replay(int argc, char **argv);
 int command_migrate(int argc, char **argv);
+int command_decode(int argc, char **argv);
 int command_formats(int argc, char **argv);
 int command_record(int argc, char **argv);
 

@@ -12,9 +12,8 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "replay", command_replay },
-	{ "migrate", command_migrate },
-	{ "formats", command_formats },
+	{ "replay", command_replay }, { "migrate", command_migrate },
+	{ "decode", command_decode }, { "formats", command_formats },
 	{ "record", command_record },
 };
 
@@ -40,7 +39,7 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 	choice->help = !strcmp(arg, "help");
 	if (!choice->run && !choice->version && !choice->help)
 		usage_error("iopt",
-			    "no command '%s', expected replay, migrate, formats, record, "
+			    "no command '%s', expected replay, migrate, decode, formats, record, "
 			    "version or help",
 			    arg);
 	return 0;
@@ -54,6 +53,7 @@ static const struct argp argp = {
 	"Commands:\n"
 	"  replay    replay a recording of a Linux guest's DMA mappings through the engine\n"
 	"  migrate   simulate a live migration's pre-copy over such a recording\n"
+	"  decode    show what each device can reach, from the tables in a dump of memory\n"
 	"  formats   list the page-table formats that the engine knows\n"
 	"  record    print the commands that make such a recording\n"
 	"  version   print the version\n"
@@ -87,9 +87,10 @@ int main(int argc, char **argv)
 		return EXIT_OKAY;
 	}
 	if (!choice.run)
-		usage_error("iopt",
-			    "no command, expected replay, migrate, formats, record, version "
-			    "or help");
+		usage_error(
+			"iopt",
+			"no command, expected replay, migrate, decode, formats, record, version "
+			"or help");
 	snprintf(name, sizeof(name), "iopt %s", argv[choice.at]);
 	argv[choice.at] = name;
 	return choice.run(argc - choice.at, argv + choice.at);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What leads to page tables in AMD's IOMMUs: the device table.
+ *
+ * Read for this: Linux 6.12, drivers/iommu/amd/amd_iommu_types.h (DTE_FLAG_*, DEV_ENTRY_MODE_*,
+ * DEV_DOMID_MASK, DEV_TABLE_ENTRY_SIZE), drivers/iommu/amd/iommu.c (set_dte_entry(),
+ * clear_dte_entry()) and drivers/iommu/amd/init.c (iommu_set_device_table()).
+ */
+#include "decode/internal.h"
+
+#define DTE_QWORDS	  4u
+#define DTES		  (PAGE_BYTES / 8 / DTE_QWORDS)
+#define BASE		  0xffffffffff000ull   /* bits 51:12 of the register, and of an entry */
+#define TABLE_PAGES(root) (((root)&0x1ff) + 1) /* iommu_set_device_table() */
+
+#define VALID	    (1ull << 0) /* DTE_FLAG_V */
+#define TRANSLATION (1ull << 1) /* DTE_FLAG_TV */
+#define MODE(q0)    ((q0) >> 9 & 7)
+#define MARKS(q0)   ((q0) >> 7 & 3) /* DTE_FLAG_HAD */
+#define GUEST	    (1ull << 55)    /* DTE_FLAG_GV */
+#define READABLE    (1ull << 61)    /* DTE_FLAG_IR */
+#define WRITABLE    (1ull << 62)    /* DTE_FLAG_IW */
+#define DOMAIN(q1)  ((uint32_t)((q1)&0xffff))
+
+#define MODE_RESERVED 7u
+
+static void set_tables(struct iopt_decode_device *device, const uint64_t *entry)
+{
+	device->path = entry[0] & GUEST ? IOPT_DECODE_NESTED : IOPT_DECODE_TRANSLATED;
+	device->format = "amd-v1";
+	device->hw.root = device->hw.amd_v1.root_ptr = entry[0] & BASE;
+	device->hw.levels = device->hw.amd_v1.mode = (uint8_t)MODE(entry[0]);
+	device->hw.amd_v1.had = (uint8_t)MARKS(entry[0]);
+}
+
+static int decode_entry(struct reading *reading, const uint64_t *entry, uint32_t id,
+			uint64_t entry_pa)
+{
+	struct iopt_decode_device device = {
+		.id = id,
+		.pasid = IOPT_DECODE_NO_PASID,
+		.domain = DOMAIN(entry[1]),
+		.path = IOPT_DECODE_BLOCKED,
+		.entry_pa = entry_pa,
+	};
+
+	if (!(entry[0] & VALID) || !(entry[0] & TRANSLATION))
+		return 0;
+	device.prot = (entry[0] & READABLE ? IOPT_READ : 0) |
+		      (entry[0] & WRITABLE ? IOPT_WRITE : 0);
+	if (MODE(entry[0]) == MODE_RESERVED || (!MODE(entry[0]) && entry[0] & GUEST)) {
+		reading->device = &device;
+		reading_trouble(reading, IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, entry_pa,
+				entry[0]);
+		reading->device = NULL;
+		return 0;
+	}
+	if (MODE(entry[0]))
+		set_tables(&device, entry);
+	else if (device.prot)
+		device.path = IOPT_DECODE_PASSES;
+	else
+		return 0;
+	return reading->visitor->device(reading->visitor->ctx, &device);
+}
+
+int decode_amd(struct reading *reading)
+{
+	const uint64_t root = reading->source->root;
+	uint64_t entries[DTES][DTE_QWORDS];
+	int result = 0;
+
+	for (uint32_t page = 0; !result && page < TABLE_PAGES(root); page++) {
+		uint64_t table = (root & BASE) + (uint64_t)page * PAGE_BYTES;
+
+		if (!reading_table(reading, table, entries, sizeof(entries), 0, IOPT_MAX_LEVELS))
+			return 0;
+		for (uint32_t i = 0; !result && i < DTES; i++)
+			result = decode_entry(reading, entries[i], page * DTES + i,
+					      table + i * sizeof(entries[i]));
+	}
+	return result;
+}

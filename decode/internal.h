@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What libiopt-decode's files share. What the entries of a format say is the soft-IOMMU's
+ * (soft-iommu/internal.h): written from the specifications' other side than the engine's formats.
+ */
+#ifndef DECODE_INTERNAL_H
+#define DECODE_INTERNAL_H
+
+#include "iopt/decode.h"
+
+#define PAGE_BYTES 4096u
+
+/**
+ * struct reading - one call under way
+ * @source:  as given
+ * @visitor: as given
+ * @device:  whose tables are read, or NULL
+ * @tables:  how many were read
+ */
+struct reading {
+	const struct iopt_decode_source *source;
+	const struct iopt_decode_visitor *visitor;
+	const struct iopt_decode_device *device;
+	uint64_t tables;
+};
+
+/* Tell of what is wrong. */
+void reading_trouble(struct reading *reading, enum iopt_decode_wrong what, uint64_t iova,
+		     unsigned level, uint64_t entry_pa, uint64_t entry);
+
+/**
+ * reading_table() - read a table, page by page; what is not there is told and taken for zeros
+ * @reading: the call
+ * @pa:      address of its first byte
+ * @to:      filled in
+ * @bytes:   how many; in one page, or whole pages
+ * @iova:    for who is told
+ * @level:   for who is told
+ *
+ * Return: false where the limit is reached, which was told then.
+ */
+bool reading_table(struct reading *reading, uint64_t pa, void *to, size_t bytes, uint64_t iova,
+		   unsigned level);
+
+/* All devices of a unit: 0, what the visitor returned, -ENOMEM. */
+int decode_vtd(struct reading *reading);
+int decode_amd(struct reading *reading);
+
+#endif

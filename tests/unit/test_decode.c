@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * libiopt-decode on memory of the test's own: what leads to tables, entry by entry; what is wrong,
+ * missing or hostile; and tables that the engine wrote, of which it has to find what a visit finds.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "iopt/decode.h"
+#include "tests/support/support.h"
+
+#define PAGE  4096ull
+#define PAGES 64u
+#define MOST  256u
+
+/* ---- memory, and what was told ------------------------------------------------------------- */
+
+static uint64_t memory[PAGES][PAGE / 8];
+static unsigned missing_page; /* 0: none */
+
+static bool read_memory(void *ctx, uint64_t pa, void *to, size_t bytes)
+{
+	(void)ctx;
+	assert_true(bytes && bytes <= PAGE && pa / PAGE == (pa + bytes - 1) / PAGE);
+	if (pa / PAGE >= PAGES || (missing_page && pa / PAGE == missing_page))
+		return false;
+	memcpy(to, (const char *)memory + pa, bytes);
+	return true;
+}
+
+static struct told {
+	struct iopt_decode_device devices[MOST];
+	struct iopt_decode_leaf leaves[MOST];
+	struct iopt_decode_trouble troubles[MOST];
+	unsigned nr_devices;
+	unsigned nr_leaves;
+	unsigned nr_tables;
+	unsigned nr_troubles;
+	int result;
+} told;
+
+static int take_device(void *ctx, const struct iopt_decode_device *device)
+{
+	assert_ptr_equal(ctx, &told);
+	assert_true(told.nr_devices < MOST);
+	told.devices[told.nr_devices++] = *device;
+	return told.result;
+}
+
+static int take_leaf(void *ctx, const struct iopt_decode_leaf *leaf)
+{
+	assert_ptr_equal(ctx, &told);
+	if (told.nr_leaves < MOST)
+		told.leaves[told.nr_leaves] = *leaf;
+	told.nr_leaves++;
+	return told.result;
+}
+
+static int take_table(void *ctx, uint64_t pa, unsigned level, uint64_t first)
+{
+	assert_ptr_equal(ctx, &told);
+	assert_true(pa && level < IOPT_MAX_LEVELS);
+	(void)first;
+	told.nr_tables++;
+	return 0;
+}
+
+static void take_trouble(void *ctx, const struct iopt_decode_device *device,
+			 const struct iopt_decode_trouble *trouble)
+{
+	assert_ptr_equal(ctx, &told);
+	(void)device;
+	if (told.nr_troubles < MOST)
+		told.troubles[told.nr_troubles] = *trouble;
+	told.nr_troubles++;
+}
+
+static const struct iopt_decode_visitor visitor = {
+	.ctx = &told,
+	.device = take_device,
+	.leaf = take_leaf,
+	.table = take_table,
+	.trouble = take_trouble,
+};
+
+static struct iopt_decode_source source;
+
+static int clear(void **state)
+{
+	(void)state;
+	memset(memory, 0, sizeof(memory));
+	memset(&told, 0, sizeof(told));
+	missing_page = 0;
+	source = (struct iopt_decode_source){ .read = read_memory };
+	return 0;
+}
+
+static void devices_of(enum iopt_decode_unit unit, uint64_t root)
+{
+	source.unit = unit;
+	source.root = root;
+	assert_int_equal(iopt_decode_devices(&source, &visitor), told.result);
+}
+
+static void leaves_of(const struct iopt_decode_device *device)
+{
+	assert_int_equal(iopt_decode_tables(&source, device, 0, UINT64_MAX, &visitor), 0);
+}
+
+static void check_trouble(enum iopt_decode_wrong what, uint64_t iova, unsigned level,
+			  uint64_t entry_pa)
+{
+	assert_int_equal(told.nr_troubles, 1);
+	assert_int_equal(told.troubles[0].what, what);
+	assert_int_equal(told.troubles[0].iova, iova);
+	assert_int_equal(told.troubles[0].level, level);
+	assert_int_equal(told.troubles[0].entry_pa, entry_pa);
+	assert_true(*iopt_decode_wrong_text(what));
+}
+
+/* ---- VT-d ---------------------------------------------------------------------------------- */
+
+/* Bits of VT-d's, as in decode/vtd.c. */
+#define PRESENT	      1ull
+#define TYPE(n)	      ((uint64_t)(n) << 2)
+#define AW(n)	      ((uint64_t)(n))
+#define CONTEXT_ID(n) ((uint64_t)(n) << 8)
+#define SCALABLE      (1ull << 10)
+#define PASIDE	      (1ull << 3)
+#define PDTS(n)	      ((uint64_t)(n) << 9)
+#define PGTT(n)	      ((uint64_t)(n) << 6)
+
+/* Root table in page 1, contexts of bus 2 in page 2. */
+static void vtd_legacy(void **state)
+{
+	(void)state;
+	memory[1][2 * 2] = 2 * PAGE | PRESENT;
+	memory[2][0x11 * 2] = 3 * PAGE | PRESENT;
+	memory[2][0x11 * 2 + 1] = CONTEXT_ID(0x1234) | AW(1);
+	memory[2][0x12 * 2] = TYPE(2) | PRESENT;
+	memory[2][0x13 * 2] = 4 * PAGE; /* not present */
+	memory[2][0xff * 2] = 4 * PAGE | TYPE(1) | PRESENT;
+	memory[2][0xff * 2 + 1] = AW(2);
+	devices_of(IOPT_DECODE_VTD, PAGE);
+	assert_int_equal(told.nr_devices, 3);
+	assert_int_equal(told.nr_troubles, 0);
+	assert_int_equal(told.devices[0].id, 0x211);
+	assert_int_equal(told.devices[0].domain, 0x1234);
+	assert_int_equal(told.devices[0].path, IOPT_DECODE_TRANSLATED);
+	assert_int_equal(told.devices[0].pasid, IOPT_DECODE_NO_PASID);
+	assert_int_equal(told.devices[0].hw.root, 3 * PAGE);
+	assert_int_equal(told.devices[0].hw.levels, 3);
+	assert_int_equal(told.devices[0].entry_pa, 2 * PAGE + 0x11 * 16);
+	assert_string_equal(told.devices[0].format, "vtd-ss");
+	assert_int_equal(told.devices[1].path, IOPT_DECODE_PASSES);
+	assert_int_equal(told.devices[1].prot, IOPT_READ | IOPT_WRITE);
+	assert_null(told.devices[1].format);
+	assert_int_equal(told.devices[2].id, 0x2ff);
+	assert_int_equal(told.devices[2].hw.levels, 4);
+}
+
+static void vtd_reserved_type(void **state)
+{
+	(void)state;
+	memory[1][0] = 2 * PAGE | PRESENT;
+	memory[2][0] = TYPE(3) | PRESENT;
+	devices_of(IOPT_DECODE_VTD, PAGE);
+	assert_int_equal(told.nr_devices, 0);
+	check_trouble(IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, 2 * PAGE);
+}
+
+static void set_pasid(uint64_t *entry, unsigned type, uint64_t second, uint64_t first)
+{
+	entry[0] = second | PGTT(type) | AW(2) << 2 | PRESENT;
+	entry[1] = 0x77;
+	entry[2] = first;
+}
+
+/* The upper half of bus 0: device 80 hexadecimal; directory in page 3, a table in page 4. */
+static void vtd_scalable(void **state)
+{
+	(void)state;
+	memory[1][1] = 2 * PAGE | PRESENT;
+	memory[2][0] = 3 * PAGE | PDTS(0) | PASIDE | PRESENT;
+	memory[2][1] = 65; /* requests without a PASID take this one's entry */
+	memory[3][1] = 4 * PAGE | PRESENT;
+	set_pasid(&memory[4][0 * 8], 1, 0, 5 * PAGE | 1 << 2);
+	set_pasid(&memory[4][1 * 8], 2, 6 * PAGE, 0);
+	set_pasid(&memory[4][2 * 8], 3, 6 * PAGE, 5 * PAGE);
+	set_pasid(&memory[4][3 * 8], 4, 0, 0);
+	set_pasid(&memory[4][4 * 8], 7, 0, 0);
+	devices_of(IOPT_DECODE_VTD, PAGE | SCALABLE);
+	assert_int_equal(told.nr_devices, 4);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(told.devices[i].id, 0x80);
+		assert_int_equal(told.devices[i].domain, 0x77);
+		assert_int_equal(told.devices[i].pasid, i == 1 ? IOPT_DECODE_NO_PASID : 64 + i);
+	}
+	assert_string_equal(told.devices[0].format, "x86-64");
+	assert_int_equal(told.devices[0].hw.levels, 5);
+	assert_string_equal(told.devices[1].format, "vtd-ss");
+	assert_int_equal(told.devices[1].hw.root, 6 * PAGE);
+	assert_int_equal(told.devices[2].path, IOPT_DECODE_NESTED);
+	assert_int_equal(told.devices[3].path, IOPT_DECODE_PASSES);
+	check_trouble(IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, 4 * PAGE + 4 * 64);
+}
+
+/* Where the context has no PASIDs, only the entry of requests without one is looked for. */
+static void vtd_scalable_without_pasids(void **state)
+{
+	(void)state;
+	memory[1][0] = 2 * PAGE | PRESENT;
+	memory[2][7 * 4] = 3 * PAGE | PRESENT;
+	memory[3][0] = 4 * PAGE | PRESENT;
+	memory[3][1] = 5 * PAGE | PRESENT;
+	set_pasid(&memory[4][0], 4, 0, 0);
+	set_pasid(&memory[5][0], 4, 0, 0);
+	devices_of(IOPT_DECODE_VTD, PAGE | SCALABLE);
+	assert_int_equal(told.nr_devices, 1);
+	assert_int_equal(told.devices[0].id, 7);
+	assert_int_equal(told.devices[0].pasid, IOPT_DECODE_NO_PASID);
+}
+
+/* ---- AMD ----------------------------------------------------------------------------------- */
+
+#define V_TV	3ull
+#define MODE(n) ((uint64_t)(n) << 9)
+#define GV	(1ull << 55)
+#define IR	(1ull << 61)
+#define IW	(1ull << 62)
+
+/* A device table of two pages. */
+static void amd_devices(void **state)
+{
+	(void)state;
+	memory[1][4 * 4] = V_TV | MODE(3) | 5 * PAGE | IR | IW;
+	memory[1][4 * 4 + 1] = 9;
+	memory[1][5 * 4] = V_TV | IR;
+	memory[1][6 * 4] = V_TV;		/* blocked */
+	memory[1][7 * 4] = 1 | MODE(3) | IR;	/* translation is not valid */
+	memory[1][8 * 4] = V_TV | MODE(7) | IR; /* reserved */
+	memory[2][0] = V_TV | MODE(4) | 5 * PAGE | IW | GV;
+	devices_of(IOPT_DECODE_AMD, PAGE | 1);
+	assert_int_equal(told.nr_devices, 3);
+	assert_int_equal(told.devices[0].id, 4);
+	assert_int_equal(told.devices[0].domain, 9);
+	assert_string_equal(told.devices[0].format, "amd-v1");
+	assert_int_equal(told.devices[0].hw.levels, 3);
+	assert_int_equal(told.devices[0].hw.root, 5 * PAGE);
+	assert_int_equal(told.devices[1].path, IOPT_DECODE_PASSES);
+	assert_int_equal(told.devices[1].prot, IOPT_READ);
+	assert_int_equal(told.devices[2].id, 128);
+	assert_int_equal(told.devices[2].path, IOPT_DECODE_NESTED);
+	check_trouble(IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, PAGE + 8 * 32);
+}
+
+/* What the entry does not grant no table does. */
+static void amd_entry_grants(void **state)
+{
+	(void)state;
+	const struct iopt_decode_device device = { .format = "amd-v1",
+						   .prot = IOPT_READ,
+						   .hw.amd_v1 = { .root_ptr = PAGE, .mode = 1 } };
+
+	memory[1][3] = 1 | 0x5000 | IR | IW;
+	leaves_of(&device);
+	assert_int_equal(told.nr_leaves, 1);
+	assert_int_equal(told.leaves[0].first, 3 * PAGE);
+	assert_int_equal(told.leaves[0].last, 4 * PAGE - 1);
+	assert_int_equal(told.leaves[0].pa, 0x5000);
+	assert_int_equal(told.leaves[0].prot & (IOPT_READ | IOPT_WRITE), IOPT_READ);
+}
+
+/* Four entries of a run of 16 KiB: together one leaf; where one says otherwise, four pieces. */
+static void amd_runs(void **state)
+{
+	(void)state;
+	const struct iopt_decode_device device = { .format = "amd-v1",
+						   .prot = IOPT_READ | IOPT_WRITE,
+						   .hw.amd_v1 = { .root_ptr = PAGE, .mode = 1 } };
+
+	/* Level 7, and in the address the size: a zero above ones. */
+	for (unsigned i = 4; i < 8; i++)
+		memory[1][i] = 1 | MODE(7) | 0x100000 | 1 << 12 | IR | IW;
+	leaves_of(&device);
+	assert_int_equal(told.nr_leaves, 1);
+	assert_int_equal(told.leaves[0].first, 4 * PAGE);
+	assert_int_equal(told.leaves[0].last, 8 * PAGE - 1);
+	assert_int_equal(told.leaves[0].lg2, 14);
+	assert_int_equal(told.nr_troubles, 0);
+
+	clear(NULL);
+	for (unsigned i = 4; i < 8; i++)
+		memory[1][i] = 1 | MODE(7) | 0x100000 | 1 << 12 | IR | IW;
+	memory[1][6] &= ~IW;
+	leaves_of(&device);
+	assert_int_equal(told.nr_leaves, 4);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(told.leaves[i].first, (4 + i) * PAGE);
+		assert_int_equal(told.leaves[i].last, (5 + i) * PAGE - 1);
+		assert_int_equal(told.leaves[i].pa, 0x100000 + i * PAGE);
+		assert_int_equal(told.troubles[i].what, IOPT_DECODE_RUN_DIFFERS);
+	}
+}
+
+/* ---- what is wrong ------------------------------------------------------------------------- */
+
+#define RW_BITS 3ull
+#define LARGE	(1ull << 7)
+
+static struct iopt_decode_device second_stage(uint64_t root, unsigned aw)
+{
+	return (struct iopt_decode_device){
+		.format = "vtd-ss",
+		.prot = IOPT_READ | IOPT_WRITE,
+		.hw.vtd_ss = { .ssptptr = root, .aw = (uint8_t)aw },
+	};
+}
+
+/* Everything leads back to the root: as deep as there are levels, and no end for who believes it. */
+static void a_loop(void **state)
+{
+	const struct iopt_decode_device device = second_stage(PAGE, 3);
+
+	(void)state;
+	for (unsigned i = 0; i < 512; i++)
+		memory[1][i] = PAGE | RW_BITS;
+	source.tables_limit = 1000;
+	leaves_of(&device);
+	assert_int_equal(told.nr_tables, 1);
+	assert_int_equal(told.nr_troubles, 512);
+	assert_int_equal(told.troubles[0].what, IOPT_DECODE_TABLE_TWICE);
+}
+
+static void missing_memory(void **state)
+{
+	const struct iopt_decode_device device = second_stage(PAGE, 1);
+
+	(void)state;
+	memory[1][0] = 2 * PAGE | RW_BITS;
+	memory[1][1] = 3 * PAGE | RW_BITS;
+	memory[2][5] = 4 * PAGE | RW_BITS;
+	memory[3][0] = 0x200000 | LARGE | RW_BITS;
+	missing_page = 2;
+	leaves_of(&device);
+	check_trouble(IOPT_DECODE_MISSING, 0, 1, 2 * PAGE);
+	assert_int_equal(told.nr_leaves, 1);
+	assert_int_equal(told.leaves[0].first, 1ull << 30);
+	assert_int_equal(told.leaves[0].lg2, 21);
+}
+
+static void reserved_and_misaligned(void **state)
+{
+	const struct iopt_decode_device device = second_stage(PAGE, 1);
+
+	(void)state;
+	memory[1][0] = 2 * PAGE | RW_BITS;
+	memory[2][0] = 0x201000 | LARGE | RW_BITS;
+	leaves_of(&device);
+	check_trouble(IOPT_DECODE_MISALIGNED, 0, 1, 2 * PAGE);
+
+	clear(NULL);
+	memory[1][7] = 2 * PAGE | RW_BITS | 1ull << 62;
+	leaves_of(&device);
+	check_trouble(IOPT_DECODE_RESERVED, 7ull << 30, 2, PAGE + 7 * 8);
+}
+
+static void a_root_that_is_none(void **state)
+{
+	const struct iopt_decode_device device = second_stage(PAGE, 7);
+
+	(void)state;
+	leaves_of(&device);
+	check_trouble(IOPT_DECODE_BAD_ROOT, 0, IOPT_MAX_LEVELS, 0);
+}
+
+/* The limit is told once. */
+static void too_many_tables(void **state)
+{
+	const struct iopt_decode_device device = second_stage(PAGE, 1);
+
+	(void)state;
+	for (unsigned i = 0; i < 32; i++)
+		memory[1][i] = (2 + i) * PAGE | RW_BITS;
+	source.tables_limit = 5;
+	leaves_of(&device);
+	assert_int_equal(told.nr_tables, 5);
+	check_trouble(IOPT_DECODE_LIMIT_REACHED, 4ull << 30, 1, 6 * PAGE);
+}
+
+/* ---- what is asked for --------------------------------------------------------------------- */
+
+static void a_part(void **state)
+{
+	const struct iopt_decode_device device = second_stage(PAGE, 1);
+
+	(void)state;
+	memory[1][0] = 2 * PAGE | RW_BITS;
+	memory[2][0] = 3 * PAGE | RW_BITS;
+	for (unsigned i = 0; i < 512; i++)
+		memory[3][i] = (8 + i) * PAGE | RW_BITS;
+	memory[2][1] = 0x200000 | LARGE | RW_BITS;
+	assert_int_equal(iopt_decode_tables(&source, &device, 510 * PAGE, 0x200000, &visitor), 0);
+	assert_int_equal(told.nr_leaves, 3);
+	assert_int_equal(told.leaves[0].first, 510 * PAGE);
+	assert_int_equal(told.leaves[2].first, 0x200000);
+	assert_int_equal(told.leaves[2].last, 0x3fffff);
+}
+
+static void the_visitor_ends_it(void **state)
+{
+	const struct iopt_decode_device device = second_stage(PAGE, 1);
+
+	(void)state;
+	memory[1][0] = 2 * PAGE | RW_BITS;
+	memory[2][0] = memory[2][1] = 0x200000 | LARGE | RW_BITS;
+	told.result = 5;
+	assert_int_equal(iopt_decode_tables(&source, &device, 0, UINT64_MAX, &visitor), 5);
+	assert_int_equal(told.nr_leaves, 1);
+	memory[4][0] = 5 * PAGE | PRESENT;
+	memory[5][0] = memory[5][2] = TYPE(2) | PRESENT;
+	devices_of(IOPT_DECODE_VTD, 4 * PAGE);
+	assert_int_equal(told.nr_devices, 1);
+}
+
+/* ---- tables that the engine wrote ---------------------------------------------------------- */
+
+static bool read_tables(void *ctx, uint64_t pa, void *to, size_t bytes)
+{
+	const void *from = iopt_posix_va(pa);
+
+	(void)ctx;
+	if (!from)
+		return false;
+	memcpy(to, from, bytes);
+	return true;
+}
+
+static struct device device;
+
+static void map(uint64_t first, uint64_t bytes, uint64_t pa, unsigned prot)
+{
+	assert_int_equal(iopt_map(device.domain, first, first + bytes - 1, pa, prot, NULL), 0);
+}
+
+static void compare(const char *format)
+{
+	struct iopt_decode_device described = { .format = format, .prot = IOPT_READ | IOPT_WRITE };
+	struct iopt_item items[MOST];
+	struct iopt_visit visit;
+	size_t nr = 0;
+
+	iopt_hw(device.domain, &described.hw);
+	source.read = read_tables;
+	leaves_of(&described);
+	iopt_visit_init(&visit, 0, UINT64_MAX, IOPT_VISIT_LEAVES);
+	while (!visit.done)
+		nr += iopt_visit(device.domain, &visit, items + nr, MOST - nr);
+	assert_in_range(nr, 10, MOST - 1);
+	assert_int_equal(told.nr_troubles, 0);
+	assert_int_equal(told.nr_leaves, nr);
+	for (size_t i = 0; i < nr; i++) {
+		assert_int_equal(told.leaves[i].first, items[i].first);
+		assert_int_equal(told.leaves[i].last, items[i].last);
+		assert_int_equal(told.leaves[i].pa, items[i].pa);
+		assert_int_equal(told.leaves[i].level, items[i].level);
+		assert_int_equal(told.leaves[i].prot & (IOPT_READ | IOPT_WRITE),
+				 items[i].prot & (IOPT_READ | IOPT_WRITE));
+	}
+}
+
+static void engine_tables(const char *format, uint32_t flags)
+{
+	const struct iopt_config config = { .format = format, .flags = flags };
+
+	memset(&device, 0, sizeof(device));
+	assert_int_equal(device_create(&device, &config), 0);
+	map(0, 3 * PAGE, 0x700000, IOPT_READ);
+	map(8 * PAGE, 8 * PAGE, 0x108000, IOPT_READ | IOPT_WRITE);
+	map(2 * MIB - PAGE, 2 * PAGE, 0x12345000, IOPT_READ | IOPT_WRITE);
+	map(4 * MIB, 4 * MIB, 0x800000, IOPT_READ);
+	map(GIB, GIB, 2 * GIB, IOPT_READ | IOPT_WRITE);
+	map(100 * GIB, 5 * PAGE, 0x9000, IOPT_READ | IOPT_WRITE);
+	if (flags & IOPT_SIGN_EXTEND)
+		map(-2 * GIB, 2 * MIB + PAGE, 0x400000, IOPT_READ);
+	compare(format);
+	assert_true(device_destroy(&device));
+}
+
+static void engine_vtd_ss(void **state)
+{
+	(void)state;
+	engine_tables("vtd-ss", 0);
+}
+
+static void engine_x86_64(void **state)
+{
+	(void)state;
+	engine_tables("x86-64", IOPT_SIGN_EXTEND);
+}
+
+static void engine_amd_v1(void **state)
+{
+	(void)state;
+	engine_tables("amd-v1", 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, clear)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(vtd_legacy),
+		TEST(vtd_reserved_type),
+		TEST(vtd_scalable),
+		TEST(vtd_scalable_without_pasids),
+		TEST(amd_devices),
+		TEST(amd_entry_grants),
+		TEST(amd_runs),
+		TEST(a_loop),
+		TEST(missing_memory),
+		TEST(reserved_and_misaligned),
+		TEST(a_root_that_is_none),
+		TEST(too_many_tables),
+		TEST(a_part),
+		TEST(the_visitor_ends_it),
+		TEST(engine_vtd_ss),
+		TEST(engine_x86_64),
+		TEST(engine_amd_v1),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

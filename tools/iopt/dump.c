@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* See dump.h. */
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libkdumpfile/kdumpfile.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tools/iopt/dump.h"
+#include "tools/iopt/input.h"
+
+#define PAGE_BYTES 4096u
+#define COPY_BYTES (256u * PAGE_BYTES)
+
+/**
+ * struct dump - an open one
+ * @file:  of @fd, if it is a temporary one
+ * @fd:    what is read
+ * @kdump: libkdumpfile's; NULL: a raw image
+ * @base:  of a raw image
+ * @bytes: of a raw image
+ * @next:  of those that are kept
+ */
+struct dump {
+	struct dump *next;
+	FILE *file;
+	int fd;
+	kdump_ctx_t *kdump;
+	uint64_t base;
+	uint64_t bytes;
+};
+
+/* QEMU, include/sysemu/dump.h: MAKEDUMPFILE_SIGNATURE. */
+static bool is_flattened(const char magic[12])
+{
+	return !memcmp(magic, "makedumpfile", 12);
+}
+
+/* RFC 1952, 2.3.1 (ID1, ID2); RFC 8878, 3.1.1 (Magic_Number). */
+static bool is_compressed(const char magic[4])
+{
+	return !memcmp(magic, "\x1f\x8b", 2) || !memcmp(magic, "\x28\xb5\x2f\xfd", 4);
+}
+
+/* ---- a file that can be read anywhere ------------------------------------------------------ */
+
+static bool is_zero(const char *page, size_t bytes)
+{
+	return !page[0] && !memcmp(page, page + 1, bytes - 1);
+}
+
+/* What holds something, at its place; bytes is a multiple of a page but at the end. */
+static bool put_pages(int fd, const char *from, size_t bytes, off_t at)
+{
+	for (size_t done = 0; done < bytes; done += PAGE_BYTES) {
+		size_t part = bytes - done < PAGE_BYTES ? bytes - done : PAGE_BYTES;
+
+		if (!is_zero(from + done, part) &&
+		    pwrite(fd, from + done, part, at + (off_t)done) != (ssize_t)part)
+			return false;
+	}
+	return true;
+}
+
+/* As many as there are room for, but at the end. */
+static ssize_t read_full(struct input *input, char *to, size_t bytes)
+{
+	size_t done = 0;
+
+	while (done < bytes) {
+		ssize_t part = input_read(input, to + done, bytes - done);
+
+		if (part < 0)
+			return -1;
+		if (part == 0)
+			break;
+		done += (size_t)part;
+	}
+	return (ssize_t)done;
+}
+
+static bool write_failed(char error[DUMP_ERROR_BYTES])
+{
+	snprintf(error, DUMP_ERROR_BYTES, "can't be copied into a temporary file: %s",
+		 strerror(errno));
+	return false;
+}
+
+/* Read all of something, which the file has to have. */
+static bool read_whole(struct input *input, void *to, size_t bytes, char error[DUMP_ERROR_BYTES])
+{
+	ssize_t got = read_full(input, to, bytes);
+
+	if (got == (ssize_t)bytes)
+		return true;
+	snprintf(error, DUMP_ERROR_BYTES, "%s",
+		 got < 0 ? input_error(input) : "ends in the middle of a record");
+	return false;
+}
+
+/* One record of a flattened file. */
+static bool copy_record(struct dump *dump, struct input *input, char *buffer, uint64_t at,
+			uint64_t bytes, char error[DUMP_ERROR_BYTES])
+{
+	if (!bytes || bytes > INT64_MAX || at > INT64_MAX - bytes) {
+		snprintf(error, DUMP_ERROR_BYTES, "a record of %llu bytes at %llu",
+			 (unsigned long long)bytes, (unsigned long long)at);
+		return false;
+	}
+	while (bytes) {
+		size_t part = bytes < COPY_BYTES ? (size_t)bytes : COPY_BYTES;
+
+		if (!read_whole(input, buffer, part, error))
+			return false;
+		if (pwrite(dump->fd, buffer, part, (off_t)at) != (ssize_t)part)
+			return write_failed(error);
+		at += part;
+		bytes -= part;
+	}
+	return true;
+}
+
+/*
+ * A kdump file as it was sent through a pipe, as QEMU writes all of them: records of offset, size
+ * and bytes. QEMU, include/sysemu/dump.h: MakedumpfileHeader, MakedumpfileDataHeader,
+ * END_FLAG_FLAT_HEADER, big-endian (dump/dump.c, write_buffer()).
+ */
+static bool copy_flattened(struct dump *dump, struct input *input, char *buffer,
+			   char error[DUMP_ERROR_BYTES])
+{
+	uint64_t head[2];
+
+	while (read_whole(input, head, sizeof(head), error)) {
+		if (head[0] == UINT64_MAX)
+			return true;
+		if (!copy_record(dump, input, buffer, be64toh(head[0]), be64toh(head[1]), error))
+			return false;
+	}
+	return false;
+}
+
+/* The rest of any other file, of which so many bytes are in the buffer. */
+static bool copy_rest(struct dump *dump, struct input *input, char *buffer, ssize_t part,
+		      char error[DUMP_ERROR_BYTES])
+{
+	off_t at = 0;
+
+	for (; part > 0; part = read_full(input, buffer, COPY_BYTES)) {
+		if (!put_pages(dump->fd, buffer, (size_t)part, at))
+			return write_failed(error);
+		at += part;
+	}
+	if (part < 0)
+		snprintf(error, DUMP_ERROR_BYTES, "%s", input_error(input));
+	return part == 0 && (!ftruncate(dump->fd, at) || write_failed(error));
+}
+
+static bool copy(struct dump *dump, struct input *input, char error[DUMP_ERROR_BYTES])
+{
+	char *buffer = malloc(COPY_BYTES);
+	ssize_t part;
+	bool done;
+
+	if (!buffer)
+		return write_failed(error);
+	part = read_full(input, buffer, PAGE_BYTES);
+	if (part == PAGE_BYTES && is_flattened(buffer))
+		done = copy_flattened(dump, input, buffer, error);
+	else
+		done = copy_rest(dump, input, buffer, part, error);
+	free(buffer);
+	return done;
+}
+
+static bool open_copied(struct dump *dump, const char *path, char error[DUMP_ERROR_BYTES])
+{
+	struct input *input = input_open(path, error);
+	bool done;
+
+	if (!input)
+		return false;
+	dump->file = tmpfile();
+	if (!dump->file) {
+		snprintf(error, DUMP_ERROR_BYTES, "no temporary file: %s", strerror(errno));
+		input_close(input);
+		return false;
+	}
+	dump->fd = fileno(dump->file);
+	done = copy(dump, input, error);
+	input_close(input);
+	return done;
+}
+
+static bool open_anywhere(struct dump *dump, const char *path, char error[DUMP_ERROR_BYTES])
+{
+	char magic[12] = { 0 };
+	struct stat stat;
+
+	if (!strcmp(path, "-"))
+		return open_copied(dump, path, error);
+	dump->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (dump->fd < 0 || fstat(dump->fd, &stat)) {
+		snprintf(error, DUMP_ERROR_BYTES, "%s", strerror(errno));
+		return false;
+	}
+	if (S_ISREG(stat.st_mode) && (pread(dump->fd, magic, sizeof(magic), 0) != sizeof(magic) ||
+				      !(is_compressed(magic) || is_flattened(magic))))
+		return true;
+	close(dump->fd);
+	dump->fd = -1;
+	return open_copied(dump, path, error);
+}
+
+/* ---- what is in it ------------------------------------------------------------------------- */
+
+/* ELF, "Magic number"; makedumpfile, KDUMP_SIGNATURE and DISKDUMP_HEADER. */
+static bool is_dump(int fd)
+{
+	char magic[8] = { 0 };
+
+	return pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
+	       (!memcmp(magic,
+			"\x7f"
+			"ELF",
+			4) ||
+		!memcmp(magic, "KDUMP   ", 8) || !memcmp(magic, "DISKDUMP", 8));
+}
+
+/* ELF, e_ident, e_type and e_machine: what libkdumpfile would take and read as something else. */
+static bool is_odd_elf(int fd, char error[DUMP_ERROR_BYTES])
+{
+	unsigned char head[20];
+
+	if (pread(fd, head, sizeof(head), 0) != sizeof(head) || memcmp(head,
+								       "\x7f"
+								       "ELF",
+								       4))
+		return false;
+	if (head[4] != 2 || head[5] != 1)
+		snprintf(error, DUMP_ERROR_BYTES,
+			 "an ELF file of %s bits and %s endianness, expected 64 bits and little",
+			 head[4] == 1 ? "32" : "64", head[5] == 2 ? "big" : "little");
+	else if (head[16] != 4)
+		snprintf(error, DUMP_ERROR_BYTES, "an ELF file that is no core (type %u)",
+			 head[16] | (unsigned)head[17] << 8);
+	else
+		return false;
+	return true;
+}
+
+static bool open_kdump(struct dump *dump, char error[DUMP_ERROR_BYTES])
+{
+	if (is_odd_elf(dump->fd, error))
+		return false;
+	if (!is_dump(dump->fd)) {
+		snprintf(
+			error, DUMP_ERROR_BYTES,
+			"neither an ELF core nor a kdump file; a raw image of memory wants --base");
+		return false;
+	}
+	dump->kdump = kdump_new();
+	if (dump->kdump && kdump_open_fd(dump->kdump, dump->fd) == KDUMP_OK)
+		return true;
+	snprintf(error, DUMP_ERROR_BYTES, "%s",
+		 dump->kdump ? kdump_get_err(dump->kdump) : strerror(ENOMEM));
+	return false;
+}
+
+static bool open_raw(struct dump *dump, uint64_t base, char error[DUMP_ERROR_BYTES])
+{
+	struct stat stat;
+
+	if (fstat(dump->fd, &stat)) {
+		snprintf(error, DUMP_ERROR_BYTES, "%s", strerror(errno));
+		return false;
+	}
+	dump->base = base;
+	dump->bytes = (uint64_t)stat.st_size;
+	return true;
+}
+
+struct dump *dump_open(const char *path, bool raw, uint64_t base, char error[DUMP_ERROR_BYTES])
+{
+	struct dump *dump = calloc(1, sizeof(*dump));
+
+	if (!dump) {
+		snprintf(error, DUMP_ERROR_BYTES, "%s", strerror(ENOMEM));
+		return NULL;
+	}
+	dump->fd = -1;
+	if (open_anywhere(dump, path, error) &&
+	    (raw ? open_raw(dump, base, error) : open_kdump(dump, error)))
+		return dump;
+	dump_close(dump);
+	return NULL;
+}
+
+static bool read_raw(const struct dump *dump, uint64_t pa, void *to, size_t bytes)
+{
+	return pa >= dump->base && pa - dump->base <= dump->bytes &&
+	       bytes <= dump->bytes - (pa - dump->base) &&
+	       pread(dump->fd, to, bytes, (off_t)(pa - dump->base)) == (ssize_t)bytes;
+}
+
+bool dump_read(void *ctx, uint64_t pa, void *to, size_t bytes)
+{
+	struct dump *dump = ctx;
+	size_t got = bytes;
+
+	if (!dump->kdump)
+		return read_raw(dump, pa, to, bytes);
+	return kdump_read(dump->kdump, KDUMP_MACHPHYSADDR, pa, to, &got) == KDUMP_OK &&
+	       got == bytes;
+}
+
+/*
+ * kdump_free() of libkdumpfile 0.5.1 reads and writes memory that it has freed, of kdump files
+ * (valgrind says so): what it has stays until the process ends, and can be reached till then.
+ */
+static struct dump *kept;
+
+void dump_close(struct dump *dump)
+{
+	if (!dump)
+		return;
+	if (dump->file)
+		fclose(dump->file);
+	else if (dump->fd >= 0)
+		close(dump->fd);
+	if (!dump->kdump) {
+		free(dump);
+		return;
+	}
+	dump->next = kept;
+	kept = dump;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Physical memory in a file: an ELF core (QEMU's dump-guest-memory, a vmcore), a kdump-compressed
+ * file, or a raw image (QEMU's pmemsave); plain, gzip or zstd. ELF and kdump are libkdumpfile's.
+ */
+#ifndef TOOLS_IOPT_DUMP_H
+#define TOOLS_IOPT_DUMP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct dump;
+
+#define DUMP_ERROR_BYTES 320
+
+/**
+ * dump_open() - open one
+ * @path:  of the file; "-": standard input
+ * @raw:   it is a raw image
+ * @base:  of a raw image: the physical address of its first byte, a multiple of 4096
+ * @error: filled in if this fails: one line without the path
+ *
+ * What is compressed, or no file that can be read anywhere, is copied into a temporary file first,
+ * in which pages of zeros take no room.
+ *
+ * Return: the dump; NULL on an error.
+ */
+struct dump *dump_open(const char *path, bool raw, uint64_t base, char error[DUMP_ERROR_BYTES]);
+
+/**
+ * dump_read() - read memory
+ * @ctx:   the dump
+ * @pa:    physical address
+ * @to:    filled in
+ * @bytes: how many, in one page of 4 KiB
+ *
+ * Return: whether the file has them.
+ */
+bool dump_read(void *ctx, uint64_t pa, void *to, size_t bytes);
+
+/** dump_close() - NULL is allowed */
+void dump_close(struct dump *dump);
+
+#endif

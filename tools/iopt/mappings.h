@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What a device reaches, as `iopt decode` shows it: which leaves are of interest, neighbours put
+ * together, in one of several forms. Finding them is libiopt-decode's.
+ */
+#ifndef TOOLS_IOPT_MAPPINGS_H
+#define TOOLS_IOPT_MAPPINGS_H
+
+#include <stdio.h>
+
+#include <iopt/decode.h>
+
+/** enum mappings_form - how they are shown */
+enum mappings_form {
+	MAPPINGS_TREE, /* for people: device by device */
+	MAPPINGS_TSV,  /* a line each: device pasid iova pa size perm */
+	MAPPINGS_JSON,
+};
+
+/** struct span - addresses, both ends included */
+struct span {
+	uint64_t first;
+	uint64_t last;
+};
+
+/**
+ * struct mappings_wish - what is of interest
+ * @form:     how it is shown
+ * @leaves:   each leaf by itself
+ * @one:      only the device @id
+ * @iova:     only addresses of the device's in here
+ * @pa:       only what leads in here
+ * @by_pa:    @pa was asked for: devices that pass through are shown, too
+ * @accessed: only leaves that say so
+ * @dirty:    likewise
+ */
+struct mappings_wish {
+	enum mappings_form form;
+	bool leaves;
+	bool one;
+	uint32_t id;
+	struct span iova;
+	struct span pa;
+	bool by_pa;
+	bool accessed;
+	bool dirty;
+};
+
+/**
+ * mappings_show() - show what all devices of a unit reach
+ * @source:   memory and registers
+ * @wish:     what is of interest
+ * @stream:   where to
+ * @troubles: set to how much was found wrong; told in the form, of MAPPINGS_TSV on standard error
+ *
+ * Return: whether there was memory for it.
+ */
+bool mappings_show(const struct iopt_decode_source *source, const struct mappings_wish *wish,
+		   FILE *stream, uint64_t *troubles);
+
+/** mappings_device_text() - bus:device.function, as in "00:1f.0" */
+#define MAPPINGS_DEVICE_BYTES 16
+const char *mappings_device_text(uint32_t id, char text[MAPPINGS_DEVICE_BYTES]);
+
+#endif
