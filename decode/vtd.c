@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * What leads to page tables in VT-d: root and context tables, in scalable mode PASID directories and
- * tables.
+ * What leads to page tables in VT-d: root and context tables, in scalable mode PASID directories
+ * and tables.
  *
  * Read for this: Linux 6.12, drivers/iommu/intel/iommu.h (struct root_entry, context_entry and the
  * functions on them, DMA_RTADDR_SMT), drivers/iommu/intel/iommu.c (iommu_context_addr(),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Page tables of any format, from the root down, in ascending order of addresses. Without recursion,
- * a table of each level at hand; a table that was read before in this walk is told and not entered
- * again, so that the walk ends whatever is in memory.
+ * Page tables of any format, from the root down, in ascending order of addresses. Without
+ * recursion, a table of each level at hand; a table that was read before in this walk is told and
+ * not entered again, so that the walk ends whatever is in memory.
  */
 #include <errno.h>
 #include <stdlib.h>

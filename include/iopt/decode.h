@@ -85,8 +85,8 @@ struct iopt_decode_device {
  * @last:     last one
  * @pa:       physical address of @first
  * @prot:     IOPT_READ and so on: what all levels grant together
- * @lg2:      log2 of the leaf's bytes. More than first..last where a run's entries differ: then each
- *            entry is a piece of its own
+ * @lg2:      log2 of the leaf's bytes. More than first..last where a run's entries differ: then
+ *            each entry is a piece of its own
  * @level:    0: smallest leaves
  * @accessed: an entry says so
  * @dirty:    an entry says so

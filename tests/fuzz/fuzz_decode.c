@@ -13,7 +13,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-/* Of each device's tables so many leaves, of each unit so many devices: repeated, they say no more. */
+/* So many of a device's leaves, and of a unit's devices: repeated, they say no more. */
 #define MOST_LEAVES  20000u
 #define MOST_DEVICES 64u
 

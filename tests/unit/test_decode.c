@@ -322,7 +322,7 @@ static struct iopt_decode_device second_stage(uint64_t root, unsigned aw)
 	};
 }
 
-/* Everything leads back to the root: as deep as there are levels, and no end for who believes it. */
+/* Everything leads back to the root: without an end for who believes it. */
 static void a_loop(void **state)
 {
 	const struct iopt_decode_device device = second_stage(PAGE, 3);

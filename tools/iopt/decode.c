@@ -181,10 +181,11 @@ static const struct argp argp = {
 	options,
 	parser,
 	"SOURCE",
-	"Show what each device behind an IOMMU can reach, from its tables in memory: an ELF core, a "
-	"kdump file or a raw image, plain, gzip or zstd; \"-\": standard input. Intel VT-d and AMD v1."
-	"\vExit status: 0 if all could be read and nothing in it is wrong, 1 if not, 2 for the command "
-	"line.",
+	"Show what each device behind an IOMMU can reach, from its tables in memory: an ELF core, "
+	"a kdump file or a raw image, plain, gzip or zstd; \"-\": standard input. Intel VT-d and "
+	"AMD v1.\v"
+	"Exit status: 0 if all could be read and nothing in it is wrong, 1 if not, 2 for the "
+	"command line.",
 	NULL,
 	NULL,
 	NULL,
