@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * libiopt-decode: reading memory, and telling. What a unit's own structures say is in vtd.c and
- * amd.c, walking page tables in walk.c.
+ * libiopt-decode: reading memory, and telling. What a unit's own structures say is in vtd.c,
+ * amd.c, smmuv3.c and riscv.c, walking page tables in walk.c.
  */
 #include <string.h>
 
@@ -61,7 +61,9 @@ bool reading_table(struct reading *reading, uint64_t pa, void *to, size_t bytes,
 		if (source->read(source->ctx, pa + done, (char *)to + done, part))
 			continue;
 		memset((char *)to + done, 0, part);
-		reading_trouble(reading, IOPT_DECODE_MISSING, iova, level, pa + done, 0);
+		if (!reading->missing || reading->missing != pa + done)
+			reading_trouble(reading, IOPT_DECODE_MISSING, iova, level, pa + done, 0);
+		reading->missing = (pa + done) / PAGE_BYTES * PAGE_BYTES + PAGE_BYTES;
 	}
 	return true;
 }
@@ -71,5 +73,11 @@ int iopt_decode_devices(const struct iopt_decode_source *source,
 {
 	struct reading reading = { .source = source, .visitor = visitor };
 
-	return source->unit == IOPT_DECODE_VTD ? decode_vtd(&reading) : decode_amd(&reading);
+	switch (source->unit) {
+	case IOPT_DECODE_VTD: return decode_vtd(&reading);
+	case IOPT_DECODE_AMD: return decode_amd(&reading);
+	case IOPT_DECODE_SMMUV3: return decode_smmuv3(&reading);
+	case IOPT_DECODE_RISCV: return decode_riscv(&reading);
+	}
+	return 0;
 }

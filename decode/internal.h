@@ -16,12 +16,14 @@
  * @visitor: as given
  * @device:  whose tables are read, or NULL
  * @tables:  how many were read
+ * @missing: behind the page that was missing last
  */
 struct reading {
 	const struct iopt_decode_source *source;
 	const struct iopt_decode_visitor *visitor;
 	const struct iopt_decode_device *device;
 	uint64_t tables;
+	uint64_t missing;
 };
 
 /* Tell of what is wrong. */
@@ -29,7 +31,8 @@ void reading_trouble(struct reading *reading, enum iopt_decode_wrong what, uint6
 		     unsigned level, uint64_t entry_pa, uint64_t entry);
 
 /**
- * reading_table() - read a table, page by page; what is not there is told and taken for zeros
+ * reading_table() - read a table, page by page; what is not there is told, of pages that are read
+ * one behind the other once, and taken for zeros
  * @reading: the call
  * @pa:      address of its first byte
  * @to:      filled in
@@ -45,5 +48,7 @@ bool reading_table(struct reading *reading, uint64_t pa, void *to, size_t bytes,
 /* All devices of a unit: 0, what the visitor returned, -ENOMEM. */
 int decode_vtd(struct reading *reading);
 int decode_amd(struct reading *reading);
+int decode_smmuv3(struct reading *reading);
+int decode_riscv(struct reading *reading);
 
 #endif

@@ -63,7 +63,11 @@ struct walk {
 	struct step steps[SOFT_MAX_LEVELS];
 };
 
-static const struct soft_format *const formats[] = { &soft_vtd_ss, &soft_x86_64, &soft_amd_v1 };
+static const struct soft_format *const formats[] = {
+	&soft_vtd_ss,	  &soft_x86_64,	    &soft_amd_v1,  &soft_arm_s1,
+	&soft_arm_s1_16k, &soft_arm_s1_64k, &soft_arm_s2,  &soft_arm_s2_16k,
+	&soft_arm_s2_64k, &soft_riscv_s1,   &soft_riscv_g,
+};
 
 static const struct soft_format *format_find(const char *name)
 {
@@ -131,7 +135,8 @@ static uint64_t step_entry_pa(const struct walk *walk, const struct step *step, 
 /* An address as the device uses it. */
 static uint64_t extended(const struct walk *walk, uint64_t iova)
 {
-	if (walk->width < 64 && walk->extends && iova >> (walk->width - 1) & 1)
+	if (walk->width < 64 &&
+	    (walk->root.upper || (walk->extends && iova >> (walk->width - 1) & 1)))
 		return iova | ~0ull << walk->width;
 	return iova;
 }
@@ -327,7 +332,7 @@ int iopt_decode_tables(const struct iopt_decode_source *source,
 	}
 	walk.width = walk.root.width ? walk.root.width
 				     : soft_entry_lg2(walk.format, walk.root.levels);
-	walk.extends = walk.format == &soft_x86_64;
+	walk.extends = walk.format == &soft_x86_64 || walk.format == &soft_riscv_s1;
 	walk.level = walk.root.levels;
 	result = walk_all(&walk);
 	for (unsigned level = 0; level < SOFT_MAX_LEVELS; level++)

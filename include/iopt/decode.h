@@ -7,7 +7,9 @@
  * Memory may hold anything: nothing that is in it makes a function here read or write where it
  * should not, or run without an end. What is wrong is told, and reading goes on behind it.
  *
- * So far: Intel VT-d, legacy and scalable mode, second and first stage; AMD, v1 tables.
+ * So far: Intel VT-d, legacy and scalable mode, second and first stage; AMD, v1 tables; Arm SMMUv3,
+ * stage 1 and 2, without the addresses of 52 bits of LPA2; RISC-V, without process directories. Of nested translation the second stage:
+ * the first one's tables lie where that one leads.
  */
 #ifndef IOPT_DECODE_H
 #define IOPT_DECODE_H
@@ -26,8 +28,10 @@ extern "C" {
 
 /** enum iopt_decode_unit - whose tables */
 enum iopt_decode_unit {
-	IOPT_DECODE_VTD, /* Intel VT-d */
-	IOPT_DECODE_AMD, /* AMD IOMMU */
+	IOPT_DECODE_VTD,    /* Intel VT-d */
+	IOPT_DECODE_AMD,    /* AMD IOMMU */
+	IOPT_DECODE_SMMUV3, /* Arm SMMUv3 */
+	IOPT_DECODE_RISCV,  /* RISC-V IOMMU */
 };
 
 /**
@@ -36,7 +40,9 @@ enum iopt_decode_unit {
  *         if they are not there
  * @ctx:   for @read
  * @unit:  whose tables
- * @root:  VT-d: the register RTADDR, AMD: the device table base address register, all of it
+ * @root:  VT-d: the register RTADDR, AMD: the device table base address register, SMMUv3:
+ *         STRTAB_BASE, RISC-V: ddtp, all of it
+ * @config: SMMUv3: STRTAB_BASE_CFG; RISC-V: capabilities
  * @tables_limit: tables that one call reads at most; 0: 16777216, 64 GiB of them
  */
 struct iopt_decode_source {
@@ -44,6 +50,7 @@ struct iopt_decode_source {
 	void *ctx;
 	enum iopt_decode_unit unit;
 	uint64_t root;
+	uint64_t config;
 	uint64_t tables_limit;
 };
 
@@ -59,7 +66,7 @@ enum iopt_decode_path {
 
 /**
  * struct iopt_decode_device - a device, or one address space of it
- * @id:	      bus << 8 | device << 3 | function
+ * @id:	      bus << 8 | device << 3 | function; SMMUv3: the stream's; RISC-V: the device's
  * @pasid:    of the address space; IOPT_DECODE_NO_PASID: of requests without one
  * @domain:   the domain id that caches are tagged with
  * @path:     what becomes of requests
@@ -160,7 +167,8 @@ struct iopt_decode_visitor {
  * @source:  memory and registers
  * @visitor: who is told; @leaf and @table are not used
  *
- * In ascending order of ids, and of PASIDs. Not told: entries that are not present, and AMD's that
+ * In ascending order of ids, and of PASIDs. SMMUv3's address spaces of two halves come as two, the
+ * lower one first. Not told: entries that are not present, and AMD's that
  * block all, which are what tables are filled with.
  *
  * Return: 0, what the visitor returned, or -ENOMEM.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Fuzzer of libiopt-decode: the bytes are memory from address 0 on, and both units' tables begin in
+ * Fuzzer of libiopt-decode: the bytes are memory from address 0 on, and all units' tables begin in
  * its first page. Whatever they are: no access outside, an end, leaves in order and of sizes that
  * there are.
  */
@@ -70,14 +70,15 @@ static int take_device(void *ctx, const struct iopt_decode_device *device)
 		.trouble = take_trouble,
 	};
 
-	must(device->id <= 0xffff);
+	must(device->id <= 0xffff || input->source->unit >= IOPT_DECODE_SMMUV3);
 	input->leaves = 0;
 	input->next = 0;
 	must(iopt_decode_tables(input->source, device, 0, UINT64_MAX, &visitor) >= 0);
 	return ++input->devices == MOST_DEVICES;
 }
 
-static void decode(const uint8_t *bytes, size_t size, enum iopt_decode_unit unit, uint64_t root)
+static void decode(const uint8_t *bytes, size_t size, enum iopt_decode_unit unit, uint64_t root,
+		   uint64_t config)
 {
 	struct input input = { .bytes = bytes, .size = size };
 	const struct iopt_decode_source source = {
@@ -85,6 +86,7 @@ static void decode(const uint8_t *bytes, size_t size, enum iopt_decode_unit unit
 		.ctx = &input,
 		.unit = unit,
 		.root = root,
+		.config = config,
 		.tables_limit = 4096,
 	};
 	const struct iopt_decode_visitor visitor = {
@@ -99,8 +101,14 @@ static void decode(const uint8_t *bytes, size_t size, enum iopt_decode_unit unit
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	decode(bytes, size, IOPT_DECODE_VTD, 0);
-	decode(bytes, size, IOPT_DECODE_VTD, 1ull << 10);
-	decode(bytes, size, IOPT_DECODE_AMD, 0);
+	decode(bytes, size, IOPT_DECODE_VTD, 0, 0);
+	decode(bytes, size, IOPT_DECODE_VTD, 1ull << 10, 0);
+	decode(bytes, size, IOPT_DECODE_AMD, 0, 0);
+	/* Linear, and of two levels split at eight bits. */
+	decode(bytes, size, IOPT_DECODE_SMMUV3, 0, 8);
+	decode(bytes, size, IOPT_DECODE_SMMUV3, 0, 1 << 16 | 8 << 6 | 12);
+	/* Of two and three levels, in the base and the extended format. */
+	decode(bytes, size, IOPT_DECODE_RISCV, 3, 0);
+	decode(bytes, size, IOPT_DECODE_RISCV, 4, 1 << 22);
 	return 0;
 }

@@ -308,6 +308,154 @@ static void amd_runs(void **state)
 	}
 }
 
+/* ---- SMMUv3 -------------------------------------------------------------------------------- */
+
+/* Fields of stream table entries and context descriptors, as in decode/smmuv3.c. */
+#define STE(n)		   ((uint64_t)(n) << 1 | 1)
+#define S1FMT(n)	   ((uint64_t)(n) << 4)
+#define S1CDMAX(n)	   ((uint64_t)(n) << 59)
+#define CD(tsz, tg)	   ((uint64_t)(tg) << 6 | (tsz) | 5ull << 32 | 1ull << 31 | 1ull << 41)
+#define CD_EPD1		   (1ull << 30)
+#define CD_UPPER(tsz, tg)  ((uint64_t)(tg) << 22 | (uint64_t)(tsz) << 16)
+#define ASID(n)		   ((uint64_t)(n) << 48)
+#define VTCR(tsz, sl0, tg) (((uint64_t)(tg) << 14 | 5ull << 16 | (sl0) << 6 | (tsz)) << 32)
+#define S2AA64		   (1ull << 51)
+
+/* A linear stream table in page 1, of 64 entries. */
+static void smmuv3_linear(void **state)
+{
+	(void)state;
+	memory[1][0 * 8] = STE(0);
+	memory[1][1 * 8] = STE(4);
+	memory[1][2 * 8] = STE(6);
+	memory[1][2 * 8 + 2] = VTCR(24, 1, 0) | S2AA64 | 0x55;
+	memory[1][2 * 8 + 3] = 5 * PAGE;
+	memory[1][3 * 8] = STE(5) | 3 * PAGE;
+	memory[1][4 * 8] = STE(3);
+	memory[1][5 * 8] = 6 * 2; /* not valid */
+	memory[3][0] = CD(16, 2) | CD_UPPER(25, 2) | ASID(7);
+	memory[3][1] = 6 * PAGE;
+	memory[3][2] = 7 * PAGE;
+	source.config = 6;
+	devices_of(IOPT_DECODE_SMMUV3, PAGE);
+	assert_int_equal(told.nr_devices, 4);
+	assert_int_equal(told.devices[0].id, 1);
+	assert_int_equal(told.devices[0].path, IOPT_DECODE_PASSES);
+	assert_int_equal(told.devices[1].id, 2);
+	assert_int_equal(told.devices[1].domain, 0x55);
+	assert_string_equal(told.devices[1].format, "arm-s2");
+	assert_int_equal(told.devices[1].hw.levels, 3);
+	assert_int_equal(told.devices[1].hw.arm.ttb, 5 * PAGE);
+	assert_string_equal(told.devices[2].format, "arm-s1-16k");
+	assert_int_equal(told.devices[2].domain, 7);
+	assert_int_equal(told.devices[2].pasid, IOPT_DECODE_NO_PASID);
+	assert_int_equal(told.devices[2].hw.levels, 4);
+	assert_false(told.devices[2].hw.arm.upper);
+	assert_string_equal(told.devices[3].format, "arm-s1");
+	assert_true(told.devices[3].hw.arm.upper);
+	assert_int_equal(told.devices[3].hw.arm.ttb, 7 * PAGE);
+	assert_int_equal(told.devices[3].hw.levels, 3);
+	check_trouble(IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, PAGE + 4 * 64);
+}
+
+/* Two levels, split at 8 bits; four substreams, of which the first is of requests without one. */
+static void smmuv3_two_levels(void **state)
+{
+	(void)state;
+	memory[1][3] = 2 * PAGE | 5;  /* 16 of 256 */
+	memory[1][4] = 2 * PAGE | 31; /* more than there are */
+	memory[2][15 * 8] = STE(5) | 4 * PAGE | S1CDMAX(2);
+	memory[2][15 * 8 + 1] = 2;
+	memory[2][1 * 8] = STE(5) | 5 * PAGE | S1FMT(2) | S1CDMAX(11);
+	memory[2][1 * 8 + 1] = 1;
+	memory[4][0] = memory[4][3 * 8] = CD(25, 1) | CD_EPD1;
+	memory[5][1] = 6 * PAGE | 1;
+	memory[6][7 * 8] = CD(25, 0) | CD_EPD1;
+	source.config = 1 << 16 | 8 << 6 | 11;
+	devices_of(IOPT_DECODE_SMMUV3, PAGE);
+	assert_int_equal(told.nr_devices, 4);
+	assert_int_equal(told.nr_troubles, 0);
+	assert_int_equal(told.devices[0].id, 0x301);
+	assert_int_equal(told.devices[0].path, IOPT_DECODE_PASSES);
+	assert_int_equal(told.devices[1].pasid, 1024 + 7);
+	assert_string_equal(told.devices[1].format, "arm-s1");
+	assert_int_equal(told.devices[2].id, 0x30f);
+	assert_int_equal(told.devices[2].pasid, IOPT_DECODE_NO_PASID);
+	assert_int_equal(told.devices[3].pasid, 3);
+	assert_string_equal(told.devices[3].format, "arm-s1-64k");
+}
+
+/* A table of as many streams as there can be, of which there is no memory: told once. */
+static void smmuv3_missing(void **state)
+{
+	(void)state;
+	source.config = 20;
+	devices_of(IOPT_DECODE_SMMUV3, PAGES * PAGE);
+	check_trouble(IOPT_DECODE_MISSING, 0, IOPT_MAX_LEVELS, PAGES * PAGE);
+	clear(NULL);
+	source.config = 33;
+	devices_of(IOPT_DECODE_SMMUV3, PAGE);
+	check_trouble(IOPT_DECODE_BAD_ROOT, 0, IOPT_MAX_LEVELS, PAGE);
+}
+
+/* ---- RISC-V -------------------------------------------------------------------------------- */
+
+#define PPN(page)	((uint64_t)(page) << 10)
+#define ATP(mode, page) ((uint64_t)(mode) << 60 | (page))
+
+/* Three levels in the base format: device 0x020381 is entry 1 of table 7 of table 1. */
+static void riscv_three_levels(void **state)
+{
+	(void)state;
+	memory[1][2] = PPN(2) | 1;
+	memory[1][300] = PPN(2) | 1; /* ids have 24 bits */
+	memory[2][7] = PPN(3) | 1;
+	memory[3][1 * 4] = 1 | 1 << 7;
+	memory[3][1 * 4 + 1] = ATP(9, 8) | 0x123ull << 44;
+	memory[3][2 * 4] = 1 | 1 << 8;
+	memory[3][2 * 4 + 2] = 0x77 << 12;
+	memory[3][2 * 4 + 3] = ATP(8, 6);
+	memory[3][3 * 4] = 1;
+	memory[3][4 * 4] = 1;
+	memory[3][4 * 4 + 1] = ATP(8, 8);
+	memory[3][4 * 4 + 3] = ATP(8, 6);
+	memory[3][5 * 4] = 1 | 1 << 5;
+	memory[3][5 * 4 + 3] = ATP(1, 6);
+	devices_of(IOPT_DECODE_RISCV, PPN(1) | 4);
+	assert_int_equal(told.nr_devices, 4);
+	assert_int_equal(told.devices[0].id, 2 << 16 | 7 << 7 | 1);
+	assert_int_equal(told.devices[0].domain, 0x123);
+	assert_string_equal(told.devices[0].format, "riscv-g");
+	assert_int_equal(told.devices[0].hw.levels, 4);
+	assert_true(told.devices[0].hw.riscv_g.gade);
+	assert_string_equal(told.devices[1].format, "riscv-s1");
+	assert_int_equal(told.devices[1].domain, 0x77);
+	assert_int_equal(told.devices[1].hw.root, 6 * PAGE);
+	assert_int_equal(told.devices[2].path, IOPT_DECODE_PASSES);
+	assert_int_equal(told.devices[3].path, IOPT_DECODE_NESTED);
+	check_trouble(IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, 3 * PAGE + 5 * 32);
+}
+
+static void riscv_extended(void **state)
+{
+	(void)state;
+	memory[1][63 * 8] = 1;
+	source.config = 1 << 22;
+	devices_of(IOPT_DECODE_RISCV, PPN(1) | 2);
+	assert_int_equal(told.nr_devices, 1);
+	assert_int_equal(told.devices[0].id, 63);
+	assert_int_equal(told.devices[0].entry_pa, PAGE + 63 * 64);
+	memory[2][3] = PPN(1) | 1;
+	devices_of(IOPT_DECODE_RISCV, PPN(2) | 3);
+	assert_int_equal(told.devices[1].id, 3 << 6 | 63);
+	/* Off, bare, and what there is not. */
+	devices_of(IOPT_DECODE_RISCV, PPN(1) | 0);
+	devices_of(IOPT_DECODE_RISCV, PPN(1) | 1);
+	devices_of(IOPT_DECODE_RISCV, PPN(1) | 5);
+	assert_int_equal(told.nr_devices, 2);
+	check_trouble(IOPT_DECODE_BAD_ROOT, 0, IOPT_MAX_LEVELS, PAGE);
+}
+
 /* ---- what is wrong ------------------------------------------------------------------------- */
 
 #define RW_BITS 3ull
@@ -510,6 +658,50 @@ static void engine_amd_v1(void **state)
 	engine_tables("amd-v1", 0);
 }
 
+/* Of any shape: granules, runs of 16, tables and blocks, near the ends of what is translated. */
+static void shaped_tables(const char *format, uint32_t flags)
+{
+	const struct iopt_config config = { .format = format, .flags = flags };
+	const struct iopt_format_info *info = iopt_format_find(format);
+	const uint64_t page = 1ull << info->granule_lg2, block = page << info->index_lg2;
+	const uint64_t base = flags & IOPT_UPPER ? -(64 * block) : 0;
+
+	memset(&device, 0, sizeof(device));
+	assert_int_equal(device_create(&device, &config), 0);
+	map(base, 3 * page, 7 * page, IOPT_READ);
+	for (unsigned i = 0; i < 8; i++)
+		map(base + (16 + 2 * i) * page, page, (32 + i) * page, IOPT_READ | IOPT_WRITE);
+	map(base + 64 * page, 256 * page, block + 64 * page, IOPT_READ | IOPT_WRITE);
+	map(base + block - page, 2 * page, 9 * page, IOPT_READ | IOPT_WRITE);
+	map(base + 2 * block, 2 * block, 4 * block, IOPT_READ);
+	map(base + 60 * block, 5 * page, 11 * page, IOPT_READ | IOPT_WRITE);
+	compare(format);
+	assert_true(device_destroy(&device));
+}
+
+static void engine_arm(void **state)
+{
+	static const char *const names[] = { "arm-s1", "arm-s1-16k", "arm-s1-64k",
+					     "arm-s2", "arm-s2-16k", "arm-s2-64k" };
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (!iopt_format_find(names[i]))
+			continue; /* not in a build of few */
+		clear(state);
+		shaped_tables(names[i], 0);
+	}
+	clear(state);
+	shaped_tables("arm-s1", IOPT_UPPER);
+}
+
+static void engine_riscv(void **state)
+{
+	(void)state;
+	engine_tables("riscv-s1", 0);
+	clear(state);
+	shaped_tables("riscv-g", 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, clear)
 
 int main(void)
@@ -522,6 +714,11 @@ int main(void)
 		TEST(amd_devices),
 		TEST(amd_entry_grants),
 		TEST(amd_runs),
+		TEST(smmuv3_linear),
+		TEST(smmuv3_two_levels),
+		TEST(smmuv3_missing),
+		TEST(riscv_three_levels),
+		TEST(riscv_extended),
 		TEST(a_loop),
 		TEST(missing_memory),
 		TEST(reserved_and_misaligned),
@@ -532,6 +729,8 @@ int main(void)
 		TEST(engine_vtd_ss),
 		TEST(engine_x86_64),
 		TEST(engine_amd_v1),
+		TEST(engine_arm),
+		TEST(engine_riscv),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,8 @@ enum {
 	OPT_REGS = 256,
 	OPT_ROOT,
 	OPT_DEVICE_TABLE,
+	OPT_STREAM_TABLE,
+	OPT_DDT,
 	OPT_BASE,
 	OPT_LEAVES,
 	OPT_DEVICE,
@@ -77,12 +79,18 @@ static struct span parse_span(const char *option, const char *text)
 	return span;
 }
 
-/* bus:device.function, hexadecimal. */
+/* bus:device.function, hexadecimal, or a stream's number. */
 static uint32_t parse_device(const char *text)
 {
 	unsigned bus, device, function;
+	uint64_t number;
 	int end = 0;
 
+	if (!strncmp(text, "0x", 2)) {
+		number = parse_address("device", text);
+		if (number <= UINT32_MAX)
+			return (uint32_t)number;
+	}
 	if (sscanf(text, "%2x:%2x.%1x%n", &bus, &device, &function, &end) != 3 || text[end] ||
 	    device > 0x1f || function > 7)
 		usage_error(NAME,
@@ -111,10 +119,26 @@ static void parse_output(struct arguments *arguments, const char *text)
 static void set_root(struct arguments *arguments, enum iopt_decode_unit unit, uint64_t root)
 {
 	if (arguments->root)
-		usage_error(NAME, "--root and --device-table: expected one of them, once");
+		usage_error(
+			NAME,
+			"--root, --device-table, --stream-table, --ddt: expected one of them, once");
 	arguments->root = true;
 	arguments->source.unit = unit;
 	arguments->source.root = root;
+}
+
+/* Two registers, with a comma between. */
+static void parse_two(struct arguments *arguments, enum iopt_decode_unit unit, const char *option,
+		      const char *expected, const char *text)
+{
+	const char *comma = strchr(text, ',');
+	char *base = comma ? strndup(text, (size_t)(comma - text)) : NULL;
+
+	if (!base)
+		usage_error(NAME, "--%s: '%s', expected %s", option, text, expected);
+	set_root(arguments, unit, parse_address(option, base));
+	arguments->source.config = parse_address(option, comma + 1);
+	free(base);
 }
 
 static error_t parser(int key, char *arg, struct argp_state *state)
@@ -127,6 +151,13 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 	case OPT_ROOT: set_root(arguments, IOPT_DECODE_VTD, parse_address("root", arg)); return 0;
 	case OPT_DEVICE_TABLE:
 		set_root(arguments, IOPT_DECODE_AMD, parse_address("device-table", arg));
+		return 0;
+	case OPT_STREAM_TABLE:
+		parse_two(arguments, IOPT_DECODE_SMMUV3, "stream-table",
+			  "STRTAB_BASE,STRTAB_BASE_CFG", arg);
+		return 0;
+	case OPT_DDT:
+		parse_two(arguments, IOPT_DECODE_RISCV, "ddt", "DDTP,CAPABILITIES", arg);
 		return 0;
 	case OPT_BASE:
 		arguments->raw = true;
@@ -161,6 +192,9 @@ static const struct argp_option options[] = {
 	{ "root", OPT_ROOT, "VALUE", 0, "Intel: the register RTADDR", 1 },
 	{ "device-table", OPT_DEVICE_TABLE, "VALUE", 0,
 	  "AMD: the device table base address register", 1 },
+	{ "stream-table", OPT_STREAM_TABLE, "BASE,CFG", 0,
+	  "Arm: the registers STRTAB_BASE and STRTAB_BASE_CFG", 1 },
+	{ "ddt", OPT_DDT, "DDTP,CAPS", 0, "RISC-V: the registers ddtp and capabilities", 1 },
 	{ "base", OPT_BASE, "ADDRESS", 0,
 	  "SOURCE is a raw image of memory that begins at this physical address", 1 },
 	{ NULL, 0, NULL, 0, "What is of interest:", 2 },
@@ -182,8 +216,8 @@ static const struct argp argp = {
 	parser,
 	"SOURCE",
 	"Show what each device behind an IOMMU can reach, from its tables in memory: an ELF core, "
-	"a kdump file or a raw image, plain, gzip or zstd; \"-\": standard input. Intel VT-d and "
-	"AMD v1.\v"
+	"a kdump file or a raw image, plain, gzip or zstd; \"-\": standard input. Intel VT-d, "
+	"AMD v1, Arm SMMUv3 and RISC-V.\v"
 	"Exit status: 0 if all could be read and nothing in it is wrong, 1 if not, 2 for the "
 	"command line.",
 	NULL,
@@ -197,10 +231,13 @@ static void read_arguments(int argc, char **argv, struct arguments *arguments)
 	if (!arguments->path)
 		usage_error(NAME, "no SOURCE, expected a dump of memory");
 	if (arguments->regs && arguments->root)
-		usage_error(NAME, "--regs and --root or --device-table: expected one of them");
+		usage_error(
+			NAME,
+			"--regs and --root, --device-table, --stream-table or --ddt: expected one "
+			"of them");
 	if (!arguments->regs && !arguments->root)
-		usage_error(NAME, "where do the tables begin? Expected --regs, --root (Intel) or "
-				  "--device-table (AMD)");
+		usage_error(NAME, "where do the tables begin? Expected --regs, --root (Intel), "
+				  "--device-table (AMD), --stream-table (Arm) or --ddt (RISC-V)");
 	if (arguments->base % 4096)
 		usage_error(NAME, "--base: expected a multiple of 4096");
 }

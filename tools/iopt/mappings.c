@@ -60,8 +60,11 @@ struct show {
 
 const char *mappings_device_text(uint32_t id, char text[MAPPINGS_DEVICE_BYTES])
 {
-	snprintf(text, MAPPINGS_DEVICE_BYTES, "%02x:%02x.%x", id >> 8 & 0xff, id >> 3 & 0x1f,
-		 id & 7);
+	if (id > 0xffff)
+		snprintf(text, MAPPINGS_DEVICE_BYTES, "0x%" PRIx32, id);
+	else
+		snprintf(text, MAPPINGS_DEVICE_BYTES, "%02x:%02x.%x", id >> 8, id >> 3 & 0x1f,
+			 id & 7);
 	return text;
 }
 
@@ -422,6 +425,12 @@ static int take_device(void *ctx, const struct iopt_decode_device *device)
 bool mappings_show(const struct iopt_decode_source *source, const struct mappings_wish *wish,
 		   FILE *stream, uint64_t *troubles)
 {
+	static const char *const units[] = {
+		[IOPT_DECODE_VTD] = "vtd",
+		[IOPT_DECODE_AMD] = "amd",
+		[IOPT_DECODE_SMMUV3] = "smmuv3",
+		[IOPT_DECODE_RISCV] = "riscv",
+	};
 	struct show show = { .source = source, .wish = wish, .stream = stream };
 	const struct iopt_decode_visitor visitor = {
 		.ctx = &show,
@@ -431,8 +440,7 @@ bool mappings_show(const struct iopt_decode_source *source, const struct mapping
 	int result;
 
 	if (wish->form == MAPPINGS_JSON)
-		fprintf(stream, "{\n  \"unit\": \"%s\",\n  \"devices\": [",
-			source->unit == IOPT_DECODE_VTD ? "vtd" : "amd");
+		fprintf(stream, "{\n  \"unit\": \"%s\",\n  \"devices\": [", units[source->unit]);
 	result = iopt_decode_devices(source, &visitor);
 	if (wish->form == MAPPINGS_JSON)
 		fprintf(stream, "%s],\n  \"troubles\": %" PRIu64 "\n}\n",

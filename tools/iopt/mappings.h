@@ -58,7 +58,7 @@ struct mappings_wish {
 bool mappings_show(const struct iopt_decode_source *source, const struct mappings_wish *wish,
 		   FILE *stream, uint64_t *troubles);
 
-/** mappings_device_text() - bus:device.function, as in "00:1f.0" */
+/** mappings_device_text() - bus:device.function, as in "00:1f.0"; of larger ids the number */
 #define MAPPINGS_DEVICE_BYTES 16
 const char *mappings_device_text(uint32_t id, char text[MAPPINGS_DEVICE_BYTES]);
 

@@ -11,21 +11,29 @@
 /**
  * struct unit - what is needed of a unit's registers
  * @root:   where its tables begin
+ * @config: what else says so, or NULL
  * @status: whether it translates
- * @on:     the bit of @status that says so
+ * @mask:   the bits of @status that say so
+ * @off:    what they are if it does not
  */
 struct unit {
 	enum iopt_decode_unit unit;
 	const char *root;
+	const char *config;
 	const char *status;
-	uint64_t on;
+	uint64_t mask;
+	uint64_t off;
 };
 
 static const struct unit units[] = {
 	/* Linux 6.12, drivers/iommu/intel/iommu.h: DMA_GSTS_TES */
-	{ IOPT_DECODE_VTD, "RTADDR", "GSTS", 1ull << 31 },
+	{ IOPT_DECODE_VTD, "RTADDR", NULL, "GSTS", 1ull << 31, 0 },
 	/* drivers/iommu/amd/amd_iommu_types.h: CONTROL_IOMMU_EN */
-	{ IOPT_DECODE_AMD, "DEVTAB", "CONTROL", 1ull << 0 },
+	{ IOPT_DECODE_AMD, "DEVTAB", NULL, "CONTROL", 1ull << 0, 0 },
+	/* drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.h: CR0_SMMUEN */
+	{ IOPT_DECODE_SMMUV3, "STRTAB_BASE", "STRTAB_BASE_CFG", "CR0", 1ull << 0, 0 },
+	/* drivers/iommu/riscv/iommu-bits.h: RISCV_IOMMU_DDTP_IOMMU_MODE_BARE */
+	{ IOPT_DECODE_RISCV, "DDTP", "CAPABILITIES", "DDTP", 15, 1 },
 };
 
 static bool refuse(const char *path, const char *name, const char *why)
@@ -65,7 +73,9 @@ static const struct unit *find_unit(const char *path, struct json_object *file)
 		found = &units[i];
 	}
 	if (!found)
-		refuse(path, "registers", "expected RTADDR (Intel) or DEVTAB (AMD) among them");
+		refuse(path, "registers",
+		       "expected RTADDR (Intel), DEVTAB (AMD), STRTAB_BASE (Arm) or DDTP (RISC-V) "
+		       "among them");
 	return found;
 }
 
@@ -90,10 +100,11 @@ bool registers_read(const char *path, struct iopt_decode_source *source, bool *o
 	}
 	unit = find_unit(path, file);
 	good = unit && read_value(path, file, unit->root, &source->root) &&
+	       (!unit->config || read_value(path, file, unit->config, &source->config)) &&
 	       read_value(path, file, unit->status, &status);
 	if (good) {
 		source->unit = unit->unit;
-		*off = !(status & unit->on);
+		*off = (status & unit->mask) == unit->off;
 	}
 	json_object_put(file);
 	return good;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * An IOMMU's registers in a file: a JSON object of names and hexadecimal strings, for each unit
- * those that its driver knows them by (Intel: RTADDR, GSTS; AMD: DEVTAB, CONTROL).
+ * those that its driver knows them by (Intel: RTADDR, GSTS; AMD: DEVTAB, CONTROL; Arm: STRTAB_BASE,
+ * STRTAB_BASE_CFG, CR0; RISC-V: DDTP, CAPABILITIES).
  */
 #ifndef TOOLS_IOPT_REGISTERS_H
 #define TOOLS_IOPT_REGISTERS_H

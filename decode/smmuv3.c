@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What leads to page tables in Arm's SMMUv3: stream tables, linear and of two levels, and context
+ * descriptors.
+ *
+ * Read for this: Linux 6.12, drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.h (STRTAB_*, CTXDESC_*) and
+ * arm-smmu-v3.c (arm_smmu_make_s1_cd(), arm_smmu_make_s2_domain_ste()); of what Linux does not use,
+ * QEMU, hw/arm/smmuv3-internal.h: CD_TSZ, CD_TG, CD_EPD and CD_TTB of the upper half, STE_CONFIG.
+ */
+#include <string.h>
+
+#include "decode/internal.h"
+
+#define BITS(value, high, low) ((value) >> (low) & (~0ull >> (63 - (high) + (low))))
+
+#define STE_QWORDS 8u
+#define STES	   (PAGE_BYTES / 8 / STE_QWORDS)
+#define CD_QWORDS  8u
+#define CDS	   (PAGE_BYTES / 8 / CD_QWORDS)
+#define QWORDS	   (PAGE_BYTES / 8)
+
+#define TABLE(value)  ((value)&0xfffffffffffc0ull) /* bits 51:6: STRTAB_BASE_ADDR_MASK and so on */
+#define TTB(value)    ((value)&0xffffffffffff0ull) /* bits 51:4: CTXDESC_CD_1_TTB0_MASK */
+#define L2_CDS(value) ((value)&0xffffffffff000ull) /* bits 51:12: CTXDESC_L1_DESC_L2PTR_MASK */
+
+enum { /* STRTAB_STE_0_CFG_* */
+       CONFIG_ABORT,
+       CONFIG_BYPASS = 4,
+       CONFIG_S1,
+       CONFIG_S2,
+       CONFIG_NESTED,
+};
+
+enum { /* STRTAB_STE_0_S1FMT_*; 1: leaves of 4 KiB (STE.S1Fmt) */
+       CDS_LINEAR,
+       CDS_4K,
+       CDS_64K,
+};
+
+enum { /* STRTAB_STE_1_S1DSS_* */
+       DEFAULT_TERMINATE,
+       DEFAULT_BYPASS,
+       DEFAULT_SSID0,
+};
+
+#define CD_VALID (1ull << 31)
+#define CD_AA64	 (1ull << 41)
+#define CD_HD	 (1ull << 42)
+#define CD_HA	 (1ull << 43)
+#define S2AA64	 (1ull << 51)
+
+/* What an entry says that is none. */
+static int refuse(struct reading *reading, const struct iopt_decode_device *device, uint64_t entry)
+{
+	reading->device = device;
+	reading_trouble(reading, IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, device->entry_pa, entry);
+	reading->device = NULL;
+	return 0;
+}
+
+static int tell(struct reading *reading, const struct iopt_decode_device *device)
+{
+	return reading->visitor->device(reading->visitor->ctx, device);
+}
+
+/* ---- stage 1 ------------------------------------------------------------------------------- */
+
+/* TG0, and TG1 of the upper half: QEMU, target/arm/helper.c, tg0_to_gran_size() and so on. */
+static const char *s1_format(unsigned granule, bool upper)
+{
+	static const char *const lower_formats[] = { "arm-s1", "arm-s1-64k", "arm-s1-16k", NULL };
+	static const char *const upper_formats[] = { NULL, "arm-s1-16k", "arm-s1", "arm-s1-64k" };
+
+	return (upper ? upper_formats : lower_formats)[granule];
+}
+
+/* Levels of a format's tables, which translate so many bits: an entry is of eight bytes. */
+static uint8_t s1_levels(const char *format, unsigned tsz)
+{
+	unsigned granule = strstr(format, "64k") ? 16 : strstr(format, "16k") ? 14 : 12;
+	unsigned index = granule - 3;
+
+	return tsz < 64 - granule ? (uint8_t)((64 - tsz - granule + index - 1) / index) : 0;
+}
+
+/* One half of what a context descriptor describes. */
+static int decode_half(struct reading *reading, const uint64_t *cd, bool upper,
+		       struct iopt_decode_device device)
+{
+	const unsigned shift = upper ? 16 : 0;
+	struct iopt_hw_arm *arm = &device.hw.arm;
+
+	if (BITS(cd[0], 14 + shift, 14 + shift)) /* EPD */
+		return 0;
+	arm->upper = upper;
+	arm->tsz = (uint8_t)BITS(cd[0], 5 + shift, shift);
+	arm->tg = (uint8_t)BITS(cd[0], 7 + shift, 6 + shift);
+	arm->ps = (uint8_t)BITS(cd[0], 34, 32);
+	arm->ttb = TTB(cd[upper ? 2 : 1]);
+	arm->mair = cd[3];
+	arm->ha = cd[0] & CD_HA;
+	arm->hd = cd[0] & CD_HD;
+	device.format = s1_format(arm->tg, upper);
+	if (!device.format)
+		return refuse(reading, &device, cd[0]);
+	device.hw.levels = s1_levels(device.format, arm->tsz);
+	device.path = IOPT_DECODE_TRANSLATED;
+	device.domain = (uint32_t)BITS(cd[0], 63, 48);
+	device.hw.root = arm->ttb;
+	return tell(reading, &device);
+}
+
+static int decode_cd(struct reading *reading, const uint64_t *cd, uint64_t cd_pa,
+		     struct iopt_decode_device device)
+{
+	int result;
+
+	device.entry_pa = cd_pa;
+	if (!(cd[0] & CD_AA64))
+		return refuse(reading, &device, cd[0]);
+	result = decode_half(reading, cd, false, device);
+	return result ? result : decode_half(reading, cd, true, device);
+}
+
+/* Descriptors one behind the other, of substreams from one on. */
+static int decode_cds(struct reading *reading, uint64_t table, uint64_t nr, uint32_t first,
+		      bool default_is_0, const struct iopt_decode_device *device)
+{
+	uint64_t cds[CDS][CD_QWORDS];
+	int result = 0;
+
+	for (uint64_t i = 0; !result && i < nr; i++) {
+		struct iopt_decode_device space = *device;
+		uint64_t left = nr - i < CDS ? nr - i : CDS, at = i % CDS;
+
+		if (at == 0 && !reading_table(reading, table + i * sizeof(cds[0]), cds,
+					      left * sizeof(cds[0]), 0, IOPT_MAX_LEVELS))
+			return 0;
+		if (!(cds[at][0] & CD_VALID))
+			continue;
+		if (first + i || !default_is_0)
+			space.pasid = (uint32_t)(first + i);
+		result = decode_cd(reading, cds[at], table + i * sizeof(cds[0]), space);
+	}
+	return result;
+}
+
+/* The same in tables of a second level, of so many each. */
+static int decode_cd_tables(struct reading *reading, uint64_t table, uint64_t nr, unsigned each,
+			    bool default_is_0, const struct iopt_decode_device *device)
+{
+	uint64_t entries[QWORDS];
+	int result = 0;
+
+	for (uint64_t i = 0; !result && i * each < nr; i++) {
+		uint64_t at = i % QWORDS;
+
+		if (at == 0 && !reading_table(reading, table + i * 8, entries, sizeof(entries), 0,
+					      IOPT_MAX_LEVELS))
+			return 0;
+		if (entries[at] & 1) /* CTXDESC_L1_DESC_V */
+			result = decode_cds(reading, L2_CDS(entries[at]), each,
+					    (uint32_t)(i * each), default_is_0, device);
+	}
+	return result;
+}
+
+static int decode_s1(struct reading *reading, const uint64_t *ste,
+		     const struct iopt_decode_device *device)
+{
+	const unsigned lg2 = (unsigned)BITS(ste[0], 63, 59), type = (unsigned)BITS(ste[0], 5, 4);
+	const unsigned without = (unsigned)BITS(ste[1], 1, 0);
+	const bool default_is_0 = !lg2 || without == DEFAULT_SSID0;
+	const uint64_t table = TABLE(ste[0]);
+	struct iopt_decode_device passes = *device;
+	int result = 0;
+
+	if (lg2 > 20 || (lg2 && type > CDS_64K))
+		return refuse(reading, device, ste[0]);
+	passes.path = IOPT_DECODE_PASSES;
+	if (lg2 && without == DEFAULT_BYPASS)
+		result = tell(reading, &passes);
+	if (result)
+		return result;
+	if (!lg2 || type == CDS_LINEAR)
+		return decode_cds(reading, table, 1ull << lg2, 0, default_is_0, device);
+	return decode_cd_tables(reading, table, 1ull << lg2, type == CDS_4K ? CDS : 16 * CDS,
+				default_is_0, device);
+}
+
+/* ---- stage 2 ------------------------------------------------------------------------------- */
+
+static int decode_s2(struct reading *reading, const uint64_t *ste, struct iopt_decode_device device)
+{
+	static const char *const formats[] = { "arm-s2", "arm-s2-64k", "arm-s2-16k", NULL };
+	struct iopt_hw_arm *arm = &device.hw.arm;
+	const uint64_t vtcr = BITS(ste[2], 50, 32);
+
+	arm->tsz = (uint8_t)BITS(vtcr, 5, 0);
+	arm->sl0 = (uint8_t)BITS(vtcr, 7, 6);
+	arm->tg = (uint8_t)BITS(vtcr, 15, 14);
+	arm->ps = (uint8_t)BITS(vtcr, 18, 16);
+	arm->ttb = TTB(ste[3]);
+	device.format = formats[arm->tg];
+	if (!device.format || !(ste[2] & S2AA64))
+		return refuse(reading, &device, ste[2]);
+	device.hw.levels = (uint8_t)(arm->sl0 + (arm->tg ? 1 : 2)); /* QEMU, check_s2_mmu_setup() */
+	device.domain = (uint32_t)BITS(ste[2], 15, 0);
+	device.path = BITS(ste[0], 3, 1) == CONFIG_S2 ? IOPT_DECODE_TRANSLATED : IOPT_DECODE_NESTED;
+	device.hw.root = arm->ttb;
+	return tell(reading, &device);
+}
+
+/* ---- streams ------------------------------------------------------------------------------- */
+
+static int decode_ste(struct reading *reading, const uint64_t *ste, uint64_t ste_pa, uint32_t id)
+{
+	struct iopt_decode_device device = {
+		.id = id,
+		.pasid = IOPT_DECODE_NO_PASID,
+		.path = IOPT_DECODE_PASSES,
+		.prot = IOPT_READ | IOPT_WRITE,
+		.entry_pa = ste_pa,
+	};
+
+	if (!(ste[0] & 1)) /* STRTAB_STE_0_V */
+		return 0;
+	switch (BITS(ste[0], 3, 1)) {
+	case CONFIG_ABORT: return 0;
+	case CONFIG_BYPASS: return tell(reading, &device);
+	case CONFIG_S1: return decode_s1(reading, ste, &device);
+	case CONFIG_S2:
+	case CONFIG_NESTED: return decode_s2(reading, ste, device);
+	default: return refuse(reading, &device, ste[0]);
+	}
+}
+
+static int decode_stes(struct reading *reading, uint64_t table, uint64_t nr, uint64_t first)
+{
+	uint64_t stes[STES][STE_QWORDS];
+	int result = 0;
+
+	for (uint64_t i = 0; !result && i < nr; i++) {
+		uint64_t left = nr - i < STES ? nr - i : STES, at = i % STES;
+
+		if (at == 0 && !reading_table(reading, table + i * sizeof(stes[0]), stes,
+					      left * sizeof(stes[0]), 0, IOPT_MAX_LEVELS))
+			return 0;
+		result = decode_ste(reading, stes[at], table + i * sizeof(stes[0]),
+				    (uint32_t)(first + i));
+	}
+	return result;
+}
+
+static int decode_two_levels(struct reading *reading, uint64_t table, unsigned lg2, unsigned split)
+{
+	uint64_t entries[QWORDS];
+	int result = 0;
+
+	for (uint64_t i = 0; !result && i < 1ull << (lg2 - split); i++) {
+		uint64_t left = (1ull << (lg2 - split)) - i, at = i % QWORDS, span;
+
+		if (at == 0 &&
+		    !reading_table(reading, table + i * 8, entries,
+				   (left < QWORDS ? left : QWORDS) * 8, 0, IOPT_MAX_LEVELS))
+			return 0;
+		span = BITS(entries[at], 4, 0); /* STRTAB_L1_DESC_SPAN: one more than the lg2 */
+		if (span && span <= split + 1)
+			result = decode_stes(reading, TABLE(entries[at]), 1ull << (span - 1),
+					     i << split);
+	}
+	return result;
+}
+
+int decode_smmuv3(struct reading *reading)
+{
+	const uint64_t config = reading->source->config;
+	const unsigned lg2 = (unsigned)BITS(config, 5, 0), split = (unsigned)BITS(config, 10, 6);
+	const uint64_t table = TABLE(reading->source->root);
+
+	if (lg2 > 32 || BITS(config, 17, 16) > 1 || (BITS(config, 17, 16) && split > lg2)) {
+		reading_trouble(reading, IOPT_DECODE_BAD_ROOT, 0, IOPT_MAX_LEVELS, table, config);
+		return 0;
+	}
+	return BITS(config, 17, 16) ? decode_two_levels(reading, table, lg2, split)
+				    : decode_stes(reading, table, 1ull << lg2, 0);
+}
