@@ -232,6 +232,12 @@ static bool amd_fault(struct hw *hw, struct hw_fault *fault)
 static const char *const arguments[] = { "-machine", "q35,memory-backend=ram", "-device",
 					 "amd-iommu,dma-remap=on", NULL };
 
+static void amd_tables(struct hw *hw, struct iopt_decode_source *source)
+{
+	source->unit = IOPT_DECODE_AMD;
+	source->root = hw_read64(hw, AMD_DEV_TABLE);
+}
+
 const struct hw_unit hw_amd = {
 	.name = "amd-iommu",
 	.model = "amd-iommu",
@@ -244,4 +250,5 @@ const struct hw_unit hw_amd = {
 	.invalidate = amd_invalidate,
 	.top_changed = amd_top_changed,
 	.fault = amd_fault,
+	.tables = amd_tables,
 };

@@ -272,6 +272,13 @@ static const char *const arguments[] = { "-machine", "virt,memory-backend=ram,ac
 					 "-device",  "riscv-iommu-pci,addr=1.0",
 					 NULL };
 
+static void riscv_tables(struct hw *hw, struct iopt_decode_source *source)
+{
+	source->unit = IOPT_DECODE_RISCV;
+	source->root = hw_read64(hw, REG_DDTP);
+	source->config = hw_read64(hw, REG_CAPABILITIES);
+}
+
 const struct hw_unit hw_riscv = {
 	.name = "riscv-iommu-pci",
 	.model = "riscv-iommu",
@@ -286,4 +293,5 @@ const struct hw_unit hw_riscv = {
 	.attach = riscv_attach,
 	.invalidate = riscv_invalidate,
 	.fault = riscv_fault,
+	.tables = riscv_tables,
 };

@@ -348,6 +348,13 @@ static const char *const arguments[] = {
 	NULL
 };
 
+static void smmu_tables(struct hw *hw, struct iopt_decode_source *source)
+{
+	source->unit = IOPT_DECODE_SMMUV3;
+	source->root = hw_read64(hw, SMMU_STRTAB_BASE);
+	source->config = hw_read32(hw, SMMU_STRTAB_CFG);
+}
+
 const struct hw_unit hw_smmuv3 = {
 	.name = "arm-smmuv3",
 	.model = "arm-smmuv3",
@@ -362,4 +369,5 @@ const struct hw_unit hw_smmuv3 = {
 	.attach = smmu_attach,
 	.invalidate = smmu_invalidate,
 	.fault = smmu_fault,
+	.tables = smmu_tables,
 };

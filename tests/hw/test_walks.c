@@ -4,7 +4,7 @@
  * of domain that it walks: random mappings of all sizes and permissions, each written to and read
  * by devices; what is not mapped faults; what was unmapped goes when the gather is synced and, as
  * long as the unit has it cached, not before. The soft-iommu gets the same accesses and
- * invalidations, and agrees.
+ * invalidations, and agrees. From the unit's registers on, libiopt-decode finds the same mappings.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -392,6 +392,102 @@ static void unmap_some(struct trial *t, struct iopt_range *range)
 	*range = (struct iopt_range){ 1, 0 };
 }
 
+/* ---- what a debugger would find ------------------------------------------------------------ */
+
+/**
+ * struct found - what libiopt-decode finds from the unit's registers on
+ * @devices: how many device 0 was found as
+ * @visit:   what the engine finds, a leaf at a time
+ */
+struct found {
+	struct trial *t;
+	struct iopt_decode_source source;
+	unsigned devices;
+	struct iopt_visit visit;
+};
+
+static bool read_ram(void *ctx, uint64_t pa, void *to, size_t bytes)
+{
+	const struct hw *hw = ctx;
+
+	if (pa - hw->ram_base >= HW_RAM_BYTES)
+		return false;
+	memcpy(to, hw_at(hw, pa), bytes);
+	return true;
+}
+
+static bool next_leaf(struct found *found, struct iopt_item *item)
+{
+	while (!found->visit.done)
+		if (iopt_visit(found->t->domain.iopt, &found->visit, item, 1))
+			return true;
+	return false;
+}
+
+static int compare_leaf(void *ctx, const struct iopt_decode_leaf *leaf)
+{
+	const unsigned both = IOPT_READ | IOPT_WRITE;
+	struct iopt_item item = { 0 };
+
+	if (next_leaf(ctx, &item) && item.first == leaf->first && item.last == leaf->last &&
+	    item.pa == leaf->pa && ((item.prot ^ leaf->prot) & both) == 0)
+		return 0;
+	fail_msg(
+		"decoded: 0x%jx to 0x%jx leads to 0x%jx (%x), the engine has 0x%jx to 0x%jx, 0x%jx (%x)",
+		(uintmax_t)leaf->first, (uintmax_t)leaf->last, (uintmax_t)leaf->pa, leaf->prot,
+		(uintmax_t)item.first, (uintmax_t)item.last, (uintmax_t)item.pa, item.prot);
+	return -1;
+}
+
+static void no_trouble(void *ctx, const struct iopt_decode_device *device,
+		       const struct iopt_decode_trouble *trouble)
+{
+	(void)ctx;
+	(void)device;
+	fail_msg("decoded: %s, at 0x%jx", iopt_decode_wrong_text(trouble->what),
+		 (uintmax_t)trouble->entry_pa);
+}
+
+static int decode_device(void *ctx, const struct iopt_decode_device *device)
+{
+	struct found *found = ctx;
+	const struct iopt_decode_visitor visitor = {
+		.ctx = found,
+		.leaf = compare_leaf,
+		.trouble = no_trouble,
+	};
+	struct iopt_hw regs;
+	struct iopt_item item;
+
+	if (device->id != found->t->hw->devices[0].bdf)
+		return 0;
+	iopt_hw(found->t->domain.iopt, &regs);
+	assert_int_equal(device->path, IOPT_DECODE_TRANSLATED);
+	assert_string_equal(device->format, found->t->domain.format->name);
+	assert_int_equal(device->hw.root, regs.root);
+	assert_int_equal(device->hw.levels, regs.levels);
+	iopt_visit_init(&found->visit, 0, UINT64_MAX, IOPT_VISIT_LEAVES);
+	assert_int_equal(iopt_decode_tables(&found->source, device, 0, UINT64_MAX, &visitor), 0);
+	assert_false(next_leaf(found, &item));
+	found->devices++;
+	return 0;
+}
+
+/* From the unit's registers, by what is in memory, to all that the engine has mapped. */
+static void check_decoded(struct trial *t)
+{
+	struct found found = { .t = t, .source = { .read = read_ram, .ctx = t->hw } };
+	const struct iopt_decode_visitor visitor = {
+		.ctx = &found,
+		.device = decode_device,
+		.trouble = no_trouble,
+	};
+
+	t->kind->unit->tables(t->hw, &found.source);
+	assert_int_equal(iopt_decode_devices(&found.source, &visitor), 0);
+	assert_int_equal(found.devices, 1);
+}
+
 static void run_random(const struct hw_kind *kind)
 {
 	struct trial t;
@@ -410,6 +506,8 @@ static void run_random(const struct hw_kind *kind)
 		} else {
 			*range = (struct iopt_range){ 1, 0 };
 		}
+		if (round % 16 == 0)
+			check_decoded(&t);
 	}
 	for (unsigned i = 0; i < NR_MAPPINGS; i++)
 		if (t.ranges[i].first <= t.ranges[i].last)

@@ -3,6 +3,8 @@
 #ifndef TESTS_HW_UNIT_H
 #define TESTS_HW_UNIT_H
 
+#include <iopt/decode.h>
+
 #include "hw.h"
 
 /**
@@ -21,6 +23,7 @@
  * @invalidate: turn a gather into commands and wait for their completion; counts them
  * @top_changed: the domain's root changed: enter it anew; NULL: no format of this unit grows
  * @fault:      take a record
+ * @tables:     read from its registers which unit it is and where its tables begin
  */
 struct hw_unit {
 	const char *name;
@@ -37,6 +40,7 @@ struct hw_unit {
 	void (*invalidate)(struct hw_domain *domain, const struct iopt_gather *gather);
 	void (*top_changed)(struct hw_domain *domain);
 	bool (*fault)(struct hw *hw, struct hw_fault *fault);
+	void (*tables)(struct hw *hw, struct iopt_decode_source *source);
 };
 
 /**

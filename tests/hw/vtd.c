@@ -291,6 +291,12 @@ static const char *const arguments_scalable[] = { "-machine", "q35,memory-backen
 						  "intel-iommu,aw-bits=48,scalable-mode=on,fsts=on",
 						  NULL };
 
+static void vtd_tables(struct hw *hw, struct iopt_decode_source *source)
+{
+	source->unit = IOPT_DECODE_VTD;
+	source->root = hw_read64(hw, VTD_RTADDR);
+}
+
 const struct hw_unit hw_vtd_legacy = {
 	.name = "intel-iommu, legacy mode",
 	.model = "intel-iommu",
@@ -303,6 +309,7 @@ const struct hw_unit hw_vtd_legacy = {
 	.attach = vtd_attach,
 	.invalidate = vtd_invalidate,
 	.fault = vtd_fault,
+	.tables = vtd_tables,
 };
 
 const struct hw_unit hw_vtd_legacy_39 = {
@@ -317,6 +324,7 @@ const struct hw_unit hw_vtd_legacy_39 = {
 	.attach = vtd_attach,
 	.invalidate = vtd_invalidate,
 	.fault = vtd_fault,
+	.tables = vtd_tables,
 };
 
 const struct hw_unit hw_vtd_scalable = {
@@ -331,4 +339,5 @@ const struct hw_unit hw_vtd_scalable = {
 	.attach = vtd_attach,
 	.invalidate = vtd_invalidate,
 	.fault = vtd_fault,
+	.tables = vtd_tables,
 };
