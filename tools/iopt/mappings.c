@@ -13,7 +13,8 @@
 /**
  * struct mapping - neighbouring leaves that lead to neighbouring memory
  * @nr: leaves; 0: there is none
- * @of_size: how many of each size
+ * @sizes: bit n: leaves of 2^n bytes are among them
+ * @of_size: how many of each of these sizes
  */
 struct mapping {
 	uint64_t first;
@@ -23,8 +24,12 @@ struct mapping {
 	bool accessed;
 	bool dirty;
 	uint64_t nr;
+	uint64_t sizes;
 	uint64_t of_size[64];
 };
+
+#define LINE_BYTES 128u
+#define TEXT_BYTES 65536u
 
 /** struct shown - tables that were shown, and whose they are */
 struct shown {
@@ -39,6 +44,8 @@ struct shown {
  * @pending:  not shown yet: it may grow
  * @mappings, @tables, @table_bytes, @wrong: of this device, so far
  * @begun:    the device's line was shown
+ * @prefix:   of tsv: what each line of this device begins with, and how long it is
+ * @text:     of tsv: lines that were not written yet, and how many bytes
  * @devices:  how many were shown
  * @troubles: of all
  */
@@ -52,6 +59,10 @@ struct show {
 	uint64_t tables;
 	uint64_t wrong;
 	bool begun;
+	char prefix[2 * MAPPINGS_DEVICE_BYTES + 2];
+	size_t prefix_bytes;
+	char *text;
+	size_t text_bytes;
 	uint64_t devices;
 	uint64_t troubles;
 	struct shown *shown;
@@ -91,9 +102,9 @@ static void print_sizes(FILE *stream, const struct mapping *mapping)
 	char text[SIZE_TEXT_BYTES];
 	bool more = false;
 
-	for (unsigned lg2 = 0; lg2 < 64; lg2++) {
-		if (!mapping->of_size[lg2])
-			continue;
+	for (uint64_t sizes = mapping->sizes; sizes; sizes &= sizes - 1) {
+		unsigned lg2 = (unsigned)__builtin_ctzll(sizes);
+
 		fprintf(stream, "%s%" PRIu64 " x %s", more ? ", " : "", mapping->of_size[lg2],
 			size_text(1ull << lg2, text));
 		more = true;
@@ -102,14 +113,57 @@ static void print_sizes(FILE *stream, const struct mapping *mapping)
 
 /* ---- one mapping --------------------------------------------------------------------------- */
 
-static void print_tsv(const struct show *show, const struct mapping *mapping)
+/*
+ * Lines of tsv are made by hand: there may be tens of millions, of which stdio's formatting would
+ * take most of the time.
+ */
+static char *put_hex(char *to, uint64_t value)
 {
-	char device[MAPPINGS_DEVICE_BYTES], pasid[MAPPINGS_DEVICE_BYTES], perm[PERM_BYTES];
+	unsigned digits = value ? (unsigned)(67 - __builtin_clzll(value)) / 4 : 1;
 
-	fprintf(show->stream, "%s\t%s\t0x%" PRIx64 "\t0x%" PRIx64 "\t%" PRIu64 "\t%s\n",
-		mappings_device_text(show->device->id, device),
-		pasid_text(show->device->pasid, pasid), mapping->first, mapping->pa,
-		mapping->last - mapping->first + 1, perm_text(mapping->prot, perm));
+	*to++ = '0';
+	*to++ = 'x';
+	for (unsigned i = digits; i--; value >>= 4)
+		to[i] = "0123456789abcdef"[value & 15];
+	return to + digits;
+}
+
+static char *put_decimal(char *to, uint64_t value)
+{
+	char digits[20];
+	size_t nr = 0;
+
+	do {
+		digits[nr++] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	while (nr)
+		*to++ = digits[--nr];
+	return to;
+}
+
+static void flush_text(struct show *show)
+{
+	fwrite(show->text, 1, show->text_bytes, show->stream);
+	show->text_bytes = 0;
+}
+
+static void print_tsv(struct show *show, const struct mapping *mapping)
+{
+	char *line = show->text + show->text_bytes, *to = line;
+
+	memcpy(to, show->prefix, sizeof(show->prefix));
+	to = put_hex(to + show->prefix_bytes, mapping->first);
+	*to++ = '\t';
+	to = put_hex(to, mapping->pa);
+	*to++ = '\t';
+	to = put_decimal(to, mapping->last - mapping->first + 1);
+	*to++ = '\t';
+	perm_text(mapping->prot, to);
+	to[PERM_BYTES - 1] = '\n';
+	show->text_bytes += (size_t)(to - line) + PERM_BYTES;
+	if (show->text_bytes + LINE_BYTES > TEXT_BYTES)
+		flush_text(show);
 }
 
 static void print_tree(const struct show *show, const struct mapping *mapping)
@@ -137,9 +191,9 @@ static void print_json(const struct show *show, const struct mapping *mapping)
 		show->mappings ? "," : "", mapping->first, mapping->pa,
 		mapping->last - mapping->first + 1, perm_text(mapping->prot, perm),
 		mapping->accessed ? "true" : "false", mapping->dirty ? "true" : "false");
-	for (unsigned lg2 = 0; lg2 < 64; lg2++) {
-		if (!mapping->of_size[lg2])
-			continue;
+	for (uint64_t sizes = mapping->sizes; sizes; sizes &= sizes - 1) {
+		unsigned lg2 = (unsigned)__builtin_ctzll(sizes);
+
 		fprintf(show->stream, "%s\"%" PRIu64 "\": %" PRIu64, more ? ", " : "",
 			UINT64_C(1) << lg2, mapping->of_size[lg2]);
 		more = true;
@@ -183,6 +237,17 @@ static bool continues(const struct mapping *mapping, const struct iopt_decode_le
 	       mapping->dirty == leaf->dirty;
 }
 
+static void begin_mapping(struct mapping *mapping, const struct iopt_decode_leaf *leaf)
+{
+	mapping->first = leaf->first;
+	mapping->pa = leaf->pa;
+	mapping->prot = leaf->prot;
+	mapping->accessed = leaf->accessed;
+	mapping->dirty = leaf->dirty;
+	mapping->nr = 0;
+	mapping->sizes = 0;
+}
+
 static int take_leaf(void *ctx, const struct iopt_decode_leaf *leaf)
 {
 	struct show *show = ctx;
@@ -192,16 +257,13 @@ static int take_leaf(void *ctx, const struct iopt_decode_leaf *leaf)
 		return 0;
 	if (show->wish->leaves || !continues(pending, leaf)) {
 		show_pending(show);
-		*pending = (struct mapping){
-			.first = leaf->first,
-			.pa = leaf->pa,
-			.prot = leaf->prot,
-			.accessed = leaf->accessed,
-			.dirty = leaf->dirty,
-		};
+		begin_mapping(pending, leaf);
 	}
 	pending->last = leaf->last;
 	pending->nr++;
+	if (!(pending->sizes >> leaf->lg2 & 1))
+		pending->of_size[leaf->lg2] = 0;
+	pending->sizes |= 1ull << leaf->lg2;
 	pending->of_size[leaf->lg2]++;
 	return 0;
 }
@@ -327,6 +389,8 @@ static void begin_json(const struct show *show)
 /* The device's own line, once. */
 static void begin_device(struct show *show)
 {
+	char id[MAPPINGS_DEVICE_BYTES], pasid[MAPPINGS_DEVICE_BYTES];
+
 	if (show->begun)
 		return;
 	show->begun = true;
@@ -334,6 +398,11 @@ static void begin_device(struct show *show)
 		begin_tree(show);
 	else if (show->wish->form == MAPPINGS_JSON)
 		begin_json(show);
+	else
+		show->prefix_bytes = (size_t)snprintf(show->prefix, sizeof(show->prefix),
+						      "%s\t%s\t",
+						      mappings_device_text(show->device->id, id),
+						      pasid_text(show->device->pasid, pasid));
 }
 
 static void end_device(struct show *show)
@@ -439,6 +508,9 @@ bool mappings_show(const struct iopt_decode_source *source, const struct mapping
 	};
 	int result;
 
+	show.text = malloc(TEXT_BYTES);
+	if (!show.text)
+		return false;
 	if (wish->form == MAPPINGS_JSON)
 		fprintf(stream, "{\n  \"unit\": \"%s\",\n  \"devices\": [", units[source->unit]);
 	result = iopt_decode_devices(source, &visitor);
@@ -447,6 +519,8 @@ bool mappings_show(const struct iopt_decode_source *source, const struct mapping
 			show.devices ? "\n  " : "", show.troubles);
 	else if (wish->form == MAPPINGS_TREE && !show.devices)
 		fprintf(stream, "nothing\n");
+	flush_text(&show);
+	free(show.text);
 	free(show.shown);
 	*troubles = show.troubles;
 	return !result;
