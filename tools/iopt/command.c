@@ -67,7 +67,10 @@ void parse_arguments(const struct argp *argp, int argc, char **argv, unsigned fl
 		     void *input)
 {
 	struct quiet quiet = { argp, input, fopen("/dev/null", "w") };
-	const struct argp_child children[] = { { argp, 0, NULL, 0 }, { 0 } };
+	/* What is said of the whole is said once. */
+	const struct argp inner = { argp->options,     argp->parser,	 NULL, NULL, argp->children,
+				    argp->help_filter, argp->argp_domain };
+	const struct argp_child children[] = { { &inner, 0, NULL, 0 }, { 0 } };
 	const struct argp outer = { NULL, quiet_parser, argp->args_doc, argp->doc, children,
 				    NULL, NULL };
 	error_t error;

@@ -12,9 +12,8 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "replay", command_replay }, { "migrate", command_migrate },
-	{ "decode", command_decode }, { "formats", command_formats },
-	{ "record", command_record },
+	{ "replay", command_replay }, { "migrate", command_migrate }, { "decode", command_decode },
+	{ "diff", command_diff },     { "formats", command_formats }, { "record", command_record },
 };
 
 struct choice {
@@ -38,10 +37,11 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 	choice->version = !strcmp(arg, "version");
 	choice->help = !strcmp(arg, "help");
 	if (!choice->run && !choice->version && !choice->help)
-		usage_error("iopt",
-			    "no command '%s', expected replay, migrate, decode, formats, record, "
-			    "version or help",
-			    arg);
+		usage_error(
+			"iopt",
+			"no command '%s', expected replay, migrate, decode, diff, formats, record, "
+			"version or help",
+			arg);
 	return 0;
 }
 
@@ -54,6 +54,7 @@ static const struct argp argp = {
 	"  replay    replay a recording of a Linux guest's DMA mappings through the engine\n"
 	"  migrate   simulate a live migration's pre-copy over such a recording\n"
 	"  decode    show what each device can reach, from the tables in a dump of memory\n"
+	"  diff      show what changed between two dumps\n"
 	"  formats   list the page-table formats that the engine knows\n"
 	"  record    print the commands that make such a recording\n"
 	"  version   print the version\n"

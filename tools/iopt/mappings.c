@@ -8,8 +8,6 @@
 #include "tools/iopt/command.h"
 #include "tools/iopt/mappings.h"
 
-#define PERM_BYTES 4
-
 /**
  * struct mapping - neighbouring leaves that lead to neighbouring memory
  * @nr: leaves; 0: there is none
@@ -79,7 +77,7 @@ const char *mappings_device_text(uint32_t id, char text[MAPPINGS_DEVICE_BYTES])
 	return text;
 }
 
-static const char *perm_text(unsigned prot, char text[PERM_BYTES])
+const char *mappings_perm_text(unsigned prot, char text[MAPPINGS_PERM_BYTES])
 {
 	text[0] = prot & IOPT_READ ? 'r' : '-';
 	text[1] = prot & IOPT_WRITE ? 'w' : '-';
@@ -159,29 +157,30 @@ static void print_tsv(struct show *show, const struct mapping *mapping)
 	*to++ = '\t';
 	to = put_decimal(to, mapping->last - mapping->first + 1);
 	*to++ = '\t';
-	perm_text(mapping->prot, to);
-	to[PERM_BYTES - 1] = '\n';
-	show->text_bytes += (size_t)(to - line) + PERM_BYTES;
+	mappings_perm_text(mapping->prot, to);
+	to[MAPPINGS_PERM_BYTES - 1] = '\n';
+	show->text_bytes += (size_t)(to - line) + MAPPINGS_PERM_BYTES;
 	if (show->text_bytes + LINE_BYTES > TEXT_BYTES)
 		flush_text(show);
 }
 
 static void print_tree(const struct show *show, const struct mapping *mapping)
 {
-	char size[SIZE_TEXT_BYTES], perm[PERM_BYTES];
+	char size[SIZE_TEXT_BYTES], perm[MAPPINGS_PERM_BYTES];
 
 	fprintf(show->stream,
 		"  0x%012" PRIx64 "..0x%012" PRIx64 "  0x%012" PRIx64 "  %8s  %s  %c%c  ",
 		mapping->first, mapping->last, mapping->pa,
-		size_text(mapping->last - mapping->first + 1, size), perm_text(mapping->prot, perm),
-		mapping->accessed ? 'a' : '-', mapping->dirty ? 'd' : '-');
+		size_text(mapping->last - mapping->first + 1, size),
+		mappings_perm_text(mapping->prot, perm), mapping->accessed ? 'a' : '-',
+		mapping->dirty ? 'd' : '-');
 	print_sizes(show->stream, mapping);
 	fputc('\n', show->stream);
 }
 
 static void print_json(const struct show *show, const struct mapping *mapping)
 {
-	char perm[PERM_BYTES];
+	char perm[MAPPINGS_PERM_BYTES];
 	bool more = false;
 
 	fprintf(show->stream,
@@ -189,7 +188,7 @@ static void print_json(const struct show *show, const struct mapping *mapping)
 		"\", \"size\": %" PRIu64
 		", \"perm\": \"%s\", \"accessed\": %s, \"dirty\": %s, \"leaves\": {",
 		show->mappings ? "," : "", mapping->first, mapping->pa,
-		mapping->last - mapping->first + 1, perm_text(mapping->prot, perm),
+		mapping->last - mapping->first + 1, mappings_perm_text(mapping->prot, perm),
 		mapping->accessed ? "true" : "false", mapping->dirty ? "true" : "false");
 	for (uint64_t sizes = mapping->sizes; sizes; sizes &= sizes - 1) {
 		unsigned lg2 = (unsigned)__builtin_ctzll(sizes);
@@ -369,7 +368,7 @@ static void begin_tree(const struct show *show)
 static void begin_json(const struct show *show)
 {
 	const struct iopt_decode_device *device = show->device;
-	char id[MAPPINGS_DEVICE_BYTES], pasid[MAPPINGS_DEVICE_BYTES], perm[PERM_BYTES];
+	char id[MAPPINGS_DEVICE_BYTES], pasid[MAPPINGS_DEVICE_BYTES], perm[MAPPINGS_PERM_BYTES];
 	const bool none = device->pasid == IOPT_DECODE_NO_PASID;
 
 	fprintf(show->stream,
@@ -377,7 +376,7 @@ static void begin_json(const struct show *show)
 		", \"path\": \"%s\", \"perm\": \"%s\", \"format\": ",
 		show->devices ? "," : "", mappings_device_text(device->id, id),
 		none ? "null" : pasid_text(device->pasid, pasid), device->domain,
-		path_text(device->path), perm_text(device->prot, perm));
+		path_text(device->path), mappings_perm_text(device->prot, perm));
 	if (device->format)
 		fprintf(show->stream, "\"%s\", \"levels\": %u, \"root\": \"0x%" PRIx64 "\"",
 			device->format, device->hw.levels, device->hw.root);

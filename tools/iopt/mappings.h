@@ -62,4 +62,8 @@ bool mappings_show(const struct iopt_decode_source *source, const struct mapping
 #define MAPPINGS_DEVICE_BYTES 16
 const char *mappings_device_text(uint32_t id, char text[MAPPINGS_DEVICE_BYTES]);
 
+/** mappings_perm_text() - "rw-" and the like, of IOPT_READ and so on */
+#define MAPPINGS_PERM_BYTES 4
+const char *mappings_perm_text(unsigned prot, char text[MAPPINGS_PERM_BYTES]);
+
 #endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* See where.h. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/iopt/command.h"
+#include "tools/iopt/registers.h"
+#include "tools/iopt/where.h"
+
+enum { OPT_REGS = 512, OPT_ROOT, OPT_DEVICE_TABLE, OPT_STREAM_TABLE, OPT_DDT, OPT_BASE };
+
+uint64_t where_address(const struct where *where, const char *option, const char *text)
+{
+	uint64_t value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 0);
+	if (!isdigit((unsigned char)text[0]) || *end || errno)
+		usage_error(where->command,
+			    "--%s: '%s' is no address, expected a number such as 0x46b7000", option,
+			    text);
+	return value;
+}
+
+static void set_root(struct where *where, enum iopt_decode_unit unit, uint64_t root)
+{
+	if (where->root)
+		usage_error(where->command,
+			    "--root, --device-table, --stream-table, --ddt: expected one of them, "
+			    "once");
+	where->root = true;
+	where->source.unit = unit;
+	where->source.root = root;
+}
+
+/* Two registers, with a comma between. */
+static void parse_two(struct where *where, enum iopt_decode_unit unit, const char *option,
+		      const char *expected, const char *text)
+{
+	const char *comma = strchr(text, ',');
+	char *base = comma ? strndup(text, (size_t)(comma - text)) : NULL;
+
+	if (!base)
+		usage_error(where->command, "--%s: '%s', expected %s", option, text, expected);
+	set_root(where, unit, where_address(where, option, base));
+	where->source.config = where_address(where, option, comma + 1);
+	free(base);
+}
+
+static void add_regs(struct where *where, const char *path)
+{
+	if (where->nr_regs == WHERE_SOURCES)
+		usage_error(where->command, "--regs: one file too many: '%s'", path);
+	where->regs[where->nr_regs++] = path;
+}
+
+static error_t parser(int key, char *arg, struct argp_state *state)
+{
+	struct where *where = state->input;
+
+	switch (key) {
+	case OPT_REGS: add_regs(where, arg); return 0;
+	case OPT_ROOT:
+		set_root(where, IOPT_DECODE_VTD, where_address(where, "root", arg));
+		return 0;
+	case OPT_DEVICE_TABLE:
+		set_root(where, IOPT_DECODE_AMD, where_address(where, "device-table", arg));
+		return 0;
+	case OPT_STREAM_TABLE:
+		parse_two(where, IOPT_DECODE_SMMUV3, "stream-table", "STRTAB_BASE,STRTAB_BASE_CFG",
+			  arg);
+		return 0;
+	case OPT_DDT:
+		parse_two(where, IOPT_DECODE_RISCV, "ddt", "DDTP,CAPABILITIES", arg);
+		return 0;
+	case OPT_BASE:
+		where->raw = true;
+		where->base = where_address(where, "base", arg);
+		return 0;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option options[] = {
+	{ "regs", OPT_REGS, "FILE", 0,
+	  "the unit's registers, a JSON object of hexadecimal strings; with two sources one for both, or twice",
+	  1 },
+	{ "root", OPT_ROOT, "VALUE", 0, "Intel: the register RTADDR", 0 },
+	{ "device-table", OPT_DEVICE_TABLE, "VALUE", 0,
+	  "AMD: the device table base address register", 0 },
+	{ "stream-table", OPT_STREAM_TABLE, "BASE,CFG", 0,
+	  "Arm: the registers STRTAB_BASE and STRTAB_BASE_CFG", 0 },
+	{ "ddt", OPT_DDT, "DDTP,CAPS", 0, "RISC-V: the registers ddtp and capabilities", 0 },
+	{ "base", OPT_BASE, "ADDRESS", 0,
+	  "SOURCE is a raw image of memory that begins at this physical address", 0 },
+	{ 0 },
+};
+
+const struct argp where_argp = { options, parser, NULL, NULL, NULL, NULL, NULL };
+
+void where_check(const struct where *where, unsigned sources)
+{
+	if (where->nr_regs && where->root)
+		usage_error(where->command,
+			    "--regs and --root, --device-table, --stream-table or --ddt: expected "
+			    "one of them");
+	if (!where->nr_regs && !where->root)
+		usage_error(where->command,
+			    "where do the tables begin? Expected --regs, --root (Intel), "
+			    "--device-table (AMD), --stream-table (Arm) or --ddt (RISC-V)");
+	if (where->nr_regs > sources)
+		usage_error(where->command, "--regs: one file too many: '%s'",
+			    where->regs[where->nr_regs - 1]);
+	if (where->base % 4096)
+		usage_error(where->command, "--base: expected a multiple of 4096");
+}
+
+struct dump *where_open(const struct where *where, unsigned number, const char *path,
+			struct iopt_decode_source *source)
+{
+	const char *regs = where->nr_regs ? where->regs[number < where->nr_regs ? number : 0]
+					  : NULL;
+	char error[DUMP_ERROR_BYTES];
+	struct dump *dump;
+	bool off = false;
+
+	*source = where->source;
+	if (regs && !registers_read(regs, source, &off))
+		return NULL;
+	dump = dump_open(path, where->raw, where->base, error);
+	if (!dump) {
+		content_error("%s: %s", path, error);
+		return NULL;
+	}
+	if (off)
+		fprintf(stderr,
+			"iopt: %s: the unit does not translate: all devices reach all memory\n",
+			regs);
+	source->read = dump_read;
+	source->ctx = dump;
+	return dump;
+}
