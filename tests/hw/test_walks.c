@@ -433,7 +433,7 @@ static int compare_leaf(void *ctx, const struct iopt_decode_leaf *leaf)
 	    item.pa == leaf->pa && ((item.prot ^ leaf->prot) & both) == 0)
 		return 0;
 	fail_msg(
-		"decoded: 0x%jx to 0x%jx leads to 0x%jx (%x), the engine has 0x%jx to 0x%jx, 0x%jx (%x)",
+		"decoded: 0x%jx..0x%jx leads to 0x%jx (%x), the engine has 0x%jx..0x%jx, 0x%jx (%x)",
 		(uintmax_t)leaf->first, (uintmax_t)leaf->last, (uintmax_t)leaf->pa, leaf->prot,
 		(uintmax_t)item.first, (uintmax_t)item.last, (uintmax_t)item.pa, item.prot);
 	return -1;

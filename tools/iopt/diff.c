@@ -364,8 +364,8 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option options[] = {
 	{ "output", 'o', "FORM", 0,
-	  "text, for people; tsv: change, device, pasid, iova, size, and before and after it pa and "
-	  "perm",
+	  "text, for people; tsv: change, device, pasid, iova, size, and before and after it "
+	  "pa and perm",
 	  0 },
 	{ 0 },
 };
