@@ -432,10 +432,9 @@ static int compare_leaf(void *ctx, const struct iopt_decode_leaf *leaf)
 	if (next_leaf(ctx, &item) && item.first == leaf->first && item.last == leaf->last &&
 	    item.pa == leaf->pa && ((item.prot ^ leaf->prot) & both) == 0)
 		return 0;
-	fail_msg(
-		"decoded: 0x%jx..0x%jx leads to 0x%jx (%x), the engine has 0x%jx..0x%jx, 0x%jx (%x)",
-		(uintmax_t)leaf->first, (uintmax_t)leaf->last, (uintmax_t)leaf->pa, leaf->prot,
-		(uintmax_t)item.first, (uintmax_t)item.last, (uintmax_t)item.pa, item.prot);
+	fail_msg("decoded: 0x%jx..0x%jx leads to 0x%jx (%x), it is 0x%jx..0x%jx, 0x%jx (%x)",
+		 (uintmax_t)leaf->first, (uintmax_t)leaf->last, (uintmax_t)leaf->pa, leaf->prot,
+		 (uintmax_t)item.first, (uintmax_t)item.last, (uintmax_t)item.pa, item.prot);
 	return -1;
 }
 

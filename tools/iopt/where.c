@@ -87,8 +87,8 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option options[] = {
 	{ "regs", OPT_REGS, "FILE", 0,
-	  "the unit's registers, a JSON object of hexadecimal strings; of two sources one for both, "
-	  "or twice",
+	  "the unit's registers, a JSON object of hexadecimal strings; of two sources one for "
+	  "both, or twice",
 	  0 },
 	{ "root", OPT_ROOT, "VALUE", 0, "Intel: the register RTADDR", 0 },
 	{ "device-table", OPT_DEVICE_TABLE, "VALUE", 0,
