@@ -35,7 +35,7 @@ test-kmod-seven: ## the same with Linux 7 of Debian trixie-backports, in build/s
 	@scripts/setup kmod
 	@IOPT_KMOD_SERIES=7 scripts/test-kmod $(BUILD)/seven tests debugfs vtd vtd-scalable bench
 
-test-kmod-debug: ## set up, then in two kernels that check themselves, built once: KASAN, KCSAN, lockdep (an hour, then half an hour)
+test-kmod-debug: ## set up, then in two kernels that check themselves, built once: KASAN, KCSAN, lockdep (half an hour, then an hour)
 	@scripts/setup kmod kmod-debug
 	@scripts/test-kmod-debug $(BUILD)
 
