@@ -7,9 +7,10 @@
  * Memory may hold anything: nothing that is in it makes a function here read or write where it
  * should not, or run without an end. What is wrong is told, and reading goes on behind it.
  *
- * So far: Intel VT-d, legacy and scalable mode, second and first stage; AMD, v1 tables; Arm SMMUv3,
- * stage 1 and 2, without the addresses of 52 bits of LPA2; RISC-V, without process directories. Of
- * nested translation the second stage: the first one's tables lie where that one leads.
+ * So far: Intel VT-d, legacy and scalable mode, second and first stage; AMD, v1 and v2 tables; Arm
+ * SMMUv3, stage 1 and 2, without the addresses of 52 bits of LPA2; RISC-V, without process
+ * directories. Of nested translation the second stage: the first one's tables lie where that one
+ * leads.
  */
 #ifndef IOPT_DECODE_H
 #define IOPT_DECODE_H

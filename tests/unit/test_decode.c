@@ -259,6 +259,46 @@ static void amd_devices(void **state)
 	check_trouble(IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, PAGE + 8 * 32);
 }
 
+/* A table of guest CR3s of two levels, whose address is in three pieces; PASID 0 is of all others. */
+static void amd_guest(void **state)
+{
+	(void)state;
+	memory[1][0] = V_TV | GV | 1ull << 54 | 1ull << 56 | IR | IW | 2ull << 58;
+	memory[1][1] = 0x42;
+	memory[1][2] = 1ull << 54;
+	memory[2][0] = 3 * PAGE | 1;
+	memory[2][1] = 4 * PAGE | 1;
+	memory[3][0] = 5 * PAGE | 1;
+	memory[4][2] = 6 * PAGE | 1;
+	memory[1][4] = V_TV | GV | IR | 3ull << 58; /* 00:00.1: one level, none of PASID 0's */
+	memory[1][8] = V_TV | GV | 3ull << 56;
+	devices_of(IOPT_DECODE_AMD, PAGE);
+	assert_int_equal(told.nr_devices, 4);
+	assert_int_equal(told.devices[0].pasid, IOPT_DECODE_NO_PASID);
+	assert_int_equal(told.devices[0].domain, 0x42);
+	assert_string_equal(told.devices[0].format, "x86-64");
+	assert_int_equal(told.devices[0].hw.root, 5 * PAGE);
+	assert_int_equal(told.devices[0].hw.levels, 5);
+	assert_int_equal(told.devices[1].pasid, 512 + 2);
+	assert_int_equal(told.devices[1].hw.root, 6 * PAGE);
+	assert_int_equal(told.devices[2].id, 1);
+	assert_int_equal(told.devices[2].path, IOPT_DECODE_PASSES);
+	assert_int_equal(told.devices[3].pasid, 0);
+	assert_int_equal(told.devices[3].hw.levels, 4);
+	check_trouble(IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, PAGE + 2 * 32);
+}
+
+/* Address bits in each of the three pieces. */
+static void amd_guest_address(void **state)
+{
+	(void)state;
+	memory[1][0] = V_TV | GV | 1ull << 54 | IR | 5ull << 58;
+	memory[1][1] = 0x8001ull << 16 | 0x100001ull << 43;
+	devices_of(IOPT_DECODE_AMD, PAGE);
+	check_trouble(IOPT_DECODE_MISSING, 0, IOPT_MAX_LEVELS,
+		      5ull << 12 | 0x8001ull << 15 | 0x100001ull << 31);
+}
+
 /* What the entry does not grant no table does. */
 static void amd_entry_grants(void **state)
 {
@@ -712,6 +752,8 @@ int main(void)
 		TEST(vtd_scalable),
 		TEST(vtd_scalable_without_pasids),
 		TEST(amd_devices),
+		TEST(amd_guest),
+		TEST(amd_guest_address),
 		TEST(amd_entry_grants),
 		TEST(amd_runs),
 		TEST(smmuv3_linear),

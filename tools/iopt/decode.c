@@ -137,7 +137,7 @@ static const struct argp argp = {
 	"SOURCE",
 	"Show what each device behind an IOMMU can reach, from its tables in memory: an ELF core, "
 	"a kdump file or a raw image, plain, gzip or zstd; \"-\": standard input. Intel VT-d, "
-	"AMD v1, Arm SMMUv3 and RISC-V.\v"
+	"AMD, Arm SMMUv3 and RISC-V.\v"
 	"Exit status: 0 if all could be read and nothing in it is wrong, 1 if not, 2 for the "
 	"command line.",
 	children,
