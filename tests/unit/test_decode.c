@@ -259,7 +259,7 @@ static void amd_devices(void **state)
 	check_trouble(IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, PAGE + 8 * 32);
 }
 
-/* A table of guest CR3s of two levels, whose address is in three pieces; PASID 0 is of all others. */
+/* A table of guest CR3s of two levels; PASID 0 is of requests without one. */
 static void amd_guest(void **state)
 {
 	(void)state;

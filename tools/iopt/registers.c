@@ -2,11 +2,15 @@
 /* See registers.h. */
 #include <errno.h>
 #include <json-c/json.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/iopt/command.h"
 #include "tools/iopt/registers.h"
+
+/* A unit has some dozens of registers. */
+#define FILE_BYTES 65536u
 
 /**
  * struct unit - what is needed of a unit's registers
@@ -79,25 +83,56 @@ static const struct unit *find_unit(const char *path, struct json_object *file)
 	return found;
 }
 
+/* All of a file, which ends with a zero; NULL, and errno is set. */
+static char *read_file(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char *text = file ? malloc(FILE_BYTES + 1) : NULL;
+	size_t bytes = text ? fread(text, 1, FILE_BYTES + 1, file) : 0;
+
+	if (text && (ferror(file) || bytes > FILE_BYTES)) {
+		if (!ferror(file))
+			errno = EFBIG;
+		free(text);
+		text = NULL;
+	}
+	if (text)
+		text[bytes] = '\0';
+	if (file)
+		fclose(file);
+	return text;
+}
+
+/* What a file says; NULL, and it was told why. */
+static struct json_object *read_json(const char *path)
+{
+	enum json_tokener_error error = json_tokener_success;
+	char *text = read_file(path);
+	struct json_object *file;
+
+	if (!text) {
+		content_error("%s: %s", path, strerror(errno));
+		return NULL;
+	}
+	file = json_tokener_parse_verbose(text, &error);
+	free(text);
+	if (file && json_object_get_type(file) == json_type_object)
+		return file;
+	content_error("%s: expected a JSON object of registers%s%s", path, file ? "" : ": ",
+		      file ? "" : json_tokener_error_desc(error));
+	json_object_put(file);
+	return NULL;
+}
+
 bool registers_read(const char *path, struct iopt_decode_source *source, bool *off)
 {
-	struct json_object *file = json_object_from_file(path);
+	struct json_object *file = read_json(path);
 	const struct unit *unit;
 	uint64_t status = 0;
 	bool good;
 
-	if (!file) {
-		/* One line, without the file's name. */
-		const char *why = json_util_get_last_err();
-
-		content_error("%s: expected a JSON object of registers: %.*s", path,
-			      (int)strcspn(why, "\n"), why);
+	if (!file)
 		return false;
-	}
-	if (json_object_get_type(file) != json_type_object) {
-		json_object_put(file);
-		return refuse(path, "registers", "expected a JSON object");
-	}
 	unit = find_unit(path, file);
 	good = unit && read_value(path, file, unit->root, &source->root) &&
 	       (!unit->config || read_value(path, file, unit->config, &source->config)) &&
