@@ -55,9 +55,11 @@ bool reading_table(struct reading *reading, uint64_t pa, void *to, size_t bytes,
 		return false;
 	}
 	reading->tables++;
-	for (size_t done = 0; done < bytes; done += PAGE_BYTES) {
-		size_t part = bytes - done < PAGE_BYTES ? bytes - done : PAGE_BYTES;
-
+	for (size_t done = 0, part; done < bytes; done += part) {
+		/* Some tables are aligned to less than a page, and reach into the next one. */
+		part = PAGE_BYTES - (pa + done) % PAGE_BYTES;
+		if (part > bytes - done)
+			part = bytes - done;
 		if (source->read(source->ctx, pa + done, (char *)to + done, part))
 			continue;
 		memset((char *)to + done, 0, part);

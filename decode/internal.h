@@ -36,7 +36,7 @@ void reading_trouble(struct reading *reading, enum iopt_decode_wrong what, uint6
  * @reading: the call
  * @pa:      address of its first byte
  * @to:      filled in
- * @bytes:   how many; in one page, or whole pages
+ * @bytes:   how many
  * @iova:    for who is told
  * @level:   for who is told
  *

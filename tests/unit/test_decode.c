@@ -425,6 +425,24 @@ static void smmuv3_two_levels(void **state)
 	assert_string_equal(told.devices[3].format, "arm-s1-64k");
 }
 
+/* Descriptors are aligned to themselves: a table of 64 of them may lie in two pages. */
+static void smmuv3_across_pages(void **state)
+{
+	(void)state;
+	memory[1][0] = STE(5) | (2 * PAGE + 64) | S1CDMAX(6);
+	memory[1][1] = 2;
+	memory[2][8] = CD(25, 0) | CD_EPD1;
+	memory[3][0] = CD(25, 0) | CD_EPD1;
+	devices_of(IOPT_DECODE_SMMUV3, PAGE);
+	assert_int_equal(told.nr_devices, 2);
+	assert_int_equal(told.devices[1].pasid, 63);
+	assert_int_equal(told.nr_troubles, 0);
+	missing_page = 3;
+	devices_of(IOPT_DECODE_SMMUV3, PAGE);
+	assert_int_equal(told.nr_devices, 3);
+	check_trouble(IOPT_DECODE_MISSING, 0, IOPT_MAX_LEVELS, 3 * PAGE);
+}
+
 /* A table of as many streams as there can be, of which there is no memory: told once. */
 static void smmuv3_missing(void **state)
 {
@@ -758,6 +776,7 @@ int main(void)
 		TEST(amd_runs),
 		TEST(smmuv3_linear),
 		TEST(smmuv3_two_levels),
+		TEST(smmuv3_across_pages),
 		TEST(smmuv3_missing),
 		TEST(riscv_three_levels),
 		TEST(riscv_extended),
