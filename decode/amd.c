@@ -112,13 +112,8 @@ static int decode_entry(struct reading *reading, const uint64_t *entry, uint32_t
 		return 0;
 	device.prot = (entry[0] & READABLE ? IOPT_READ : 0) |
 		      (entry[0] & WRITABLE ? IOPT_WRITE : 0);
-	if (MODE(entry[0]) == MODE_RESERVED || (entry[0] & GUEST && GLX(entry[0]) > 2)) {
-		reading->device = &device;
-		reading_trouble(reading, IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, entry_pa,
-				entry[0]);
-		reading->device = NULL;
-		return 0;
-	}
+	if (MODE(entry[0]) == MODE_RESERVED || (entry[0] & GUEST && GLX(entry[0]) > 2))
+		return reading_refuse(reading, &device, entry[0]);
 	if (!MODE(entry[0]) && entry[0] & GUEST)
 		return decode_guest(reading, entry, device);
 	if (MODE(entry[0]))

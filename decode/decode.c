@@ -42,6 +42,14 @@ void reading_trouble(struct reading *reading, enum iopt_decode_wrong what, uint6
 		reading->visitor->trouble(reading->visitor->ctx, reading->device, &trouble);
 }
 
+int reading_refuse(struct reading *reading, const struct iopt_decode_device *device, uint64_t entry)
+{
+	reading->device = device;
+	reading_trouble(reading, IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, device->entry_pa, entry);
+	reading->device = NULL;
+	return 0;
+}
+
 bool reading_table(struct reading *reading, uint64_t pa, void *to, size_t bytes, uint64_t iova,
 		   unsigned level)
 {

@@ -31,6 +31,13 @@ void reading_trouble(struct reading *reading, enum iopt_decode_wrong what, uint6
 		     unsigned level, uint64_t entry_pa, uint64_t entry);
 
 /**
+ * reading_refuse() - tell that a device's entry is of a type that there is not, or not known here
+ * Return: 0, to go on behind it.
+ */
+int reading_refuse(struct reading *reading, const struct iopt_decode_device *device,
+		   uint64_t entry);
+
+/**
  * reading_table() - read a table, page by page; what is not there is told, of pages that are read
  * one behind the other once, and taken for zeros
  * @reading: the call

@@ -76,13 +76,8 @@ static int decode_context(struct reading *reading, const uint64_t *dc, uint64_t 
 
 	if (!(dc[DC_TC] & VALID))
 		return 0;
-	if (dc[DC_TC] & TC_SXL || (directory && !ATP_MODE(dc[DC_IOHGATP]))) {
-		reading->device = &device;
-		reading_trouble(reading, IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, dc_pa,
-				dc[DC_TC]);
-		reading->device = NULL;
-		return 0;
-	}
+	if (dc[DC_TC] & TC_SXL || (directory && !ATP_MODE(dc[DC_IOHGATP])))
+		return reading_refuse(reading, &device, dc[DC_TC]);
 	if (ATP_MODE(dc[DC_IOHGATP]))
 		set_g_stage(&device, dc);
 	else if (ATP_MODE(dc[DC_FSC]))

@@ -49,15 +49,6 @@ enum { /* STRTAB_STE_1_S1DSS_* */
 #define CD_HA	 (1ull << 43)
 #define S2AA64	 (1ull << 51)
 
-/* What an entry says that is none. */
-static int refuse(struct reading *reading, const struct iopt_decode_device *device, uint64_t entry)
-{
-	reading->device = device;
-	reading_trouble(reading, IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, device->entry_pa, entry);
-	reading->device = NULL;
-	return 0;
-}
-
 static int tell(struct reading *reading, const struct iopt_decode_device *device)
 {
 	return reading->visitor->device(reading->visitor->ctx, device);
@@ -102,7 +93,7 @@ static int decode_half(struct reading *reading, const uint64_t *cd, bool upper,
 	arm->hd = cd[0] & CD_HD;
 	device.format = s1_format(arm->tg, upper);
 	if (!device.format)
-		return refuse(reading, &device, cd[0]);
+		return reading_refuse(reading, &device, cd[0]);
 	device.hw.levels = s1_levels(device.format, arm->tsz);
 	device.path = IOPT_DECODE_TRANSLATED;
 	device.domain = (uint32_t)BITS(cd[0], 63, 48);
@@ -117,7 +108,7 @@ static int decode_cd(struct reading *reading, const uint64_t *cd, uint64_t cd_pa
 
 	device.entry_pa = cd_pa;
 	if (!(cd[0] & CD_AA64))
-		return refuse(reading, &device, cd[0]);
+		return reading_refuse(reading, &device, cd[0]);
 	result = decode_half(reading, cd, false, device);
 	return result ? result : decode_half(reading, cd, true, device);
 }
@@ -176,7 +167,7 @@ static int decode_s1(struct reading *reading, const uint64_t *ste,
 	int result = 0;
 
 	if (lg2 > 20 || (lg2 && type > CDS_64K))
-		return refuse(reading, device, ste[0]);
+		return reading_refuse(reading, device, ste[0]);
 	passes.path = IOPT_DECODE_PASSES;
 	if (lg2 && without == DEFAULT_BYPASS)
 		result = tell(reading, &passes);
@@ -203,7 +194,7 @@ static int decode_s2(struct reading *reading, const uint64_t *ste, struct iopt_d
 	arm->ttb = TTB(ste[3]);
 	device.format = formats[arm->tg];
 	if (!device.format || !(ste[2] & S2AA64))
-		return refuse(reading, &device, ste[2]);
+		return reading_refuse(reading, &device, ste[2]);
 	device.hw.levels = (uint8_t)(arm->sl0 + (arm->tg ? 1 : 2)); /* QEMU, check_s2_mmu_setup() */
 	device.domain = (uint32_t)BITS(ste[2], 15, 0);
 	device.path = BITS(ste[0], 3, 1) == CONFIG_S2 ? IOPT_DECODE_TRANSLATED : IOPT_DECODE_NESTED;
@@ -231,7 +222,7 @@ static int decode_ste(struct reading *reading, const uint64_t *ste, uint64_t ste
 	case CONFIG_S1: return decode_s1(reading, ste, &device);
 	case CONFIG_S2:
 	case CONFIG_NESTED: return decode_s2(reading, ste, device);
-	default: return refuse(reading, &device, ste[0]);
+	default: return reading_refuse(reading, &device, ste[0]);
 	}
 }
 

@@ -94,12 +94,7 @@ static int decode_pasid(struct reading *reading, const uint64_t entry[PASID_QWOR
 			device.path = IOPT_DECODE_NESTED;
 		break;
 	case PASID_PASSES: device.path = IOPT_DECODE_PASSES; break;
-	default:
-		reading->device = &device;
-		reading_trouble(reading, IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, entry_pa,
-				entry[0]);
-		reading->device = NULL;
-		return 0;
+	default: return reading_refuse(reading, &device, entry[0]);
 	}
 	return tell(reading, &device);
 }
@@ -158,12 +153,7 @@ static int decode_legacy(struct reading *reading, const uint64_t *context,
 		set_second_stage(device, context[0] & PAGE, CONTEXT_AW(context[1]));
 		break;
 	case TYPE_PASSES: device->path = IOPT_DECODE_PASSES; break;
-	default:
-		reading->device = device;
-		reading_trouble(reading, IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, device->entry_pa,
-				context[0]);
-		reading->device = NULL;
-		return 0;
+	default: return reading_refuse(reading, device, context[0]);
 	}
 	return tell(reading, device);
 }
