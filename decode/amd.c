@@ -72,14 +72,9 @@ static int decode_gcr3s(struct reading *reading, uint64_t table, unsigned level,
 		}
 		if (pasid || !(dte[0] & GIOV))
 			space.pasid = (uint32_t)pasid;
-		space.path = IOPT_DECODE_TRANSLATED;
-		space.format = "x86-64";
 		space.entry_pa = table + i * 8;
-		space.hw.root = space.hw.x86_64.fsptptr = entries[i] & BASE;
-		space.hw.x86_64.fspm = space.hw.x86_64.guest_paging_mode =
-			(uint8_t)GPT_LEVEL(dte[2]);
-		space.hw.levels = (uint8_t)(space.hw.x86_64.fspm + 4);
-		result = reading->visitor->device(reading->visitor->ctx, &space);
+		device_set_x86_64(&space, entries[i] & BASE, GPT_LEVEL(dte[2]));
+		result = reading_tell(reading, &space);
 	}
 	return result;
 }
@@ -92,7 +87,7 @@ static int decode_guest(struct reading *reading, const uint64_t *entry,
 
 	device.path = IOPT_DECODE_PASSES;
 	if (!(entry[0] & GIOV))
-		result = reading->visitor->device(reading->visitor->ctx, &device);
+		result = reading_tell(reading, &device);
 	return result ? result
 		      : decode_gcr3s(reading, gcr3_table(entry), GLX(entry[0]), 0, entry, &device);
 }
@@ -122,7 +117,7 @@ static int decode_entry(struct reading *reading, const uint64_t *entry, uint32_t
 		device.path = IOPT_DECODE_PASSES;
 	else
 		return 0;
-	return reading->visitor->device(reading->visitor->ctx, &device);
+	return reading_tell(reading, &device);
 }
 
 int decode_amd(struct reading *reading)

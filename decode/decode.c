@@ -42,6 +42,20 @@ void reading_trouble(struct reading *reading, enum iopt_decode_wrong what, uint6
 		reading->visitor->trouble(reading->visitor->ctx, reading->device, &trouble);
 }
 
+int reading_tell(struct reading *reading, const struct iopt_decode_device *device)
+{
+	return reading->visitor->device(reading->visitor->ctx, device);
+}
+
+void device_set_x86_64(struct iopt_decode_device *device, uint64_t root, uint64_t mode)
+{
+	device->path = IOPT_DECODE_TRANSLATED;
+	device->format = "x86-64";
+	device->hw.root = device->hw.x86_64.fsptptr = root;
+	device->hw.x86_64.fspm = device->hw.x86_64.guest_paging_mode = (uint8_t)mode;
+	device->hw.levels = (uint8_t)(mode + 4);
+}
+
 int reading_refuse(struct reading *reading, const struct iopt_decode_device *device, uint64_t entry)
 {
 	reading->device = device;

@@ -30,6 +30,12 @@ struct reading {
 void reading_trouble(struct reading *reading, enum iopt_decode_wrong what, uint64_t iova,
 		     unsigned level, uint64_t entry_pa, uint64_t entry);
 
+/* Tell of a device. Return: what the visitor returned. */
+int reading_tell(struct reading *reading, const struct iopt_decode_device *device);
+
+/* By tables of x86-64, from a root on; mode: 0 is of four levels, 1 of five. */
+void device_set_x86_64(struct iopt_decode_device *device, uint64_t root, uint64_t mode);
+
 /**
  * reading_refuse() - tell that a device's entry is of a type that there is not, or not known here
  * Return: 0, to go on behind it.

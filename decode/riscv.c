@@ -82,7 +82,7 @@ static int decode_context(struct reading *reading, const uint64_t *dc, uint64_t 
 		set_g_stage(&device, dc);
 	else if (ATP_MODE(dc[DC_FSC]))
 		set_s_stage(&device, dc);
-	return reading->visitor->device(reading->visitor->ctx, &device);
+	return reading_tell(reading, &device);
 }
 
 /* A table of device contexts. */

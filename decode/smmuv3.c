@@ -49,11 +49,6 @@ enum { /* STRTAB_STE_1_S1DSS_* */
 #define CD_HA	 (1ull << 43)
 #define S2AA64	 (1ull << 51)
 
-static int tell(struct reading *reading, const struct iopt_decode_device *device)
-{
-	return reading->visitor->device(reading->visitor->ctx, device);
-}
-
 /* ---- stage 1 ------------------------------------------------------------------------------- */
 
 /* TG0, and TG1 of the upper half: QEMU, target/arm/helper.c, tg0_to_gran_size() and so on. */
@@ -98,7 +93,7 @@ static int decode_half(struct reading *reading, const uint64_t *cd, bool upper,
 	device.path = IOPT_DECODE_TRANSLATED;
 	device.domain = (uint32_t)BITS(cd[0], 63, 48);
 	device.hw.root = arm->ttb;
-	return tell(reading, &device);
+	return reading_tell(reading, &device);
 }
 
 static int decode_cd(struct reading *reading, const uint64_t *cd, uint64_t cd_pa,
@@ -150,7 +145,8 @@ static int decode_cd_tables(struct reading *reading, uint64_t table, uint64_t nr
 					      IOPT_MAX_LEVELS))
 			return 0;
 		if (entries[at] & 1) /* CTXDESC_L1_DESC_V */
-			result = decode_cds(reading, L2_CDS(entries[at]), each,
+			result = decode_cds(reading, L2_CDS(entries[at]),
+					    nr - i * each < each ? nr - i * each : each,
 					    (uint32_t)(i * each), default_is_0, device);
 	}
 	return result;
@@ -170,7 +166,7 @@ static int decode_s1(struct reading *reading, const uint64_t *ste,
 		return reading_refuse(reading, device, ste[0]);
 	passes.path = IOPT_DECODE_PASSES;
 	if (lg2 && without == DEFAULT_BYPASS)
-		result = tell(reading, &passes);
+		result = reading_tell(reading, &passes);
 	if (result)
 		return result;
 	if (!lg2 || type == CDS_LINEAR)
@@ -199,7 +195,7 @@ static int decode_s2(struct reading *reading, const uint64_t *ste, struct iopt_d
 	device.domain = (uint32_t)BITS(ste[2], 15, 0);
 	device.path = BITS(ste[0], 3, 1) == CONFIG_S2 ? IOPT_DECODE_TRANSLATED : IOPT_DECODE_NESTED;
 	device.hw.root = arm->ttb;
-	return tell(reading, &device);
+	return reading_tell(reading, &device);
 }
 
 /* ---- streams ------------------------------------------------------------------------------- */
@@ -218,7 +214,7 @@ static int decode_ste(struct reading *reading, const uint64_t *ste, uint64_t ste
 		return 0;
 	switch (BITS(ste[0], 3, 1)) {
 	case CONFIG_ABORT: return 0;
-	case CONFIG_BYPASS: return tell(reading, &device);
+	case CONFIG_BYPASS: return reading_tell(reading, &device);
 	case CONFIG_S1: return decode_s1(reading, ste, &device);
 	case CONFIG_S2:
 	case CONFIG_NESTED: return decode_s2(reading, ste, device);

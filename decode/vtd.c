@@ -51,11 +51,6 @@ enum { /* PASID_ENTRY_PGTT_FL_ONLY and the others */
        PASID_PASSES,
 };
 
-static int tell(struct reading *reading, struct iopt_decode_device *device)
-{
-	return reading->visitor->device(reading->visitor->ctx, device);
-}
-
 static void set_second_stage(struct iopt_decode_device *device, uint64_t root, uint64_t aw)
 {
 	device->path = IOPT_DECODE_TRANSLATED;
@@ -63,15 +58,6 @@ static void set_second_stage(struct iopt_decode_device *device, uint64_t root, u
 	device->hw.root = device->hw.vtd_ss.ssptptr = root;
 	device->hw.vtd_ss.aw = (uint8_t)aw;
 	device->hw.levels = (uint8_t)(aw + 2);
-}
-
-static void set_first_stage(struct iopt_decode_device *device, uint64_t root, uint64_t mode)
-{
-	device->path = IOPT_DECODE_TRANSLATED;
-	device->format = "x86-64";
-	device->hw.root = device->hw.x86_64.fsptptr = root;
-	device->hw.x86_64.fspm = (uint8_t)mode;
-	device->hw.levels = (uint8_t)(mode + 4);
 }
 
 /* ---- scalable mode ------------------------------------------------------------------------- */
@@ -84,7 +70,7 @@ static int decode_pasid(struct reading *reading, const uint64_t entry[PASID_QWOR
 	device.domain = PASID_DOMAIN(entry[1]);
 	switch (PASID_TYPE(entry[0])) {
 	case PASID_FIRST_STAGE:
-		set_first_stage(&device, entry[2] & PAGE, PASID_FSPM(entry[2]));
+		device_set_x86_64(&device, entry[2] & PAGE, PASID_FSPM(entry[2]));
 		break;
 	case PASID_SECOND_STAGE:
 	case PASID_NESTED:
@@ -96,7 +82,7 @@ static int decode_pasid(struct reading *reading, const uint64_t entry[PASID_QWOR
 	case PASID_PASSES: device.path = IOPT_DECODE_PASSES; break;
 	default: return reading_refuse(reading, &device, entry[0]);
 	}
-	return tell(reading, &device);
+	return reading_tell(reading, &device);
 }
 
 static int decode_pasid_table(struct reading *reading, uint64_t table, uint32_t first_pasid,
@@ -155,7 +141,7 @@ static int decode_legacy(struct reading *reading, const uint64_t *context,
 	case TYPE_PASSES: device->path = IOPT_DECODE_PASSES; break;
 	default: return reading_refuse(reading, device, context[0]);
 	}
-	return tell(reading, device);
+	return reading_tell(reading, device);
 }
 
 /* The context table of a bus, in scalable mode of half a bus. */

@@ -208,6 +208,10 @@ static void vtd_scalable(void **state)
 	assert_int_equal(told.devices[2].path, IOPT_DECODE_NESTED);
 	assert_int_equal(told.devices[3].path, IOPT_DECODE_PASSES);
 	check_trouble(IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, 4 * PAGE + 4 * 64);
+	/* Five levels are a root that is walked. */
+	leaves_of(&told.devices[0]);
+	assert_int_equal(told.nr_tables, 1);
+	assert_int_equal(told.nr_troubles, 1);
 }
 
 /* Where the context has no PASIDs, only the entry of requests without one is looked for. */
@@ -423,6 +427,18 @@ static void smmuv3_two_levels(void **state)
 	assert_int_equal(told.devices[2].pasid, IOPT_DECODE_NO_PASID);
 	assert_int_equal(told.devices[3].pasid, 3);
 	assert_string_equal(told.devices[3].format, "arm-s1-64k");
+}
+
+/* Four substreams: what lies behind them in the same table is none. */
+static void smmuv3_few_substreams(void **state)
+{
+	(void)state;
+	memory[1][0] = STE(5) | 2 * PAGE | S1FMT(1) | S1CDMAX(2);
+	memory[2][0] = 3 * PAGE | 1;
+	memory[3][3 * 8] = memory[3][4 * 8] = CD(25, 0) | CD_EPD1;
+	devices_of(IOPT_DECODE_SMMUV3, PAGE);
+	assert_int_equal(told.nr_devices, 1);
+	assert_int_equal(told.devices[0].pasid, 3);
 }
 
 /* Descriptors are aligned to themselves: a table of 64 of them may lie in two pages. */
@@ -776,6 +792,7 @@ int main(void)
 		TEST(amd_runs),
 		TEST(smmuv3_linear),
 		TEST(smmuv3_two_levels),
+		TEST(smmuv3_few_substreams),
 		TEST(smmuv3_across_pages),
 		TEST(smmuv3_missing),
 		TEST(riscv_three_levels),
