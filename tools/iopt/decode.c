@@ -126,11 +126,6 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static const struct argp_child children[] = {
-	{ &where_argp, 0, "Where the tables begin:", 1 },
-	{ 0 },
-};
-
 static const struct argp argp = {
 	options,
 	parser,
@@ -140,7 +135,7 @@ static const struct argp argp = {
 	"AMD, Arm SMMUv3 and RISC-V.\v"
 	"Exit status: 0 if all could be read and nothing in it is wrong, 1 if not, 2 for the "
 	"command line.",
-	children,
+	where_children,
 	NULL,
 	NULL,
 };

@@ -370,11 +370,6 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static const struct argp_child children[] = {
-	{ &where_argp, 0, "Where the tables begin:", 1 },
-	{ 0 },
-};
-
 static const struct argp argp = {
 	options,
 	parser,
@@ -383,7 +378,7 @@ static const struct argp argp = {
 	"reach. Dumps are as `iopt decode' takes them.\v"
 	"Exit status: 0 if nothing changed, 1 if something did or could not be read, 2 for the "
 	"command line.",
-	children,
+	where_children,
 	NULL,
 	NULL,
 };

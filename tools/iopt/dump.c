@@ -217,17 +217,19 @@ static bool open_anywhere(struct dump *dump, const char *path, char error[DUMP_E
 
 /* ---- what is in it ------------------------------------------------------------------------- */
 
-/* ELF, "Magic number"; makedumpfile, KDUMP_SIGNATURE and DISKDUMP_HEADER. */
+/* System V ABI, "ELF Identification". */
+static bool is_elf(const char magic[4])
+{
+	return !memcmp(magic, "\177ELF", 4);
+}
+
+/* makedumpfile, KDUMP_SIGNATURE and DISKDUMP_HEADER. */
 static bool is_dump(int fd)
 {
 	char magic[8] = { 0 };
 
 	return pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
-	       (!memcmp(magic,
-			"\x7f"
-			"ELF",
-			4) ||
-		!memcmp(magic, "KDUMP   ", 8) || !memcmp(magic, "DISKDUMP", 8));
+	       (is_elf(magic) || !memcmp(magic, "KDUMP   ", 8) || !memcmp(magic, "DISKDUMP", 8));
 }
 
 /* ELF, e_ident, e_type and e_machine: what libkdumpfile would take and read as something else. */
@@ -235,10 +237,7 @@ static bool is_odd_elf(int fd, char error[DUMP_ERROR_BYTES])
 {
 	unsigned char head[20];
 
-	if (pread(fd, head, sizeof(head), 0) != sizeof(head) || memcmp(head,
-								       "\x7f"
-								       "ELF",
-								       4))
+	if (pread(fd, head, sizeof(head), 0) != sizeof(head) || !is_elf((const char *)head))
 		return false;
 	if (head[4] != 2 || head[5] != 1)
 		snprintf(error, DUMP_ERROR_BYTES,

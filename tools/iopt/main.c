@@ -16,6 +16,8 @@ static const struct {
 	{ "diff", command_diff },     { "formats", command_formats }, { "record", command_record },
 };
 
+static const char expected[] = "replay, migrate, decode, diff, formats, record, version or help";
+
 struct choice {
 	int (*run)(int argc, char **argv);
 	int at;
@@ -37,11 +39,7 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 	choice->version = !strcmp(arg, "version");
 	choice->help = !strcmp(arg, "help");
 	if (!choice->run && !choice->version && !choice->help)
-		usage_error(
-			"iopt",
-			"no command '%s', expected replay, migrate, decode, diff, formats, record, "
-			"version or help",
-			arg);
+		usage_error("iopt", "no command '%s', expected %s", arg, expected);
 	return 0;
 }
 
@@ -88,10 +86,7 @@ int main(int argc, char **argv)
 		return EXIT_OKAY;
 	}
 	if (!choice.run)
-		usage_error(
-			"iopt",
-			"no command, expected replay, migrate, decode, formats, record, version "
-			"or help");
+		usage_error("iopt", "no command, expected %s", expected);
 	snprintf(name, sizeof(name), "iopt %s", argv[choice.at]);
 	argv[choice.at] = name;
 	return choice.run(argc - choice.at, argv + choice.at);

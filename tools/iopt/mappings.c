@@ -40,7 +40,7 @@ struct shown {
  * struct show - showing under way
  * @device:   whose leaves these are
  * @pending:  not shown yet: it may grow
- * @mappings, @tables, @table_bytes, @wrong: of this device, so far
+ * @mappings, @tables, @wrong: of this device, so far
  * @begun:    the device's line was shown
  * @prefix:   of tsv: what each line of this device begins with, and how long it is
  * @text:     of tsv: lines that were not written yet, and how many bytes

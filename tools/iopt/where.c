@@ -101,7 +101,12 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-const struct argp where_argp = { options, parser, NULL, NULL, NULL, NULL, NULL };
+static const struct argp argp = { options, parser, NULL, NULL, NULL, NULL, NULL };
+
+const struct argp_child where_children[] = {
+	{ &argp, 0, "Where the tables begin:", 1 },
+	{ 0 },
+};
 
 void where_check(const struct where *where, unsigned sources)
 {

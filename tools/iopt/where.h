@@ -32,8 +32,8 @@ struct where {
 	struct iopt_decode_source source;
 };
 
-/* The options; a child of the subcommand's, whose input is a struct where. */
-extern const struct argp where_argp;
+/* The options, as the children of a subcommand's; their input is a struct where. */
+extern const struct argp_child where_children[];
 
 /** where_address() - a number that an option has; a usage error ends the program */
 uint64_t where_address(const struct where *where, const char *option, const char *text);
