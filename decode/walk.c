@@ -163,39 +163,66 @@ static void trouble(struct walk *walk, enum iopt_decode_wrong what, uint64_t iov
 	reading_trouble(walk->reading, what, extended(walk, iova), level, entry_pa, entry);
 }
 
-/* Go on in a table. */
-static int enter(struct walk *walk, uint64_t pa, unsigned level, uint64_t first, unsigned prot)
+static unsigned count_used(const struct walk *walk, const struct step *step)
+{
+	unsigned used = 0;
+
+	for (unsigned i = 0; i < step->entries; i++)
+		used += step_entry(walk, step, i) != 0;
+	return used;
+}
+
+static int tell_table(const struct walk *walk, const struct step *step,
+		      struct iopt_decode_table table)
 {
 	const struct iopt_decode_visitor *visitor = walk->reading->visitor;
+
+	if (!visitor->table)
+		return 0;
+	table.bytes = (uint64_t)step->entries << walk->format->entry_lg2;
+	table.first = extended(walk, table.first);
+	table.used = count_used(walk, step);
+	return visitor->table(visitor->ctx, &table);
+}
+
+static bool make_room(struct step *step, size_t bytes)
+{
+	if (step->room >= bytes)
+		return true;
+	free(step->bytes);
+	step->bytes = malloc(bytes);
+	step->room = step->bytes ? bytes : 0;
+	return step->bytes;
+}
+
+/* Go on in a table, of which all but its size and use is known. */
+static int enter(struct walk *walk, const struct iopt_decode_table *table, unsigned prot)
+{
+	const unsigned level = table->level, entries = table_entries(walk, level);
+	const size_t bytes = (size_t)entries << walk->format->entry_lg2;
 	struct step *step = &walk->steps[level];
-	unsigned entries = table_entries(walk, level);
-	size_t bytes = (size_t)entries << walk->format->entry_lg2;
-	int fresh = seen_add(&walk->seen, pa);
+	int fresh = seen_add(&walk->seen, table->pa);
 
 	if (fresh < 0)
 		return fresh;
 	if (!fresh) {
-		trouble(walk, IOPT_DECODE_TABLE_TWICE, first, level, pa, 0);
+		trouble(walk, IOPT_DECODE_TABLE_TWICE, table->first, level, table->pa, 0);
 		return 0;
 	}
-	if (step->room < bytes) {
-		free(step->bytes);
-		step->bytes = malloc(bytes);
-		step->room = step->bytes ? bytes : 0;
-		if (!step->bytes)
-			return -ENOMEM;
-	}
-	if (!reading_table(walk->reading, pa, step->bytes, bytes, extended(walk, first), level)) {
+	if (!make_room(step, bytes))
+		return -ENOMEM;
+	if (!reading_table(walk->reading, table->pa, step->bytes, bytes,
+			   extended(walk, table->first), level)) {
 		walk->over = true;
 		return 0;
 	}
-	step->pa = pa;
+	step->pa = table->pa;
 	step->entries = entries;
 	step->next = 0;
-	step->first = first;
+	step->first = table->first;
 	step->prot = prot;
 	walk->level = level;
-	return visitor->table ? visitor->table(visitor->ctx, pa, level, extended(walk, first)) : 0;
+	return tell_table(walk, step, *table);
 }
 
 /* ---- leaves -------------------------------------------------------------------------------- */
@@ -278,6 +305,7 @@ static int look(struct walk *walk, struct step *step)
 	const unsigned span_lg2 = soft_entry_lg2(walk->format, level);
 	uint64_t entry = step_entry(walk, step, index);
 	uint64_t first = step->first + ((uint64_t)index << span_lg2);
+	struct iopt_decode_table table;
 	struct soft_entry found;
 
 	if (!entry)
@@ -288,8 +316,14 @@ static int look(struct walk *walk, struct step *step)
 	case SOFT_TABLE:
 		if (!wanted(walk, first, first + ((1ull << span_lg2) - 1)))
 			return 0;
-		return enter(walk, found.pa, level - 1, first,
-			     soft_combine(step->prot, found.prot));
+		table = (struct iopt_decode_table){
+			.pa = found.pa,
+			.level = level - 1,
+			.first = first,
+			.entry_pa = step_entry_pa(walk, step, index),
+			.entry = entry,
+		};
+		return enter(walk, &table, soft_combine(step->prot, found.prot));
 	case SOFT_WRONG:
 		trouble(walk, wrong_of(found.reason), first, level,
 			step_entry_pa(walk, step, index), entry);
@@ -300,8 +334,11 @@ static int look(struct walk *walk, struct step *step)
 
 static int walk_all(struct walk *walk)
 {
-	int result = enter(walk, walk->root.pa, walk->root.levels - 1u, 0,
-			   IOPT_EXEC | (walk->reading->device->prot & SOFT_ALL_PROT));
+	const struct iopt_decode_table top = {
+		.pa = walk->root.pa,
+		.level = walk->root.levels - 1u,
+	};
+	int result = enter(walk, &top, IOPT_EXEC | (walk->reading->device->prot & SOFT_ALL_PROT));
 
 	while (!result && !walk->over && walk->level < walk->root.levels) {
 		struct step *step = &walk->steps[walk->level];

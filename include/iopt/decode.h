@@ -114,6 +114,26 @@ struct iopt_decode_leaf {
 	uint64_t entry;
 };
 
+/**
+ * struct iopt_decode_table - a table of entries on the way to a device's leaves
+ * @pa:       its address
+ * @bytes:    its size
+ * @level:    0: of the smallest leaves
+ * @first:    first address that the device uses which its entries translate
+ * @used:     entries that are not zero
+ * @entry_pa: address of the entry that leads here; 0: it is the root
+ * @entry:    its value
+ */
+struct iopt_decode_table {
+	uint64_t pa;
+	uint64_t bytes;
+	unsigned level;
+	uint64_t first;
+	unsigned used;
+	uint64_t entry_pa;
+	uint64_t entry;
+};
+
 /** enum iopt_decode_wrong - what can be wrong */
 enum iopt_decode_wrong {
 	IOPT_DECODE_MISSING,	   /* memory is not there */
@@ -149,7 +169,7 @@ struct iopt_decode_trouble {
  * @ctx:     for all of them
  * @device:  iopt_decode_devices() found one
  * @leaf:    iopt_decode_tables() found one, in ascending order of addresses
- * @table:   the same: a table of this level, for addresses from @first on. May be NULL
+ * @table:   the same, a table before the leaves in it. May be NULL
  * @trouble: something is wrong, of a device or, with NULL, of what leads to devices. May be NULL
  *
  * Each but the last returns 0 to go on, or what the function is to return.
@@ -158,7 +178,7 @@ struct iopt_decode_visitor {
 	void *ctx;
 	int (*device)(void *ctx, const struct iopt_decode_device *device);
 	int (*leaf)(void *ctx, const struct iopt_decode_leaf *leaf);
-	int (*table)(void *ctx, uint64_t pa, unsigned level, uint64_t first);
+	int (*table)(void *ctx, const struct iopt_decode_table *table);
 	void (*trouble)(void *ctx, const struct iopt_decode_device *device,
 			const struct iopt_decode_trouble *trouble);
 };

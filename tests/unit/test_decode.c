@@ -39,6 +39,7 @@ static struct told {
 	struct iopt_decode_trouble troubles[MOST];
 	unsigned nr_devices;
 	unsigned nr_leaves;
+	struct iopt_decode_table tables[MOST];
 	unsigned nr_tables;
 	unsigned nr_troubles;
 	int result;
@@ -61,11 +62,12 @@ static int take_leaf(void *ctx, const struct iopt_decode_leaf *leaf)
 	return told.result;
 }
 
-static int take_table(void *ctx, uint64_t pa, unsigned level, uint64_t first)
+static int take_table(void *ctx, const struct iopt_decode_table *table)
 {
 	assert_ptr_equal(ctx, &told);
-	assert_true(pa && level < IOPT_MAX_LEVELS);
-	(void)first;
+	assert_true(table->pa && table->level < IOPT_MAX_LEVELS);
+	if (told.nr_tables < MOST)
+		told.tables[told.nr_tables] = *table;
 	told.nr_tables++;
 	return 0;
 }
@@ -632,6 +634,13 @@ static void a_part(void **state)
 	assert_int_equal(told.leaves[0].first, 510 * PAGE);
 	assert_int_equal(told.leaves[2].first, 0x200000);
 	assert_int_equal(told.leaves[2].last, 0x3fffff);
+	assert_int_equal(told.nr_tables, 3);
+	assert_int_equal(told.tables[1].used, 2);
+	assert_int_equal(told.tables[1].entry_pa, PAGE);
+	assert_int_equal(told.tables[1].entry, memory[1][0]);
+	assert_int_equal(told.tables[2].pa, 3 * PAGE);
+	assert_int_equal(told.tables[2].bytes, PAGE);
+	assert_int_equal(told.tables[2].used, 512);
 }
 
 static void the_visitor_ends_it(void **state)

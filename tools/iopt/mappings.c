@@ -40,7 +40,7 @@ struct shown {
  * struct show - showing under way
  * @device:   whose leaves these are
  * @pending:  not shown yet: it may grow
- * @mappings, @tables, @wrong: of this device, so far
+ * @mappings, @tables, @table_bytes, @wrong: of this device, so far
  * @begun:    the device's line was shown
  * @prefix:   of tsv: what each line of this device begins with, and how long it is
  * @text:     of tsv: lines that were not written yet, and how many bytes
@@ -55,6 +55,7 @@ struct show {
 	struct mapping pending;
 	uint64_t mappings;
 	uint64_t tables;
+	uint64_t table_bytes;
 	uint64_t wrong;
 	bool begun;
 	char prefix[2 * MAPPINGS_DEVICE_BYTES + 2];
@@ -267,14 +268,12 @@ static int take_leaf(void *ctx, const struct iopt_decode_leaf *leaf)
 	return 0;
 }
 
-static int take_table(void *ctx, uint64_t pa, unsigned level, uint64_t first)
+static int take_table(void *ctx, const struct iopt_decode_table *table)
 {
 	struct show *show = ctx;
 
-	(void)pa;
-	(void)level;
-	(void)first;
 	show->tables++;
+	show->table_bytes += table->bytes;
 	return 0;
 }
 
@@ -412,10 +411,14 @@ static void end_device(struct show *show)
 		return;
 	if (show->wish->form == MAPPINGS_TREE && show->device->format) {
 		fprintf(show->stream, "  %s mappings", grouped(show->mappings, number));
-		fprintf(show->stream, ", %s tables\n", grouped(show->tables, number));
+		fprintf(show->stream, ", %s tables", grouped(show->tables, number));
+		fprintf(show->stream, " of %s\n", size_text(show->table_bytes, number));
 	} else if (show->wish->form == MAPPINGS_JSON) {
-		fprintf(show->stream, "%s], \"tables\": %" PRIu64 ", \"troubles\": %" PRIu64 "}",
-			show->mappings ? "\n    " : "", show->tables, show->wrong);
+		fprintf(show->stream,
+			"%s], \"tables\": %" PRIu64 ", \"table_bytes\": %" PRIu64
+			", \"troubles\": %" PRIu64 "}",
+			show->mappings ? "\n    " : "", show->tables, show->table_bytes,
+			show->wrong);
 	}
 	show->devices++;
 }
@@ -464,7 +467,7 @@ static int take_device(void *ctx, const struct iopt_decode_device *device)
 		return 0;
 	show->device = device;
 	show->begun = false;
-	show->mappings = show->tables = show->wrong = 0;
+	show->mappings = show->tables = show->table_bytes = show->wrong = 0;
 	/* Who asks who reaches something wants to see these alone, and all of them. */
 	if (wish->form == MAPPINGS_TREE && !is_filtered(wish)) {
 		begin_device(show);
