@@ -5,7 +5,8 @@
  * Read for this: Linux 6.12, drivers/iommu/amd/amd_iommu_types.h (DTE_FLAG_*, DEV_ENTRY_MODE_*,
  * DEV_DOMID_MASK, DEV_TABLE_ENTRY_SIZE, DTE_GCR3_*, DTE_GLX_*, DTE_GPT_LEVEL_*, GCR3_VALID),
  * drivers/iommu/amd/iommu.c (set_dte_entry(), clear_dte_entry(), __get_gcr3_pte()) and
- * drivers/iommu/amd/init.c (iommu_set_device_table()).
+ * drivers/iommu/amd/init.c (iommu_set_device_table()); of two stages Linux 7, CONTROL_GCR3TRPMODE
+ * and drivers/iommu/amd/nested.c (set_dte_nested()), which nests in that mode only.
  */
 #include "decode/internal.h"
 
@@ -28,13 +29,15 @@
 
 #define MODE_RESERVED 7u
 
+#define GCR3_OF_GUEST (1ull << 58) /* of the control register: CONTROL_GCR3TRPMODE */
+
 #define GCR3S	  (PAGE_BYTES / 8)
 #define GCR3S_LG2 9u
 #define PASID_LG2 20u /* PCIe: as many bits as a PASID has */
 
 static void set_tables(struct iopt_decode_device *device, const uint64_t *entry)
 {
-	device->path = entry[0] & GUEST ? IOPT_DECODE_NESTED : IOPT_DECODE_TRANSLATED;
+	device->path = IOPT_DECODE_TRANSLATED;
 	device->format = "amd-v1";
 	device->hw.root = device->hw.amd_v1.root_ptr = entry[0] & BASE;
 	device->hw.levels = device->hw.amd_v1.mode = (uint8_t)MODE(entry[0]);
@@ -55,10 +58,11 @@ static int decode_gcr3s(struct reading *reading, uint64_t table, unsigned level,
 	uint64_t entries[GCR3S];
 	int result = 0;
 
-	if (!reading_table(reading, table, entries, sizeof(entries), 0, IOPT_MAX_LEVELS))
+	if (!reading_table(reading, table, entries, sizeof(entries)))
 		return 0;
 	for (uint32_t i = 0; !result && i < GCR3S; i++) {
 		uint64_t pasid = first + ((uint64_t)i << level * GCR3S_LG2);
+		const struct iopt_hw hw = x86_64_hw(entries[i] & BASE, GPT_LEVEL(dte[2]));
 		struct iopt_decode_device space = *device;
 
 		if (pasid >> PASID_LG2)
@@ -73,23 +77,31 @@ static int decode_gcr3s(struct reading *reading, uint64_t table, unsigned level,
 		if (pasid || !(dte[0] & GIOV))
 			space.pasid = (uint32_t)pasid;
 		space.entry_pa = table + i * 8;
-		device_set_x86_64(&space, entries[i] & BASE, GPT_LEVEL(dte[2]));
+		device_set_first(&space, "x86-64", &hw, device->domain);
 		result = reading_tell(reading, &space);
 	}
 	return result;
 }
 
-/* Version 2 tables alone: what has no PASID passes, if it does not count as PASID 0. */
+/*
+ * Version 2 tables, over version 1 or alone. What has no PASID goes by version 1 or passes, if it
+ * does not count as PASID 0. In GCR3TRP mode a guest wrote the table of GCR3s.
+ */
 static int decode_guest(struct reading *reading, const uint64_t *entry,
-			struct iopt_decode_device device)
+			const struct iopt_decode_device *device)
 {
 	int result = 0;
 
-	device.path = IOPT_DECODE_PASSES;
 	if (!(entry[0] & GIOV))
-		result = reading_tell(reading, &device);
-	return result ? result
-		      : decode_gcr3s(reading, gcr3_table(entry), GLX(entry[0]), 0, entry, &device);
+		result = reading_tell(reading, device);
+	if (result)
+		return result;
+	if (device->format && reading->source->config & GCR3_OF_GUEST &&
+	    !reading_through(reading, device))
+		return 0;
+	result = decode_gcr3s(reading, gcr3_table(entry), GLX(entry[0]), 0, entry, device);
+	reading_through(reading, NULL);
+	return result;
 }
 
 static int decode_entry(struct reading *reading, const uint64_t *entry, uint32_t id,
@@ -109,15 +121,14 @@ static int decode_entry(struct reading *reading, const uint64_t *entry, uint32_t
 		      (entry[0] & WRITABLE ? IOPT_WRITE : 0);
 	if (MODE(entry[0]) == MODE_RESERVED || (entry[0] & GUEST && GLX(entry[0]) > 2))
 		return reading_refuse(reading, &device, entry[0]);
-	if (!MODE(entry[0]) && entry[0] & GUEST)
-		return decode_guest(reading, entry, device);
 	if (MODE(entry[0]))
 		set_tables(&device, entry);
-	else if (device.prot)
+	else if (device.prot || entry[0] & GUEST)
 		device.path = IOPT_DECODE_PASSES;
 	else
 		return 0;
-	return reading_tell(reading, &device);
+	return entry[0] & GUEST ? decode_guest(reading, entry, &device)
+				: reading_tell(reading, &device);
 }
 
 int decode_amd(struct reading *reading)
@@ -129,7 +140,7 @@ int decode_amd(struct reading *reading)
 	for (uint32_t page = 0; !result && page < TABLE_PAGES(root); page++) {
 		uint64_t table = (root & BASE) + (uint64_t)page * PAGE_BYTES;
 
-		if (!reading_table(reading, table, entries, sizeof(entries), 0, IOPT_MAX_LEVELS))
+		if (!reading_table(reading, table, entries, sizeof(entries)))
 			return 0;
 		for (uint32_t i = 0; !result && i < DTES; i++)
 			result = decode_entry(reading, entries[i], page * DTES + i,

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * What leads to page tables in RISC-V's IOMMU: the device directory, of one to three levels, in the
- * base and in the extended format. Process directories are not read.
+ * base and in the extended format, and process directories.
  *
  * Read for this: Linux, drivers/iommu/riscv/iommu-bits.h (RISCV_IOMMU_DDTP_*, RISCV_IOMMU_DC_*,
  * struct riscv_iommu_dc), which cites the sections of the RISC-V IOMMU Architecture Specification
- * 1.0, and drivers/iommu/riscv/iommu.c (riscv_iommu_get_dc()).
+ * 1.0, and drivers/iommu/riscv/iommu.c (riscv_iommu_get_dc()); of process directories that
+ * specification, "Process-Directory-Table (PDT)", "First-Stage context (fsc)" and "Process to
+ * translate an IOVA" (src/iommu_data_structures.adoc).
  */
 #include "decode/internal.h"
 
@@ -22,6 +24,7 @@
 #define TC_PDTV (1ull << 5)
 #define TC_GADE (1ull << 7)
 #define TC_SADE (1ull << 8)
+#define TC_DPE	(1ull << 9)
 #define TC_SXL	(1ull << 11)
 
 /* RISCV_IOMMU_ATP_PPN_FIELD, _MODE_FIELD; RISCV_IOMMU_DC_IOHGATP_GSCID, RISCV_IOMMU_DC_TA_PSCID */
@@ -29,6 +32,11 @@
 #define ATP_MODE(atp) ((unsigned)((atp) >> 60))
 #define GSCID(atp)    ((uint32_t)((atp) >> 44 & 0xffff))
 #define PSCID(ta)     ((uint32_t)((ta) >> 12 & 0xfffff))
+
+#define PROCESSES_LG2 8u
+#define PROCESSES     (1u << PROCESSES_LG2) /* contexts of 16 bytes in a table */
+#define PASIDS	      (1u << 20)
+enum { PD8 = 1, PD17, PD20 }; /* pdtp.MODE */
 
 #define MODE_39 8u /* Sv39 and Sv39x4: three levels; each one more has another */
 
@@ -43,7 +51,7 @@ static void set_g_stage(struct iopt_decode_device *device, const uint64_t *dc)
 {
 	device->format = "riscv-g";
 	device->domain = GSCID(dc[DC_IOHGATP]);
-	device->path = ATP_MODE(dc[DC_FSC]) ? IOPT_DECODE_NESTED : IOPT_DECODE_TRANSLATED;
+	device->path = IOPT_DECODE_TRANSLATED;
 	device->hw.riscv_g.ppn = ATP_PPN(dc[DC_IOHGATP]);
 	device->hw.riscv_g.mode = (uint8_t)ATP_MODE(dc[DC_IOHGATP]);
 	device->hw.riscv_g.gade = dc[DC_TC] & TC_GADE;
@@ -51,17 +59,102 @@ static void set_g_stage(struct iopt_decode_device *device, const uint64_t *dc)
 	device->hw.levels = levels_of(device->hw.riscv_g.mode);
 }
 
-static void set_s_stage(struct iopt_decode_device *device, const uint64_t *dc)
+/* By iosatp, or a process's own; bare, by the second stage alone or not at all. */
+static void set_s_stage(struct iopt_decode_device *device, uint64_t tc, uint64_t ta, uint64_t atp)
 {
-	device->format = "riscv-s1";
-	device->domain = PSCID(dc[DC_TA]);
-	device->path = IOPT_DECODE_TRANSLATED;
-	device->hw.riscv_s1.ppn = ATP_PPN(dc[DC_FSC]);
-	device->hw.riscv_s1.mode = (uint8_t)ATP_MODE(dc[DC_FSC]);
-	device->hw.riscv_s1.sade = dc[DC_TC] & TC_SADE;
-	device->hw.root = device->hw.riscv_s1.ppn << 12;
-	device->hw.levels = levels_of(device->hw.riscv_s1.mode);
+	const struct iopt_hw hw = {
+		.root = ATP_PPN(atp) << 12,
+		.levels = levels_of(ATP_MODE(atp)),
+		.riscv_s1.ppn = ATP_PPN(atp),
+		.riscv_s1.mode = (uint8_t)ATP_MODE(atp),
+		.riscv_s1.sade = tc & TC_SADE,
+	};
+
+	if (ATP_MODE(atp))
+		device_set_first(device, "riscv-s1", &hw, PSCID(ta));
 }
+
+/* ---- processes ----------------------------------------------------------------------------- */
+
+/**
+ * struct processes - a process directory that is read
+ * @tc:     of the device context
+ * @device: as without a process
+ */
+struct processes {
+	struct reading *reading;
+	uint64_t tc;
+	const struct iopt_decode_device *device;
+};
+
+/* A table of process contexts. */
+static int decode_processes(const struct processes *processes, uint64_t table, uint32_t first)
+{
+	uint64_t contexts[PROCESSES][2];
+	int result = 0;
+
+	if (!reading_table(processes->reading, table, contexts, sizeof(contexts)))
+		return 0;
+	for (uint32_t i = 0; !result && i < PROCESSES; i++) {
+		struct iopt_decode_device space = *processes->device;
+
+		if (!(contexts[i][0] & VALID))
+			continue;
+		if (first + i || !(processes->tc & TC_DPE))
+			space.pasid = first + i;
+		space.entry_pa = table + i * sizeof(contexts[i]);
+		set_s_stage(&space, processes->tc, contexts[i][0], contexts[i][1]);
+		result = reading_tell(processes->reading, &space);
+	}
+	return result;
+}
+
+/* A table that leads to tables of contexts, or to such: depth says how far these are. */
+static int decode_process_directory(const struct processes *processes, uint64_t table,
+				    unsigned depth, uint32_t first)
+{
+	const unsigned span_lg2 = PROCESSES_LG2 + INDEX_LG2 * (depth - 1);
+	uint64_t entries[QWORDS];
+	int result = 0;
+
+	if (!reading_table(processes->reading, table, entries, sizeof(entries)))
+		return 0;
+	for (uint32_t i = 0; !result && i < QWORDS && i << span_lg2 < PASIDS; i++) {
+		uint32_t pasid = first + (i << span_lg2);
+
+		if (!(entries[i] & VALID))
+			continue;
+		result = depth > 1 ? decode_process_directory(processes, PPN_PA(entries[i]),
+							      depth - 1, pasid)
+				   : decode_processes(processes, PPN_PA(entries[i]), pasid);
+	}
+	return result;
+}
+
+/* What has no process is process 0, or not translated by a first stage. */
+static int decode_with_processes(struct reading *reading, const uint64_t *dc,
+				 const struct iopt_decode_device *device)
+{
+	const struct processes processes = { reading, dc[DC_TC], device };
+	const uint64_t table = ATP_PPN(dc[DC_FSC]) << 12;
+	const unsigned mode = ATP_MODE(dc[DC_FSC]);
+	int result = 0;
+
+	if (mode > PD20)
+		return reading_refuse(reading, device, dc[DC_FSC]);
+	if (!mode || !(dc[DC_TC] & TC_DPE))
+		result = reading_tell(reading, device);
+	if (!mode || result)
+		return result;
+	if (device->format && !reading_through(reading, device))
+		return 0;
+	result = mode == PD8 ? decode_processes(&processes, table, 0)
+			     : decode_process_directory(&processes, table, mode - PD8, 0);
+	reading_through(reading, NULL);
+	return result;
+}
+
+/* ---- devices ------------------------------------------------------------------------------- */
 
 static int decode_context(struct reading *reading, const uint64_t *dc, uint64_t dc_pa, uint32_t id)
 {
@@ -72,16 +165,16 @@ static int decode_context(struct reading *reading, const uint64_t *dc, uint64_t 
 		.prot = IOPT_READ | IOPT_WRITE,
 		.entry_pa = dc_pa,
 	};
-	const bool directory = dc[DC_TC] & TC_PDTV && ATP_MODE(dc[DC_FSC]);
 
 	if (!(dc[DC_TC] & VALID))
 		return 0;
-	if (dc[DC_TC] & TC_SXL || (directory && !ATP_MODE(dc[DC_IOHGATP])))
+	if (dc[DC_TC] & TC_SXL)
 		return reading_refuse(reading, &device, dc[DC_TC]);
 	if (ATP_MODE(dc[DC_IOHGATP]))
 		set_g_stage(&device, dc);
-	else if (ATP_MODE(dc[DC_FSC]))
-		set_s_stage(&device, dc);
+	if (dc[DC_TC] & TC_PDTV)
+		return decode_with_processes(reading, dc, &device);
+	set_s_stage(&device, dc[DC_TC], dc[DC_TA], dc[DC_FSC]);
 	return reading_tell(reading, &device);
 }
 
@@ -91,7 +184,7 @@ static int decode_leaf(struct reading *reading, uint64_t table, unsigned qwords,
 	uint64_t entries[QWORDS];
 	int result = 0;
 
-	if (!reading_table(reading, table, entries, sizeof(entries), 0, IOPT_MAX_LEVELS))
+	if (!reading_table(reading, table, entries, sizeof(entries)))
 		return 0;
 	for (uint32_t i = 0; !result && i < QWORDS / qwords; i++)
 		result = decode_context(reading, &entries[i * qwords], table + i * qwords * 8,
@@ -108,7 +201,7 @@ static int decode_directory(struct reading *reading, uint64_t table, unsigned de
 	uint64_t entries[QWORDS];
 	int result = 0;
 
-	if (!reading_table(reading, table, entries, sizeof(entries), 0, IOPT_MAX_LEVELS))
+	if (!reading_table(reading, table, entries, sizeof(entries)))
 		return 0;
 	/* Device ids have 24 bits. */
 	for (uint32_t i = 0; !result && i < QWORDS && (uint64_t)i << span_lg2 < 1u << 24; i++) {

@@ -5,7 +5,8 @@
  *
  * Read for this: Linux 6.12, drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.h (STRTAB_*, CTXDESC_*) and
  * arm-smmu-v3.c (arm_smmu_make_s1_cd(), arm_smmu_make_s2_domain_ste()); of what Linux does not use,
- * QEMU, hw/arm/smmuv3-internal.h: CD_TSZ, CD_TG, CD_EPD and CD_TTB of the upper half, STE_CONFIG.
+ * QEMU, hw/arm/smmuv3-internal.h: CD_TSZ, CD_TG, CD_EPD and CD_TTB of the upper half, STE_CONFIG;
+ * of addresses of 52 bits Arm IHI 0070 (SMMUv3), 5.2 (S2DS, S2SL0_2) and 5.4 (IPS, DS).
  */
 #include <string.h>
 
@@ -43,30 +44,69 @@ enum { /* STRTAB_STE_1_S1DSS_* */
        DEFAULT_SSID0,
 };
 
+/**
+ * struct granule - of tables
+ * @lg2: log2 of its bytes
+ * @s1:  the format of stage 1, and with addresses of 52 bits (LPA2)
+ * @s2:  of stage 2
+ */
+struct granule {
+	unsigned lg2;
+	const char *s1[2];
+	const char *s2[2];
+};
+
+static const struct granule granule_4k = { 12,
+					   { "arm-s1", "arm-s1-lpa2" },
+					   { "arm-s2", "arm-s2-lpa2" } };
+static const struct granule granule_16k = { 14,
+					    { "arm-s1-16k", "arm-s1-16k-lpa2" },
+					    { "arm-s2-16k", "arm-s2-16k-lpa2" } };
+static const struct granule granule_64k = { 16, { "arm-s1-64k" }, { "arm-s2-64k" } };
+
 #define CD_VALID (1ull << 31)
 #define CD_AA64	 (1ull << 41)
 #define CD_HD	 (1ull << 42)
 #define CD_HA	 (1ull << 43)
+#define CD_DS	 (1ull << 58) /* bit 186 of all */
 #define S2AA64	 (1ull << 51)
+#define S2SL0_2	 (1ull << 2) /* bit 194 */
+#define S2DS	 (1ull << 3) /* bit 195 */
 
 /* ---- stage 1 ------------------------------------------------------------------------------- */
 
-/* TG0, and TG1 of the upper half: QEMU, target/arm/helper.c, tg0_to_gran_size() and so on. */
-static const char *s1_format(unsigned granule, bool upper)
+static const struct granule *granule_of(unsigned tg, bool upper)
 {
-	static const char *const lower_formats[] = { "arm-s1", "arm-s1-64k", "arm-s1-16k", NULL };
-	static const char *const upper_formats[] = { NULL, "arm-s1-16k", "arm-s1", "arm-s1-64k" };
+	/* CD.TG0 and S2TG, and TG1 of the upper half. */
+	static const struct granule *const lower_granules[] = { &granule_4k, &granule_64k,
+								&granule_16k, NULL };
+	static const struct granule *const upper_granules[] = { NULL, &granule_16k, &granule_4k,
+								&granule_64k };
 
-	return (upper ? upper_formats : lower_formats)[granule];
+	return (upper ? upper_granules : lower_granules)[tg];
+}
+
+/* CD.DS, S2DS: of what has a granule of 64K they say nothing. */
+static bool is_lpa2(const struct granule *granule, bool ds)
+{
+	return ds && granule->lg2 < 16;
+}
+
+/* CD.IPS, S2PS: an address of 52 bits needs a granule or a DS for it; 7 behaves as 6. */
+static uint8_t output_size(const struct granule *granule, bool ds, uint64_t ps)
+{
+	const uint8_t most = granule->lg2 == 16 || ds ? 6 : 5;
+
+	return ps < most ? (uint8_t)ps : most;
 }
 
 /* Levels of a format's tables, which translate so many bits: an entry is of eight bytes. */
-static uint8_t s1_levels(const char *format, unsigned tsz)
+static uint8_t s1_levels(const struct granule *granule, unsigned tsz)
 {
-	unsigned granule = strstr(format, "64k") ? 16 : strstr(format, "16k") ? 14 : 12;
-	unsigned index = granule - 3;
+	unsigned index = granule->lg2 - 3;
 
-	return tsz < 64 - granule ? (uint8_t)((64 - tsz - granule + index - 1) / index) : 0;
+	return tsz < 64 - granule->lg2 ? (uint8_t)((64 - tsz - granule->lg2 + index - 1) / index)
+				       : 0;
 }
 
 /* One half of what a context descriptor describes. */
@@ -74,25 +114,26 @@ static int decode_half(struct reading *reading, const uint64_t *cd, bool upper,
 		       struct iopt_decode_device device)
 {
 	const unsigned shift = upper ? 16 : 0;
-	struct iopt_hw_arm *arm = &device.hw.arm;
+	const unsigned tg = (unsigned)BITS(cd[0], 7 + shift, 6 + shift);
+	const struct granule *granule = granule_of(tg, upper);
+	struct iopt_hw hw = { .root = TTB(cd[upper ? 2 : 1]) };
+	struct iopt_hw_arm *arm = &hw.arm;
 
 	if (BITS(cd[0], 14 + shift, 14 + shift)) /* EPD */
 		return 0;
+	if (!granule)
+		return reading_refuse(reading, &device, cd[0]);
 	arm->upper = upper;
 	arm->tsz = (uint8_t)BITS(cd[0], 5 + shift, shift);
-	arm->tg = (uint8_t)BITS(cd[0], 7 + shift, 6 + shift);
-	arm->ps = (uint8_t)BITS(cd[0], 34, 32);
-	arm->ttb = TTB(cd[upper ? 2 : 1]);
+	arm->tg = (uint8_t)tg;
+	arm->ds = is_lpa2(granule, cd[2] & CD_DS);
+	arm->ps = output_size(granule, arm->ds, BITS(cd[0], 34, 32));
+	arm->ttb = hw.root;
 	arm->mair = cd[3];
 	arm->ha = cd[0] & CD_HA;
 	arm->hd = cd[0] & CD_HD;
-	device.format = s1_format(arm->tg, upper);
-	if (!device.format)
-		return reading_refuse(reading, &device, cd[0]);
-	device.hw.levels = s1_levels(device.format, arm->tsz);
-	device.path = IOPT_DECODE_TRANSLATED;
-	device.domain = (uint32_t)BITS(cd[0], 63, 48);
-	device.hw.root = arm->ttb;
+	hw.levels = s1_levels(granule, arm->tsz);
+	device_set_first(&device, granule->s1[arm->ds], &hw, (uint32_t)BITS(cd[0], 63, 48));
 	return reading_tell(reading, &device);
 }
 
@@ -119,8 +160,8 @@ static int decode_cds(struct reading *reading, uint64_t table, uint64_t nr, uint
 		struct iopt_decode_device space = *device;
 		uint64_t left = nr - i < CDS ? nr - i : CDS, at = i % CDS;
 
-		if (at == 0 && !reading_table(reading, table + i * sizeof(cds[0]), cds,
-					      left * sizeof(cds[0]), 0, IOPT_MAX_LEVELS))
+		if (at == 0 &&
+		    !reading_table(reading, table + i * sizeof(cds[0]), cds, left * sizeof(cds[0])))
 			return 0;
 		if (!(cds[at][0] & CD_VALID))
 			continue;
@@ -141,8 +182,7 @@ static int decode_cd_tables(struct reading *reading, uint64_t table, uint64_t nr
 	for (uint64_t i = 0; !result && i * each < nr; i++) {
 		uint64_t at = i % QWORDS;
 
-		if (at == 0 && !reading_table(reading, table + i * 8, entries, sizeof(entries), 0,
-					      IOPT_MAX_LEVELS))
+		if (at == 0 && !reading_table(reading, table + i * 8, entries, sizeof(entries)))
 			return 0;
 		if (entries[at] & 1) /* CTXDESC_L1_DESC_V */
 			result = decode_cds(reading, L2_CDS(entries[at]),
@@ -159,14 +199,12 @@ static int decode_s1(struct reading *reading, const uint64_t *ste,
 	const unsigned without = (unsigned)BITS(ste[1], 1, 0);
 	const bool default_is_0 = !lg2 || without == DEFAULT_SSID0;
 	const uint64_t table = TABLE(ste[0]);
-	struct iopt_decode_device passes = *device;
 	int result = 0;
 
 	if (lg2 > 20 || (lg2 && type > CDS_64K))
 		return reading_refuse(reading, device, ste[0]);
-	passes.path = IOPT_DECODE_PASSES;
 	if (lg2 && without == DEFAULT_BYPASS)
-		result = reading_tell(reading, &passes);
+		result = reading_tell(reading, device);
 	if (result)
 		return result;
 	if (!lg2 || type == CDS_LINEAR)
@@ -177,25 +215,50 @@ static int decode_s1(struct reading *reading, const uint64_t *ste,
 
 /* ---- stage 2 ------------------------------------------------------------------------------- */
 
-static int decode_s2(struct reading *reading, const uint64_t *ste, struct iopt_decode_device device)
+/* False: there is no such stage, which was told. */
+static bool set_s2(struct reading *reading, const uint64_t *ste, struct iopt_decode_device *device)
 {
-	static const char *const formats[] = { "arm-s2", "arm-s2-64k", "arm-s2-16k", NULL };
-	struct iopt_hw_arm *arm = &device.hw.arm;
 	const uint64_t vtcr = BITS(ste[2], 50, 32);
+	const unsigned tg = (unsigned)BITS(vtcr, 15, 14);
+	const struct granule *granule = granule_of(tg, false);
+	struct iopt_hw_arm *arm = &device->hw.arm;
 
+	if (!granule || !(ste[2] & S2AA64)) {
+		reading_refuse(reading, device, ste[2]);
+		return false;
+	}
 	arm->tsz = (uint8_t)BITS(vtcr, 5, 0);
 	arm->sl0 = (uint8_t)BITS(vtcr, 7, 6);
-	arm->tg = (uint8_t)BITS(vtcr, 15, 14);
-	arm->ps = (uint8_t)BITS(vtcr, 18, 16);
+	arm->tg = (uint8_t)tg;
+	arm->ds = is_lpa2(granule, ste[3] & S2DS);
+	arm->sl2 = arm->ds && ste[3] & S2SL0_2;
+	arm->ps = output_size(granule, arm->ds, BITS(vtcr, 18, 16));
 	arm->ttb = TTB(ste[3]);
-	device.format = formats[arm->tg];
-	if (!device.format || !(ste[2] & S2AA64))
-		return reading_refuse(reading, &device, ste[2]);
-	device.hw.levels = (uint8_t)(arm->sl0 + (arm->tg ? 1 : 2)); /* QEMU, check_s2_mmu_setup() */
-	device.domain = (uint32_t)BITS(ste[2], 15, 0);
-	device.path = BITS(ste[0], 3, 1) == CONFIG_S2 ? IOPT_DECODE_TRANSLATED : IOPT_DECODE_NESTED;
-	device.hw.root = arm->ttb;
-	return reading_tell(reading, &device);
+	/* QEMU, check_s2_mmu_setup() */
+	device->hw.levels = arm->sl2 ? 5 : (uint8_t)(arm->sl0 + (tg ? 1 : 2));
+	device->hw.root = arm->ttb;
+	device->format = granule->s2[arm->ds];
+	device->domain = (uint32_t)BITS(ste[2], 15, 0);
+	device->path = IOPT_DECODE_TRANSLATED;
+	return true;
+}
+
+static int decode_s2(struct reading *reading, const uint64_t *ste, struct iopt_decode_device device)
+{
+	return set_s2(reading, ste, &device) ? reading_tell(reading, &device) : 0;
+}
+
+/* What leads to stage 1 lies where stage 2 leads: 5.2, S1ContextPtr. */
+static int decode_nested(struct reading *reading, const uint64_t *ste,
+			 struct iopt_decode_device device)
+{
+	int result;
+
+	if (!set_s2(reading, ste, &device) || !reading_through(reading, &device))
+		return 0;
+	result = decode_s1(reading, ste, &device);
+	reading_through(reading, NULL);
+	return result;
 }
 
 /* ---- streams ------------------------------------------------------------------------------- */
@@ -216,8 +279,8 @@ static int decode_ste(struct reading *reading, const uint64_t *ste, uint64_t ste
 	case CONFIG_ABORT: return 0;
 	case CONFIG_BYPASS: return reading_tell(reading, &device);
 	case CONFIG_S1: return decode_s1(reading, ste, &device);
-	case CONFIG_S2:
-	case CONFIG_NESTED: return decode_s2(reading, ste, device);
+	case CONFIG_S2: return decode_s2(reading, ste, device);
+	case CONFIG_NESTED: return decode_nested(reading, ste, device);
 	default: return reading_refuse(reading, &device, ste[0]);
 	}
 }
@@ -231,7 +294,7 @@ static int decode_stes(struct reading *reading, uint64_t table, uint64_t nr, uin
 		uint64_t left = nr - i < STES ? nr - i : STES, at = i % STES;
 
 		if (at == 0 && !reading_table(reading, table + i * sizeof(stes[0]), stes,
-					      left * sizeof(stes[0]), 0, IOPT_MAX_LEVELS))
+					      left * sizeof(stes[0])))
 			return 0;
 		result = decode_ste(reading, stes[at], table + i * sizeof(stes[0]),
 				    (uint32_t)(first + i));
@@ -247,9 +310,8 @@ static int decode_two_levels(struct reading *reading, uint64_t table, unsigned l
 	for (uint64_t i = 0; !result && i < 1ull << (lg2 - split); i++) {
 		uint64_t left = (1ull << (lg2 - split)) - i, at = i % QWORDS, span;
 
-		if (at == 0 &&
-		    !reading_table(reading, table + i * 8, entries,
-				   (left < QWORDS ? left : QWORDS) * 8, 0, IOPT_MAX_LEVELS))
+		if (at == 0 && !reading_table(reading, table + i * 8, entries,
+					      (left < QWORDS ? left : QWORDS) * 8))
 			return 0;
 		span = BITS(entries[at], 4, 0); /* STRTAB_L1_DESC_SPAN: one more than the lg2 */
 		if (span && span <= split + 1)

@@ -66,18 +66,19 @@ static void set_second_stage(struct iopt_decode_device *device, uint64_t root, u
 static int decode_pasid(struct reading *reading, const uint64_t entry[PASID_QWORDS],
 			uint64_t entry_pa, struct iopt_decode_device device)
 {
+	const struct iopt_hw first = x86_64_hw(entry[2] & PAGE, PASID_FSPM(entry[2]));
+	const uint64_t type = PASID_TYPE(entry[0]);
+
 	device.entry_pa = entry_pa;
 	device.domain = PASID_DOMAIN(entry[1]);
-	switch (PASID_TYPE(entry[0])) {
-	case PASID_FIRST_STAGE:
-		device_set_x86_64(&device, entry[2] & PAGE, PASID_FSPM(entry[2]));
-		break;
+	switch (type) {
+	case PASID_FIRST_STAGE: device_set_first(&device, "x86-64", &first, device.domain); break;
 	case PASID_SECOND_STAGE:
 	case PASID_NESTED:
 		set_second_stage(&device, entry[0] & PAGE, PASID_AW(entry[0]));
 		device.hw.vtd_ss.ssade = PASID_SSADE(entry[0]);
-		if (PASID_TYPE(entry[0]) == PASID_NESTED)
-			device.path = IOPT_DECODE_NESTED;
+		if (type == PASID_NESTED)
+			device_set_first(&device, "x86-64", &first, device.domain);
 		break;
 	case PASID_PASSES: device.path = IOPT_DECODE_PASSES; break;
 	default: return reading_refuse(reading, &device, entry[0]);
@@ -91,7 +92,7 @@ static int decode_pasid_table(struct reading *reading, uint64_t table, uint32_t 
 	uint64_t entries[PASIDS][PASID_QWORDS];
 	int result = 0;
 
-	if (!reading_table(reading, table, entries, sizeof(entries), 0, IOPT_MAX_LEVELS))
+	if (!reading_table(reading, table, entries, sizeof(entries)))
 		return 0;
 	for (uint32_t i = 0; !result && i < PASIDS; i++) {
 		struct iopt_decode_device space = *device;
@@ -116,8 +117,7 @@ static int decode_scalable(struct reading *reading, const uint64_t *context,
 	for (uint32_t i = 0; !result && i < CONTEXT_DIRECTORY(context[0]); i++) {
 		uint32_t at = i % (PAGE_BYTES / 8);
 
-		if (at == 0 && !reading_table(reading, directory + i * 8, entries, sizeof(entries),
-					      0, IOPT_MAX_LEVELS))
+		if (at == 0 && !reading_table(reading, directory + i * 8, entries, sizeof(entries)))
 			return 0;
 		if (entries[at] & PRESENT &&
 		    (CONTEXT_HAS_PASIDS(context[0]) || i == rid_pasid >> PASIDS_LG2))
@@ -152,7 +152,7 @@ static int decode_contexts(struct reading *reading, uint64_t table, uint32_t fir
 	uint64_t entries[PAGE_BYTES / 8];
 	int result = 0;
 
-	if (!reading_table(reading, table, entries, sizeof(entries), 0, IOPT_MAX_LEVELS))
+	if (!reading_table(reading, table, entries, sizeof(entries)))
 		return 0;
 	for (uint32_t i = 0; !result && i < PAGE_BYTES / 8 / qwords; i++) {
 		const uint64_t *context = &entries[i * qwords];
@@ -176,8 +176,7 @@ int decode_vtd(struct reading *reading)
 	uint64_t roots[BUSES][2];
 	int result = 0;
 
-	if (!reading_table(reading, reading->source->root & PAGE, roots, sizeof(roots), 0,
-			   IOPT_MAX_LEVELS))
+	if (!reading_table(reading, reading->source->root & PAGE, roots, sizeof(roots)))
 		return 0;
 	for (uint32_t bus = 0; !result && bus < BUSES; bus++) {
 		if (roots[bus][0] & PRESENT)

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "decode/internal.h"
-#include "soft-iommu/internal.h"
+#include "decode/second.h"
+#include "decode/table.h"
 
 /**
  * struct seen - a set of addresses, none of them 0
@@ -24,19 +24,12 @@ struct seen {
 
 /**
  * struct step - the table of one level that a walk is at
- * @pa:      of the table
- * @bytes:   its entries
- * @room:    bytes allocated there
- * @entries: how many
- * @next:    the one to look at
- * @first:   address that its first entry translates
- * @prot:    what the levels above grant
+ * @next:  the entry to look at
+ * @first: address that its first entry translates
+ * @prot:  what the levels above grant
  */
 struct step {
-	uint64_t pa;
-	void *bytes;
-	size_t room;
-	unsigned entries;
+	struct copy copy;
 	unsigned next;
 	uint64_t first;
 	unsigned prot;
@@ -45,37 +38,17 @@ struct step {
 /**
  * struct walk - a walk
  * @level: of the table it is at
- * @width: bits of an address that the tables translate
- * @extends: addresses have all bits above these as the highest of these
- * @over:  the limit of tables was reached
+ * @first, @last: what is of interest
  */
 struct walk {
 	struct reading *reading;
-	const struct soft_format *format;
-	struct soft_root root;
+	struct shape shape;
 	unsigned level;
-	unsigned width;
-	bool extends;
-	bool over;
 	uint64_t first;
 	uint64_t last;
 	struct seen seen;
 	struct step steps[SOFT_MAX_LEVELS];
 };
-
-static const struct soft_format *const formats[] = {
-	&soft_vtd_ss,	  &soft_x86_64,	    &soft_amd_v1,  &soft_arm_s1,
-	&soft_arm_s1_16k, &soft_arm_s1_64k, &soft_arm_s2,  &soft_arm_s2_16k,
-	&soft_arm_s2_64k, &soft_riscv_s1,   &soft_riscv_g,
-};
-
-static const struct soft_format *format_find(const char *name)
-{
-	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
-		if (!strcmp(formats[i]->name, name))
-			return formats[i];
-	return NULL;
-}
 
 /* ---- tables that were read ----------------------------------------------------------------- */
 
@@ -121,40 +94,20 @@ static int seen_add(struct seen *seen, uint64_t pa)
 
 /* ---- one table ----------------------------------------------------------------------------- */
 
-static uint64_t step_entry(const struct walk *walk, const struct step *step, unsigned index)
-{
-	return walk->format->entry_lg2 == 2 ? ((const uint32_t *)step->bytes)[index]
-					    : ((const uint64_t *)step->bytes)[index];
-}
-
-static uint64_t step_entry_pa(const struct walk *walk, const struct step *step, unsigned index)
-{
-	return step->pa + ((uint64_t)index << walk->format->entry_lg2);
-}
-
 /* An address as the device uses it. */
 static uint64_t extended(const struct walk *walk, uint64_t iova)
 {
-	if (walk->width < 64 &&
-	    (walk->root.upper || (walk->extends && iova >> (walk->width - 1) & 1)))
-		return iova | ~0ull << walk->width;
+	const struct shape *shape = &walk->shape;
+
+	if (shape->width < 64 &&
+	    (shape->root.upper || (shape->extends && iova >> (shape->width - 1) & 1)))
+		return iova | ~0ull << shape->width;
 	return iova;
 }
 
 static bool wanted(const struct walk *walk, uint64_t first, uint64_t last)
 {
 	return extended(walk, last) >= walk->first && extended(walk, first) <= walk->last;
-}
-
-/* The top may have fewer or more than the others, and no more than addresses have bits for. */
-static unsigned table_entries(const struct walk *walk, unsigned level)
-{
-	const unsigned span_lg2 = soft_entry_lg2(walk->format, level);
-	unsigned lg2 = walk->format->index_lg2;
-
-	if (walk->root.width && level + 1u == walk->root.levels)
-		lg2 = walk->root.width - span_lg2;
-	return 1u << (span_lg2 + lg2 > 64 ? 64 - span_lg2 : lg2);
 }
 
 static void trouble(struct walk *walk, enum iopt_decode_wrong what, uint64_t iova, unsigned level,
@@ -167,11 +120,12 @@ static unsigned count_used(const struct walk *walk, const struct step *step)
 {
 	unsigned used = 0;
 
-	for (unsigned i = 0; i < step->entries; i++)
-		used += step_entry(walk, step, i) != 0;
+	for (unsigned i = 0; i < step->copy.entries; i++)
+		used += copy_entry(&walk->shape, &step->copy, i) != 0;
 	return used;
 }
 
+/* Only where somebody listens: counting takes time. */
 static int tell_table(const struct walk *walk, const struct step *step,
 		      struct iopt_decode_table table)
 {
@@ -179,121 +133,112 @@ static int tell_table(const struct walk *walk, const struct step *step,
 
 	if (!visitor->table)
 		return 0;
-	table.bytes = (uint64_t)step->entries << walk->format->entry_lg2;
+	table.pa = step->copy.pages[0];
+	table.bytes = (uint64_t)step->copy.entries << walk->shape.format->entry_lg2;
 	table.first = extended(walk, table.first);
 	table.used = count_used(walk, step);
 	return visitor->table(visitor->ctx, &table);
 }
 
-static bool make_room(struct step *step, size_t bytes)
-{
-	if (step->room >= bytes)
-		return true;
-	free(step->bytes);
-	step->bytes = malloc(bytes);
-	step->room = step->bytes ? bytes : 0;
-	return step->bytes;
-}
-
 /* Go on in a table, of which all but its size and use is known. */
 static int enter(struct walk *walk, const struct iopt_decode_table *table, unsigned prot)
 {
-	const unsigned level = table->level, entries = table_entries(walk, level);
-	const size_t bytes = (size_t)entries << walk->format->entry_lg2;
-	struct step *step = &walk->steps[level];
+	struct step *step = &walk->steps[table->level];
 	int fresh = seen_add(&walk->seen, table->pa);
 
 	if (fresh < 0)
 		return fresh;
 	if (!fresh) {
-		trouble(walk, IOPT_DECODE_TABLE_TWICE, table->first, level, table->pa, 0);
+		trouble(walk, IOPT_DECODE_TABLE_TWICE, table->first, table->level, table->pa, 0);
 		return 0;
 	}
-	if (!make_room(step, bytes))
-		return -ENOMEM;
-	if (!reading_table(walk->reading, table->pa, step->bytes, bytes,
-			   extended(walk, table->first), level)) {
-		walk->over = true;
-		return 0;
-	}
-	step->pa = table->pa;
-	step->entries = entries;
+	if (!copy_read(walk->reading, &walk->shape, &step->copy, table->pa, table->level,
+		       extended(walk, table->first)))
+		return walk->reading->failed;
 	step->next = 0;
 	step->first = table->first;
 	step->prot = prot;
-	walk->level = level;
+	walk->level = table->level;
 	return tell_table(walk, step, *table);
 }
 
 /* ---- leaves -------------------------------------------------------------------------------- */
 
-static enum iopt_decode_wrong wrong_of(enum soft_iommu_reason reason)
-{
-	switch (reason) {
-	case SOFT_IOMMU_MISALIGNED: return IOPT_DECODE_MISALIGNED;
-	case SOFT_IOMMU_BAD_SIZE: return IOPT_DECODE_BAD_SIZE;
-	case SOFT_IOMMU_BAD_LEVEL:
-	case SOFT_IOMMU_SKIPPED_LEVEL: return IOPT_DECODE_BAD_LEVEL;
-	default: return IOPT_DECODE_RESERVED;
-	}
-}
-
-/* How many entries from one on are the run of a leaf: all of it, or 1, and then they differ. */
-static unsigned run_alike(const struct walk *walk, const struct step *step, unsigned index,
-			  const struct soft_entry *leaf, unsigned run)
-{
-	if (index % run || index + run > step->entries)
-		return 1;
-	for (unsigned i = index + 1; i < index + run; i++) {
-		struct soft_entry other = walk->format->decode(
-			walk->format, step_entry(walk, step, i), walk->level, 0);
-
-		if (other.kind != SOFT_LEAF || other.pa != leaf->pa || other.lg2 != leaf->lg2 ||
-		    other.prot != leaf->prot)
-			return 1;
-	}
-	return run;
-}
-
 static void read_marks(const struct walk *walk, const struct step *step, unsigned index,
 		       unsigned run, struct iopt_decode_leaf *found)
 {
 	for (unsigned i = index; i < index + run; i++) {
-		uint64_t entry = step_entry(walk, step, i);
+		uint64_t entry = copy_entry(&walk->shape, &step->copy, i);
 
-		found->accessed |= entry & walk->format->accessed;
-		found->dirty |= soft_is_dirty(walk->format, entry);
+		found->accessed |= entry & walk->shape.format->accessed;
+		found->dirty |= soft_is_dirty(walk->shape.format, entry);
 	}
+}
+
+/* What two stages grant together. Of what kind memory is either may say, and both are told. */
+static uint8_t prot_of_both(unsigned first, unsigned second)
+{
+	return (uint8_t)((first & second & SOFT_ALL_PROT) | (first & IOPT_PRIV) |
+			 ((first | second) & SOFT_LEAF_ONLY));
+}
+
+/* A leaf of a first stage, piece by piece of the second one; where that leads nowhere, nothing. */
+static int tell_through(struct walk *walk, const struct iopt_decode_leaf *leaf)
+{
+	const struct iopt_decode_visitor *visitor = walk->reading->visitor;
+	const uint64_t most = leaf->last - leaf->first;
+	uint64_t done = 0, end;
+	int result = 0;
+
+	do {
+		uint64_t address = leaf->pa + done;
+		struct piece piece = second_find(walk->reading, walk->reading->second, address);
+		struct iopt_decode_leaf part = *leaf;
+
+		end = piece.last - leaf->pa < most ? piece.last - leaf->pa : most;
+		part.first = leaf->first + done;
+		part.last = leaf->first + end;
+		part.pa = piece.pa + (address - piece.first);
+		part.prot = prot_of_both(leaf->prot, piece.prot);
+		part.lg2 = piece.lg2 < leaf->lg2 ? piece.lg2 : leaf->lg2;
+		part.accessed |= piece.accessed;
+		part.dirty |= piece.dirty;
+		if (piece.mapped && part.last >= walk->first && part.first <= walk->last)
+			result = visitor->leaf(visitor->ctx, &part);
+		done = end + 1;
+	} while (!result && end < most && !reading_ended(walk->reading));
+	return result;
 }
 
 static int tell_leaf(struct walk *walk, struct step *step, unsigned index,
 		     const struct soft_entry *leaf)
 {
 	const struct iopt_decode_visitor *visitor = walk->reading->visitor;
-	const unsigned span_lg2 = soft_entry_lg2(walk->format, walk->level);
-	unsigned run = leaf->lg2 > span_lg2 ? 1u << (leaf->lg2 - span_lg2) : 1;
-	unsigned alike = run > 1 ? run_alike(walk, step, index, leaf, run) : 1;
-	uint64_t first = step->first + ((uint64_t)index << span_lg2);
-	uint64_t last = first + ((uint64_t)alike << span_lg2) - 1;
+	const unsigned level = walk->level, span_lg2 = soft_entry_lg2(walk->shape.format, level);
+	unsigned run = leaf->lg2 > span_lg2 ? 1u << (leaf->lg2 - span_lg2) : 1, alike = run;
+	uint64_t first = step->first + ((uint64_t)index << span_lg2), last;
 	struct iopt_decode_leaf found = {
 		.first = extended(walk, first),
-		.last = extended(walk, last),
 		.pa = leaf->pa + ((uint64_t)(index % run) << span_lg2),
 		.prot = (uint8_t)soft_combine(step->prot, leaf->prot),
 		.lg2 = leaf->lg2,
-		.level = (uint8_t)walk->level,
-		.entry_pa = step_entry_pa(walk, step, index),
-		.entry = step_entry(walk, step, index),
+		.level = (uint8_t)level,
+		.entry_pa = copy_entry_pa(&walk->shape, &step->copy, index),
+		.entry = copy_entry(&walk->shape, &step->copy, index),
 	};
 
+	if (run > 1)
+		alike = copy_run(&walk->shape, &step->copy, level, index, leaf, run);
 	if (alike < run)
-		trouble(walk, IOPT_DECODE_RUN_DIFFERS, first, walk->level, found.entry_pa,
-			found.entry);
+		trouble(walk, IOPT_DECODE_RUN_DIFFERS, first, level, found.entry_pa, found.entry);
 	step->next = index + alike;
+	last = first + ((uint64_t)alike << span_lg2) - 1;
+	found.last = extended(walk, last);
 	if (!wanted(walk, first, last))
 		return 0;
 	read_marks(walk, step, index, alike, &found);
-	return visitor->leaf(visitor->ctx, &found);
+	return walk->reading->second ? tell_through(walk, &found)
+				     : visitor->leaf(visitor->ctx, &found);
 }
 
 /* ---- all of it ----------------------------------------------------------------------------- */
@@ -301,16 +246,17 @@ static int tell_leaf(struct walk *walk, struct step *step, unsigned index,
 /* The entry that a step is at: tell of it or go down. */
 static int look(struct walk *walk, struct step *step)
 {
+	const struct shape *shape = &walk->shape;
 	const unsigned index = step->next++, level = walk->level;
-	const unsigned span_lg2 = soft_entry_lg2(walk->format, level);
-	uint64_t entry = step_entry(walk, step, index);
+	const unsigned span_lg2 = soft_entry_lg2(shape->format, level);
+	uint64_t entry = copy_entry(shape, &step->copy, index);
 	uint64_t first = step->first + ((uint64_t)index << span_lg2);
 	struct iopt_decode_table table;
 	struct soft_entry found;
 
 	if (!entry)
 		return 0;
-	found = walk->format->decode(walk->format, entry, level, 0);
+	found = shape->format->decode(shape->format, entry, level, 0);
 	switch (found.kind) {
 	case SOFT_LEAF: return tell_leaf(walk, step, index, &found);
 	case SOFT_TABLE:
@@ -320,13 +266,13 @@ static int look(struct walk *walk, struct step *step)
 			.pa = found.pa,
 			.level = level - 1,
 			.first = first,
-			.entry_pa = step_entry_pa(walk, step, index),
+			.entry_pa = copy_entry_pa(shape, &step->copy, index),
 			.entry = entry,
 		};
 		return enter(walk, &table, soft_combine(step->prot, found.prot));
 	case SOFT_WRONG:
 		trouble(walk, wrong_of(found.reason), first, level,
-			step_entry_pa(walk, step, index), entry);
+			copy_entry_pa(shape, &step->copy, index), entry);
 		return 0;
 	default: return 0;
 	}
@@ -335,20 +281,43 @@ static int look(struct walk *walk, struct step *step)
 static int walk_all(struct walk *walk)
 {
 	const struct iopt_decode_table top = {
-		.pa = walk->root.pa,
-		.level = walk->root.levels - 1u,
+		.pa = walk->shape.root.pa,
+		.level = walk->shape.root.levels - 1u,
 	};
 	int result = enter(walk, &top, IOPT_EXEC | (walk->reading->device->prot & SOFT_ALL_PROT));
 
-	while (!result && !walk->over && walk->level < walk->root.levels) {
+	while (!result && !reading_ended(walk->reading) && walk->level < walk->shape.root.levels) {
 		struct step *step = &walk->steps[walk->level];
 
-		if (step->next == step->entries)
+		if (step->next == step->copy.entries)
 			walk->level++;
 		else
 			result = look(walk, step);
 	}
-	return result;
+	return result ? result : walk->reading->failed;
+}
+
+/* By the first stage where there are two. A root that hardware would not take is told. */
+static int walk_device(struct walk *walk)
+{
+	const struct iopt_decode_device *device = walk->reading->device;
+	int result;
+
+	if (device->first_format)
+		result = shape_set(&walk->shape, device->first_format, &device->first_hw);
+	else
+		result = shape_set(&walk->shape, device->format, &device->hw);
+	if (result == -ERANGE) {
+		reading_trouble(walk->reading, IOPT_DECODE_BAD_ROOT, 0, IOPT_MAX_LEVELS,
+				device->entry_pa, 0);
+		return 0;
+	}
+	if (result)
+		return result;
+	if (device->first_format && !reading_through(walk->reading, device))
+		return walk->reading->failed;
+	walk->level = walk->shape.root.levels;
+	return walk_all(walk);
 }
 
 int iopt_decode_tables(const struct iopt_decode_source *source,
@@ -359,21 +328,12 @@ int iopt_decode_tables(const struct iopt_decode_source *source,
 	struct walk walk = { .reading = &reading, .first = first, .last = last };
 	int result;
 
-	walk.format = device->format ? format_find(device->format) : NULL;
-	if (!walk.format)
-		return 0;
-	if (walk.format->read_root(walk.format, &device->hw, &walk.root)) {
-		reading_trouble(&reading, IOPT_DECODE_BAD_ROOT, 0, IOPT_MAX_LEVELS,
-				device->entry_pa, 0);
-		return 0;
-	}
-	walk.width = walk.root.width ? walk.root.width
-				     : soft_entry_lg2(walk.format, walk.root.levels);
-	walk.extends = walk.format == &soft_x86_64 || walk.format == &soft_riscv_s1;
-	walk.level = walk.root.levels;
-	result = walk_all(&walk);
+	if (!device->format)
+		return device->first_format ? -EINVAL : 0;
+	result = walk_device(&walk);
+	second_free(reading.second);
 	for (unsigned level = 0; level < SOFT_MAX_LEVELS; level++)
-		free(walk.steps[level].bytes);
+		copy_free(&walk.steps[level].copy);
 	free(walk.seen.slots);
 	return result;
 }

@@ -7,10 +7,8 @@
  * Memory may hold anything: nothing that is in it makes a function here read or write where it
  * should not, or run without an end. What is wrong is told, and reading goes on behind it.
  *
- * So far: Intel VT-d, legacy and scalable mode, second and first stage; AMD, v1 and v2 tables; Arm
- * SMMUv3, stage 1 and 2, without the addresses of 52 bits of LPA2; RISC-V, without process
- * directories. Of nested translation the second stage: the first one's tables lie where that one
- * leads.
+ * Intel VT-d, legacy and scalable mode, second and first stage; AMD, v1 and v2 tables; Arm SMMUv3,
+ * stage 1 and 2, of VMSAv8-64; RISC-V, with process directories. Two stages are followed together.
  */
 #ifndef IOPT_DECODE_H
 #define IOPT_DECODE_H
@@ -43,7 +41,7 @@ enum iopt_decode_unit {
  * @unit:  whose tables
  * @root:  VT-d: the register RTADDR, AMD: the device table base address register, SMMUv3:
  *         STRTAB_BASE, RISC-V: ddtp, all of it
- * @config: SMMUv3: STRTAB_BASE_CFG; RISC-V: capabilities
+ * @config: SMMUv3: STRTAB_BASE_CFG; RISC-V: capabilities; AMD: the control register, or 0
  * @tables_limit: tables that one call reads at most; 0: 16777216, 64 GiB of them
  */
 struct iopt_decode_source {
@@ -60,7 +58,7 @@ enum iopt_decode_path {
 	IOPT_DECODE_BLOCKED,	/* refused, all of them */
 	IOPT_DECODE_PASSES,	/* by physical addresses */
 	IOPT_DECODE_TRANSLATED, /* by tables */
-	IOPT_DECODE_NESTED,	/* by two stages of tables, of which the second is described */
+	IOPT_DECODE_NESTED,	/* by two stages of tables */
 };
 
 #define IOPT_DECODE_NO_PASID UINT32_MAX
@@ -75,6 +73,10 @@ enum iopt_decode_path {
  * @format:   of the tables, a name as in iopt_config::format; NULL: there are none
  * @hw:	      where they begin
  * @entry_pa: address of the entry that says all this
+ * @first_format: nested: of the first stage's tables, and all of the above is of the second stage;
+ *	      otherwise NULL
+ * @first_hw: where these begin, in addresses that the second stage translates
+ * @first_domain: the id that caches are tagged with beside @domain; Intel, AMD: 0
  */
 struct iopt_decode_device {
 	uint32_t id;
@@ -85,6 +87,9 @@ struct iopt_decode_device {
 	const char *format;
 	struct iopt_hw hw;
 	uint64_t entry_pa;
+	const char *first_format;
+	struct iopt_hw first_hw;
+	uint32_t first_domain;
 };
 
 /**
@@ -145,6 +150,7 @@ enum iopt_decode_wrong {
 	IOPT_DECODE_BAD_TYPE,	   /* a translation type that is reserved, or not known here */
 	IOPT_DECODE_TABLE_TWICE,   /* a table that was read already, on this device's way */
 	IOPT_DECODE_RUN_DIFFERS,   /* an entry of a run says other than its first one */
+	IOPT_DECODE_UNTRANSLATED,  /* what a first stage needs, the second one does not lead to */
 	IOPT_DECODE_LIMIT_REACHED, /* more tables than tables_limit: the rest was not read */
 };
 
@@ -208,7 +214,14 @@ int iopt_decode_devices(const struct iopt_decode_source *source,
  *
  * Leaves that reach beyond first..last are told as a whole.
  *
- * Return: 0, also where the device has no tables, what the visitor returned, or -ENOMEM.
+ * Of two stages it is told what both together make of the device's addresses: a leaf of the first
+ * stage in as many pieces as the second one has for it, of which iopt_decode_leaf::lg2 is the
+ * smaller size and ::accessed and ::dirty are what either stage says; where the second one leads
+ * nowhere, nothing. Tables and entries are the first stage's, at their physical addresses. The
+ * second stage alone: by a copy of @device without @first_format.
+ *
+ * Return: 0, also where the device has no tables, what the visitor returned, -EINVAL: no such
+ * format, or -ENOMEM.
  * Context: any number at once.
  */
 int iopt_decode_tables(const struct iopt_decode_source *source,

@@ -71,6 +71,7 @@ static int take_device(void *ctx, const struct iopt_decode_device *device)
 	};
 
 	must(device->id <= 0xffff || input->source->unit >= IOPT_DECODE_SMMUV3);
+	must((device->path == IOPT_DECODE_NESTED) == (device->first_format != NULL));
 	input->leaves = 0;
 	input->next = 0;
 	must(iopt_decode_tables(input->source, device, 0, UINT64_MAX, &visitor) >= 0);
@@ -104,6 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	decode(bytes, size, IOPT_DECODE_VTD, 0, 0);
 	decode(bytes, size, IOPT_DECODE_VTD, 1ull << 10, 0);
 	decode(bytes, size, IOPT_DECODE_AMD, 0, 0);
+	decode(bytes, size, IOPT_DECODE_AMD, 0, 1ull << 58); /* GCR3TRPMode */
 	/* Linear, and of two levels split at eight bits. */
 	decode(bytes, size, IOPT_DECODE_SMMUV3, 0, 8);
 	decode(bytes, size, IOPT_DECODE_SMMUV3, 0, 1 << 16 | 8 << 6 | 12);

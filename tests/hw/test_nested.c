@@ -2,7 +2,7 @@
 /*
  * Nested translation: a domain of stage 1 whose addresses, and whose tables, go through a domain of
  * stage 2. Both are made and used as if each stood alone; a device's write lands where the two
- * look-ups together lead.
+ * look-ups together lead, and libiopt-decode finds the same from the unit's registers on.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "kinds.h"
+#include "tables.h"
 
 /* Guest-physical addresses of data, above all of memory; stage 2 scatters them. */
 #define GUEST  0x200000000ull
@@ -194,6 +195,71 @@ static void change_page(struct hw_domain *domain, uint64_t first, unsigned page,
 	iopt_sync(&gather);
 }
 
+/* ---- what a debugger would find ------------------------------------------------------------ */
+
+/**
+ * struct found - what libiopt-decode finds from the unit's registers on
+ * @spaces: how many that device 0 has
+ * @bytes:  that it can reach
+ */
+struct found {
+	struct iopt_decode_source source;
+	unsigned spaces;
+	uint64_t bytes;
+};
+
+static int compare_leaf(void *ctx, const struct iopt_decode_leaf *leaf)
+{
+	struct found *found = ctx;
+	struct iopt_translation first, second;
+
+	assert_int_equal(iopt_translate(n.s1.iopt, leaf->first, &first), 0);
+	assert_int_equal(iopt_translate(n.s2.iopt, first.pa, &second), 0);
+	assert_int_equal(leaf->pa, second.pa);
+	assert_int_equal(leaf->prot & RW, RW);
+	found->bytes += leaf->last - leaf->first + 1;
+	return 0;
+}
+
+static int decode_device(void *ctx, const struct iopt_decode_device *device)
+{
+	struct found *found = ctx;
+	const struct iopt_decode_visitor visitor = {
+		.ctx = found,
+		.leaf = compare_leaf,
+		.trouble = hw_no_trouble,
+	};
+
+	if (device->id != n.hw->devices[0].bdf)
+		return 0;
+	found->spaces++;
+	assert_int_equal(device->path, IOPT_DECODE_NESTED);
+	assert_string_equal(device->format, n.s2.format->name);
+	assert_string_equal(device->first_format, n.s1.format->name);
+	return iopt_decode_tables(&found->source, device, 0, UINT64_MAX, &visitor);
+}
+
+static void check_decoded(void)
+{
+	struct found found = { .source = hw_tables(n.hw) };
+	const struct iopt_decode_visitor visitor = {
+		.ctx = &found,
+		.device = decode_device,
+		.trouble = hw_no_trouble,
+	};
+	uint64_t reached = 0;
+
+	for (unsigned page = 0; page < PAGES; page++) {
+		uint64_t guest = page_leads_to(&n.s1, iova_of(page));
+
+		if (guest != ~0ull && page_leads_to(&n.s2, guest) != ~0ull)
+			reached += 1ull << n.page_lg2;
+	}
+	assert_int_equal(iopt_decode_devices(&found.source, &visitor), 0);
+	assert_int_equal(found.spaces, 1);
+	assert_int_equal(found.bytes, reached);
+}
+
 static void both_stages_change(void **state)
 {
 	open_nest(*state);
@@ -210,6 +276,8 @@ static void both_stages_change(void **state)
 			change_page(&n.s2, guest, page, some_memory());
 		write_page(page);
 		write_page((unsigned)random_below(&n.random, PAGES));
+		if (round % 8 == 0)
+			check_decoded();
 	}
 	close_nest();
 }

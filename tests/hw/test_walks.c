@@ -15,6 +15,7 @@
 #include <iopt/posix.h>
 
 #include "kinds.h"
+#include "tables.h"
 #include "soft-iommu/soft_iommu.h"
 
 #define NR_MAPPINGS 24u
@@ -406,16 +407,6 @@ struct found {
 	struct iopt_visit visit;
 };
 
-static bool read_ram(void *ctx, uint64_t pa, void *to, size_t bytes)
-{
-	const struct hw *hw = ctx;
-
-	if (pa - hw->ram_base >= HW_RAM_BYTES)
-		return false;
-	memcpy(to, hw_at(hw, pa), bytes);
-	return true;
-}
-
 static bool next_leaf(struct found *found, struct iopt_item *item)
 {
 	while (!found->visit.done)
@@ -438,22 +429,13 @@ static int compare_leaf(void *ctx, const struct iopt_decode_leaf *leaf)
 	return -1;
 }
 
-static void no_trouble(void *ctx, const struct iopt_decode_device *device,
-		       const struct iopt_decode_trouble *trouble)
-{
-	(void)ctx;
-	(void)device;
-	fail_msg("decoded: %s, at 0x%jx", iopt_decode_wrong_text(trouble->what),
-		 (uintmax_t)trouble->entry_pa);
-}
-
 static int decode_device(void *ctx, const struct iopt_decode_device *device)
 {
 	struct found *found = ctx;
 	const struct iopt_decode_visitor visitor = {
 		.ctx = found,
 		.leaf = compare_leaf,
-		.trouble = no_trouble,
+		.trouble = hw_no_trouble,
 	};
 	struct iopt_hw regs;
 	struct iopt_item item;
@@ -475,14 +457,13 @@ static int decode_device(void *ctx, const struct iopt_decode_device *device)
 /* From the unit's registers, by what is in memory, to all that the engine has mapped. */
 static void check_decoded(struct trial *t)
 {
-	struct found found = { .t = t, .source = { .read = read_ram, .ctx = t->hw } };
+	struct found found = { .t = t, .source = hw_tables(t->hw) };
 	const struct iopt_decode_visitor visitor = {
 		.ctx = &found,
 		.device = decode_device,
-		.trouble = no_trouble,
+		.trouble = hw_no_trouble,
 	};
 
-	t->kind->unit->tables(t->hw, &found.source);
 	assert_int_equal(iopt_decode_devices(&found.source, &visitor), 0);
 	assert_int_equal(found.devices, 1);
 }

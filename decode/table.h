@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * One table of a format: how large it is, its entries, and a copy of it. For what walks tables from
+ * the root down (walk.c) and what looks addresses up in a second stage (second.c).
+ */
+#ifndef DECODE_TABLE_H
+#define DECODE_TABLE_H
+
+#include "decode/internal.h"
+#include "soft-iommu/internal.h"
+
+/**
+ * struct shape - tables of a format, from a root on
+ * @width:   bits of an address that they translate
+ * @extends: addresses have all bits above these as the highest of these
+ */
+struct shape {
+	const struct soft_format *format;
+	struct soft_root root;
+	unsigned width;
+	bool extends;
+};
+
+/**
+ * struct copy - a table that was read
+ * @bytes:   its entries
+ * @pages:   where its pages are in physical memory, the first one to the byte
+ * @room:    bytes allocated at @bytes
+ * @entries: how many
+ */
+struct copy {
+	void *bytes;
+	uint64_t *pages;
+	size_t room;
+	unsigned entries;
+};
+
+/**
+ * shape_set() - take a format and what hardware is told of it
+ * Return: 0, -EINVAL: no such format, -ERANGE: hardware would not take this root.
+ */
+int shape_set(struct shape *shape, const char *format, const struct iopt_hw *hw);
+
+/* The top may have fewer or more than the others, and no more than addresses have bits for. */
+static inline unsigned shape_entries(const struct shape *shape, unsigned level)
+{
+	const unsigned span_lg2 = soft_entry_lg2(shape->format, level);
+	unsigned lg2 = shape->format->index_lg2;
+
+	if (shape->root.width && level + 1u == shape->root.levels)
+		lg2 = shape->root.width - span_lg2;
+	return 1u << (span_lg2 + lg2 > 64 ? 64 - span_lg2 : lg2);
+}
+
+static inline uint64_t copy_entry(const struct shape *shape, const struct copy *copy,
+				  unsigned index)
+{
+	return shape->format->entry_lg2 == 2 ? ((const uint32_t *)copy->bytes)[index]
+					     : ((const uint64_t *)copy->bytes)[index];
+}
+
+static inline uint64_t copy_entry_pa(const struct shape *shape, const struct copy *copy,
+				     unsigned index)
+{
+	uint64_t offset = (uint64_t)index << shape->format->entry_lg2;
+
+	return copy->pages[offset / PAGE_BYTES] + offset % PAGE_BYTES;
+}
+
+/**
+ * copy_read() - read the table of a level
+ * @pa:   its address, of a first stage over a second one as the second one is asked
+ * @iova: for who is told
+ * Return: as reading_pages(), also false without memory of one's own.
+ */
+bool copy_read(struct reading *reading, const struct shape *shape, struct copy *copy, uint64_t pa,
+	       unsigned level, uint64_t iova);
+
+void copy_free(struct copy *copy);
+
+/**
+ * copy_run() - how many entries from one on are the run of a leaf
+ * @level: of the table
+ * @leaf:  the entry at @index, decoded
+ * @run:   entries that the run has
+ * Return: @run, or 1 where they differ.
+ */
+unsigned copy_run(const struct shape *shape, const struct copy *copy, unsigned level,
+		  unsigned index, const struct soft_entry *leaf, unsigned run);
+
+/* What is wrong with an entry. */
+enum iopt_decode_wrong wrong_of(enum soft_iommu_reason reason);
+
+#endif
