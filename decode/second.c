@@ -133,8 +133,7 @@ struct piece second_find(struct reading *reading, struct second *second, uint64_
 		piece.first = address >> span_lg2 << span_lg2;
 		piece.last = piece.first + ((1ull << span_lg2) - 1);
 		index = (unsigned)(address >> span_lg2) & (copy->entries - 1);
-		found = shape->format->decode(shape->format, copy_entry(shape, copy, index), level,
-					      0);
+		found = shape_decode(shape, copy_entry(shape, copy, index), level);
 		if (found.kind == SOFT_WRONG)
 			tell(reading, second, wrong_of(found.reason), address, level,
 			     copy_entry_pa(shape, copy, index), copy_entry(shape, copy, index));

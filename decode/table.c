@@ -30,8 +30,38 @@ int shape_set(struct shape *shape, const char *format, const struct iopt_hw *hw)
 		return -ERANGE;
 	shape->width = shape->root.width ? shape->root.width
 					 : soft_entry_lg2(shape->format, shape->root.levels);
+	shape->indirect = !strncmp(format, "arm-s1", 6);
+	shape->mair = shape->indirect ? hw->arm.mair : 0;
 	shape->extends = shape->format == &soft_x86_64 || shape->format == &soft_riscv_s1;
 	return 0;
+}
+
+/*
+ * Whoever made the tables has chosen the attributes: a processor's are not the library's. The
+ * soft-IOMMU knows the library's (struct iopt_hw_arm): the index of the one that is alike.
+ */
+#define ATTR_LG2 2u
+
+enum { ATTR_UNCACHED, ATTR_CACHED, ATTR_DEVICE };
+
+/* Arm IHI 0070 (SMMUv3), 5.4, MAIR0 and MAIR1: as VMSAv8-64's; of memory 0100 is non-cacheable. */
+static uint64_t attribute_alike(uint64_t mair, unsigned index)
+{
+	const unsigned attribute = mair >> (8 * index) & 0xff;
+
+	if (!(attribute >> 4))
+		return ATTR_DEVICE;
+	return attribute == 0x44 ? ATTR_UNCACHED : ATTR_CACHED;
+}
+
+struct soft_entry shape_decode(const struct shape *shape, uint64_t entry, unsigned level)
+{
+	const uint64_t mask = 7ull << ATTR_LG2;
+
+	if (shape->indirect)
+		entry = (entry & ~mask) | attribute_alike(shape->mair, (entry & mask) >> ATTR_LG2)
+						  << ATTR_LG2;
+	return shape->format->decode(shape->format, entry, level, 0);
 }
 
 /* A page of entries has one address, also one that begins within a page. */
@@ -75,8 +105,7 @@ unsigned copy_run(const struct shape *shape, const struct copy *copy, unsigned l
 	if (index % run || index + run > copy->entries)
 		return 1;
 	for (unsigned i = index + 1; i < index + run; i++) {
-		struct soft_entry other =
-			shape->format->decode(shape->format, copy_entry(shape, copy, i), level, 0);
+		struct soft_entry other = shape_decode(shape, copy_entry(shape, copy, i), level);
 
 		if (other.kind != SOFT_LEAF || other.pa != leaf->pa || other.lg2 != leaf->lg2 ||
 		    other.prot != leaf->prot)

@@ -11,12 +11,16 @@
 
 /**
  * struct shape - tables of a format, from a root on
+ * @mair:    Arm's stage 1: what the entries' indices of attributes stand for
+ * @indirect: there is @mair
  * @width:   bits of an address that they translate
  * @extends: addresses have all bits above these as the highest of these
  */
 struct shape {
 	const struct soft_format *format;
 	struct soft_root root;
+	uint64_t mair;
+	bool indirect;
 	unsigned width;
 	bool extends;
 };
@@ -40,6 +44,9 @@ struct copy {
  * Return: 0, -EINVAL: no such format, -ERANGE: hardware would not take this root.
  */
 int shape_set(struct shape *shape, const char *format, const struct iopt_hw *hw);
+
+/* What an entry of a table of this level says. */
+struct soft_entry shape_decode(const struct shape *shape, uint64_t entry, unsigned level);
 
 /* The top may have fewer or more than the others, and no more than addresses have bits for. */
 static inline unsigned shape_entries(const struct shape *shape, unsigned level)

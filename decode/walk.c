@@ -256,7 +256,7 @@ static int look(struct walk *walk, struct step *step)
 
 	if (!entry)
 		return 0;
-	found = shape->format->decode(shape->format, entry, level, 0);
+	found = shape_decode(shape, entry, level);
 	switch (found.kind) {
 	case SOFT_LEAF: return tell_leaf(walk, step, index, &found);
 	case SOFT_TABLE:

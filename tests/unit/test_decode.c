@@ -356,6 +356,28 @@ static void smmuv3_missing(void **state)
 	check_trouble(IOPT_DECODE_BAD_ROOT, 0, IOPT_MAX_LEVELS, PAGE);
 }
 
+/* Linux's own attributes of a processor: what index 4 stands for MAIR says. */
+static void smmuv3_attributes(void **state)
+{
+	static const unsigned kinds[] = { 0, 0, IOPT_UNCACHED, IOPT_DEVICE, IOPT_DEVICE };
+
+	(void)state;
+	memory[1][0] = STE(5) | 2 * PAGE;
+	memory[2][0] = CD(25, 0) | CD_EPD1;
+	memory[2][1] = 3 * PAGE;
+	memory[2][3] = 0x040044ffff; /* normal, the same (tagged), non-cacheable, two of a device */
+	memory[3][0] = 4 * PAGE | 3;
+	memory[4][0] = 5 * PAGE | 3;
+	for (unsigned i = 0; i < 5; i++)
+		memory[5][i] = i * 16 * PAGE | 1 << 10 | 1 << 6 | i << 2 | 3;
+	devices_of(IOPT_DECODE_SMMUV3, PAGE);
+	leaves_of(&told.devices[0]);
+	assert_int_equal(told.nr_troubles, 0);
+	assert_int_equal(told.nr_leaves, 5);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(told.leaves[i].prot & (IOPT_UNCACHED | IOPT_DEVICE), kinds[i]);
+}
+
 /* ---- RISC-V -------------------------------------------------------------------------------- */
 
 #define PPN(page)	((uint64_t)(page) << 10)
@@ -683,6 +705,7 @@ int main(void)
 		TEST(smmuv3_few_substreams),
 		TEST(smmuv3_across_pages),
 		TEST(smmuv3_missing),
+		TEST(smmuv3_attributes),
 		TEST(riscv_three_levels),
 		TEST(riscv_extended),
 		TEST(a_loop),
