@@ -94,7 +94,7 @@ static struct piece leaf_piece(struct reading *reading, struct second *second, u
 		alike = copy_run(shape, copy, level, index / run * run, leaf, run);
 		if (alike < run)
 			tell(reading, second, IOPT_DECODE_RUN_DIFFERS, piece.first, level,
-			     copy_entry_pa(shape, copy, index), copy_entry(shape, copy, index));
+			     copy_entry_pa(copy, index), copy->entries[index]);
 	}
 	piece.mapped = true;
 	piece.lg2 = leaf->lg2;
@@ -108,8 +108,8 @@ static struct piece leaf_piece(struct reading *reading, struct second *second, u
 		index = index / run * run;
 	}
 	for (unsigned i = index; i < index + alike; i++) {
-		piece.accessed |= copy_entry(shape, copy, i) & shape->format->accessed;
-		piece.dirty |= soft_is_dirty(shape->format, copy_entry(shape, copy, i));
+		piece.accessed |= copy->entries[i] & shape->format->accessed;
+		piece.dirty |= soft_is_dirty(shape->format, copy->entries[i]);
 	}
 	return piece;
 }
@@ -132,11 +132,11 @@ struct piece second_find(struct reading *reading, struct second *second, uint64_
 			return piece;
 		piece.first = address >> span_lg2 << span_lg2;
 		piece.last = piece.first + ((1ull << span_lg2) - 1);
-		index = (unsigned)(address >> span_lg2) & (copy->entries - 1);
-		found = shape_decode(shape, copy_entry(shape, copy, index), level);
+		index = (unsigned)(address >> span_lg2) & (copy->nr - 1);
+		found = shape_decode(shape, copy->entries[index], level);
 		if (found.kind == SOFT_WRONG)
 			tell(reading, second, wrong_of(found.reason), address, level,
-			     copy_entry_pa(shape, copy, index), copy_entry(shape, copy, index));
+			     copy_entry_pa(copy, index), copy->entries[index]);
 		if (found.kind != SOFT_EMPTY)
 			prot = soft_combine(prot, found.prot);
 	}

@@ -36,65 +36,37 @@ int shape_set(struct shape *shape, const char *format, const struct iopt_hw *hw)
 	return 0;
 }
 
-/*
- * Whoever made the tables has chosen the attributes: a processor's are not the library's. The
- * soft-IOMMU knows the library's (struct iopt_hw_arm): the index of the one that is alike.
- */
-#define ATTR_LG2 2u
-
-enum { ATTR_UNCACHED, ATTR_CACHED, ATTR_DEVICE };
-
-/* Arm IHI 0070 (SMMUv3), 5.4, MAIR0 and MAIR1: as VMSAv8-64's; of memory 0100 is non-cacheable. */
-static uint64_t attribute_alike(uint64_t mair, unsigned index)
-{
-	const unsigned attribute = mair >> (8 * index) & 0xff;
-
-	if (!(attribute >> 4))
-		return ATTR_DEVICE;
-	return attribute == 0x44 ? ATTR_UNCACHED : ATTR_CACHED;
-}
-
-struct soft_entry shape_decode(const struct shape *shape, uint64_t entry, unsigned level)
-{
-	const uint64_t mask = 7ull << ATTR_LG2;
-
-	if (shape->indirect)
-		entry = (entry & ~mask) | attribute_alike(shape->mair, (entry & mask) >> ATTR_LG2)
-						  << ATTR_LG2;
-	return shape->format->decode(shape->format, entry, level, 0);
-}
-
 /* A page of entries has one address, also one that begins within a page. */
-static bool make_room(struct copy *copy, size_t bytes)
+static bool make_room(struct copy *copy, unsigned nr)
 {
-	if (copy->room >= bytes)
+	if (copy->room >= nr)
 		return true;
 	copy_free(copy);
-	copy->bytes = malloc(bytes);
-	copy->pages = calloc(bytes / PAGE_BYTES + 1, sizeof(*copy->pages));
-	if (!copy->bytes || !copy->pages)
+	copy->entries = malloc(nr * sizeof(*copy->entries));
+	copy->pages = malloc((nr / (PAGE_BYTES / 8) + 1) * sizeof(*copy->pages));
+	if (!copy->entries || !copy->pages)
 		return false;
-	copy->room = bytes;
+	copy->room = nr;
 	return true;
 }
 
 bool copy_read(struct reading *reading, const struct shape *shape, struct copy *copy, uint64_t pa,
 	       unsigned level, uint64_t iova)
 {
-	const unsigned entries = shape_entries(shape, level);
-	const size_t bytes = (size_t)entries << shape->format->entry_lg2;
+	const unsigned nr = shape_entries(shape, level);
 
-	if (!make_room(copy, bytes)) {
+	if (!make_room(copy, nr)) {
 		reading->failed = -ENOMEM;
 		return false;
 	}
-	copy->entries = entries;
-	return reading_pages(reading, pa, copy->bytes, bytes, iova, level, copy->pages);
+	copy->nr = nr;
+	return reading_pages(reading, pa, copy->entries, nr * sizeof(*copy->entries), iova, level,
+			     copy->pages);
 }
 
 void copy_free(struct copy *copy)
 {
-	free(copy->bytes);
+	free(copy->entries);
 	free(copy->pages);
 	*copy = (struct copy){ 0 };
 }
@@ -102,10 +74,10 @@ void copy_free(struct copy *copy)
 unsigned copy_run(const struct shape *shape, const struct copy *copy, unsigned level,
 		  unsigned index, const struct soft_entry *leaf, unsigned run)
 {
-	if (index % run || index + run > copy->entries)
+	if (index % run || index + run > copy->nr)
 		return 1;
 	for (unsigned i = index + 1; i < index + run; i++) {
-		struct soft_entry other = shape_decode(shape, copy_entry(shape, copy, i), level);
+		struct soft_entry other = shape_decode(shape, copy->entries[i], level);
 
 		if (other.kind != SOFT_LEAF || other.pa != leaf->pa || other.lg2 != leaf->lg2 ||
 		    other.prot != leaf->prot)

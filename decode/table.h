@@ -26,17 +26,17 @@ struct shape {
 };
 
 /**
- * struct copy - a table that was read
- * @bytes:   its entries
+ * struct copy - a table that was read, of entries of eight bytes as all of these formats have them
+ * @entries: them
  * @pages:   where its pages are in physical memory, the first one to the byte
- * @room:    bytes allocated at @bytes
- * @entries: how many
+ * @room:    how many entries there is room for
+ * @nr:      how many there are
  */
 struct copy {
-	void *bytes;
+	uint64_t *entries;
 	uint64_t *pages;
-	size_t room;
-	unsigned entries;
+	unsigned room;
+	unsigned nr;
 };
 
 /**
@@ -45,8 +45,35 @@ struct copy {
  */
 int shape_set(struct shape *shape, const char *format, const struct iopt_hw *hw);
 
+/*
+ * Whoever made the tables has chosen the attributes: a processor's are not the library's. The
+ * soft-IOMMU knows the library's (struct iopt_hw_arm): the index of the one that is alike.
+ */
+#define ATTR_LG2 2u
+
+enum { ATTR_UNCACHED, ATTR_CACHED, ATTR_DEVICE };
+
+/* Arm IHI 0070 (SMMUv3), 5.4, MAIR0 and MAIR1: as VMSAv8-64's; of memory 0100 is non-cacheable. */
+static inline uint64_t attribute_alike(uint64_t mair, unsigned index)
+{
+	const unsigned attribute = mair >> (8 * index) & 0xff;
+
+	if (!(attribute >> 4))
+		return ATTR_DEVICE;
+	return attribute == 0x44 ? ATTR_UNCACHED : ATTR_CACHED;
+}
+
 /* What an entry of a table of this level says. */
-struct soft_entry shape_decode(const struct shape *shape, uint64_t entry, unsigned level);
+static inline struct soft_entry shape_decode(const struct shape *shape, uint64_t entry,
+					     unsigned level)
+{
+	const uint64_t mask = 7ull << ATTR_LG2;
+
+	if (shape->indirect)
+		entry = (entry & ~mask) | attribute_alike(shape->mair, (entry & mask) >> ATTR_LG2)
+						  << ATTR_LG2;
+	return shape->format->decode(shape->format, entry, level, 0);
+}
 
 /* The top may have fewer or more than the others, and no more than addresses have bits for. */
 static inline unsigned shape_entries(const struct shape *shape, unsigned level)
@@ -59,17 +86,9 @@ static inline unsigned shape_entries(const struct shape *shape, unsigned level)
 	return 1u << (span_lg2 + lg2 > 64 ? 64 - span_lg2 : lg2);
 }
 
-static inline uint64_t copy_entry(const struct shape *shape, const struct copy *copy,
-				  unsigned index)
+static inline uint64_t copy_entry_pa(const struct copy *copy, unsigned index)
 {
-	return shape->format->entry_lg2 == 2 ? ((const uint32_t *)copy->bytes)[index]
-					     : ((const uint64_t *)copy->bytes)[index];
-}
-
-static inline uint64_t copy_entry_pa(const struct shape *shape, const struct copy *copy,
-				     unsigned index)
-{
-	uint64_t offset = (uint64_t)index << shape->format->entry_lg2;
+	uint64_t offset = (uint64_t)index * sizeof(*copy->entries);
 
 	return copy->pages[offset / PAGE_BYTES] + offset % PAGE_BYTES;
 }

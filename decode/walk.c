@@ -116,12 +116,12 @@ static void trouble(struct walk *walk, enum iopt_decode_wrong what, uint64_t iov
 	reading_trouble(walk->reading, what, extended(walk, iova), level, entry_pa, entry);
 }
 
-static unsigned count_used(const struct walk *walk, const struct step *step)
+static unsigned count_used(const struct copy *copy)
 {
 	unsigned used = 0;
 
-	for (unsigned i = 0; i < step->copy.entries; i++)
-		used += copy_entry(&walk->shape, &step->copy, i) != 0;
+	for (unsigned i = 0; i < copy->nr; i++)
+		used += copy->entries[i] != 0;
 	return used;
 }
 
@@ -134,9 +134,9 @@ static int tell_table(const struct walk *walk, const struct step *step,
 	if (!visitor->table)
 		return 0;
 	table.pa = step->copy.pages[0];
-	table.bytes = (uint64_t)step->copy.entries << walk->shape.format->entry_lg2;
+	table.bytes = (uint64_t)step->copy.nr * sizeof(*step->copy.entries);
 	table.first = extended(walk, table.first);
-	table.used = count_used(walk, step);
+	table.used = count_used(&step->copy);
 	return visitor->table(visitor->ctx, &table);
 }
 
@@ -168,7 +168,7 @@ static void read_marks(const struct walk *walk, const struct step *step, unsigne
 		       unsigned run, struct iopt_decode_leaf *found)
 {
 	for (unsigned i = index; i < index + run; i++) {
-		uint64_t entry = copy_entry(&walk->shape, &step->copy, i);
+		uint64_t entry = step->copy.entries[i];
 
 		found->accessed |= entry & walk->shape.format->accessed;
 		found->dirty |= soft_is_dirty(walk->shape.format, entry);
@@ -223,8 +223,8 @@ static int tell_leaf(struct walk *walk, struct step *step, unsigned index,
 		.prot = (uint8_t)soft_combine(step->prot, leaf->prot),
 		.lg2 = leaf->lg2,
 		.level = (uint8_t)level,
-		.entry_pa = copy_entry_pa(&walk->shape, &step->copy, index),
-		.entry = copy_entry(&walk->shape, &step->copy, index),
+		.entry_pa = copy_entry_pa(&step->copy, index),
+		.entry = step->copy.entries[index],
 	};
 
 	if (run > 1)
@@ -249,7 +249,7 @@ static int look(struct walk *walk, struct step *step)
 	const struct shape *shape = &walk->shape;
 	const unsigned index = step->next++, level = walk->level;
 	const unsigned span_lg2 = soft_entry_lg2(shape->format, level);
-	uint64_t entry = copy_entry(shape, &step->copy, index);
+	uint64_t entry = step->copy.entries[index];
 	uint64_t first = step->first + ((uint64_t)index << span_lg2);
 	struct iopt_decode_table table;
 	struct soft_entry found;
@@ -266,13 +266,13 @@ static int look(struct walk *walk, struct step *step)
 			.pa = found.pa,
 			.level = level - 1,
 			.first = first,
-			.entry_pa = copy_entry_pa(shape, &step->copy, index),
+			.entry_pa = copy_entry_pa(&step->copy, index),
 			.entry = entry,
 		};
 		return enter(walk, &table, soft_combine(step->prot, found.prot));
 	case SOFT_WRONG:
 		trouble(walk, wrong_of(found.reason), first, level,
-			copy_entry_pa(shape, &step->copy, index), entry);
+			copy_entry_pa(&step->copy, index), entry);
 		return 0;
 	default: return 0;
 	}
@@ -289,7 +289,7 @@ static int walk_all(struct walk *walk)
 	while (!result && !reading_ended(walk->reading) && walk->level < walk->shape.root.levels) {
 		struct step *step = &walk->steps[walk->level];
 
-		if (step->next == step->copy.entries)
+		if (step->next == step->copy.nr)
 			walk->level++;
 		else
 			result = look(walk, step);
