@@ -68,18 +68,9 @@ static uint32_t parse_device(const struct where *where, const char *text)
 
 static void parse_output(struct arguments *arguments, const char *text)
 {
-	static const char *const forms[] = {
-		[MAPPINGS_TREE] = "tree",
-		[MAPPINGS_TSV] = "tsv",
-		[MAPPINGS_JSON] = "json",
-	};
-
-	for (unsigned i = 0; i < sizeof(forms) / sizeof(*forms); i++)
-		if (!strcmp(text, forms[i])) {
-			arguments->wish.form = (enum mappings_form)i;
-			return;
-		}
-	usage_error(NAME, "--output: '%s', expected tree, tsv or json", text);
+	arguments->wish.form = mappings_form(text);
+	if (!arguments->wish.form)
+		usage_error(NAME, "--output: '%s', expected tree, tsv, json, raw or html", text);
 }
 
 static error_t parser(int key, char *arg, struct argp_state *state)
@@ -105,7 +96,7 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		if (arguments->path)
 			usage_error(NAME, "unexpected argument '%s', expected one SOURCE", arg);
-		arguments->path = arg;
+		arguments->path = arguments->wish.name = arg;
 		return 0;
 	default: return ARGP_ERR_UNKNOWN;
 	}
@@ -121,7 +112,9 @@ static const struct argp_option options[] = {
 	{ "dirty", OPT_DIRTY, NULL, 0, "only leaves that are dirty", 2 },
 	{ NULL, 0, NULL, 0, "How it is shown:", 3 },
 	{ "output", 'o', "FORM", 0,
-	  "tree, for people; tsv: device, pasid, iova, pa, size, perm; json", 3 },
+	  "tree, for people; tsv: device, pasid, iova, pa, size, perm; json; raw: entries of all "
+	  "levels, as Intel's debugfs has them; html: a page to look at",
+	  3 },
 	{ "leaves", OPT_LEAVES, NULL, 0, "each leaf by itself, neighbours not put together", 3 },
 	{ 0 },
 };
@@ -157,16 +150,16 @@ int command_decode(int argc, char **argv)
 	struct iopt_decode_source source;
 	uint64_t troubles = 0;
 	struct dump *dump;
-	bool shown;
+	int error;
 
 	read_arguments(argc, argv, &arguments);
 	dump = where_open(&arguments.where, 0, arguments.path, &source);
 	if (!dump)
 		return EXIT_CONTENT;
-	shown = mappings_show(&source, &arguments.wish, stdout, &troubles);
+	error = mappings_show(&source, &arguments.wish, stdout, &troubles);
 	dump_close(dump);
-	if (!shown)
-		return content_error("%s: %s", arguments.path, strerror(ENOMEM));
+	if (error)
+		return content_error("%s: %s", arguments.path, strerror(-error));
 	if (fflush(stdout) || ferror(stdout))
 		return content_error("standard output: %s", strerror(errno));
 	if (troubles)

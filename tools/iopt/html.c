@@ -200,13 +200,14 @@ void html_figure(FILE *out, const char *name, uint64_t value, const char *note)
 		grouped(value, text), note);
 }
 
-void html_begin(FILE *out, const char *title)
+void html_begin(FILE *out, const char *title, const char *more)
 {
 	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 	      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>",
 	      out);
 	html_text(out, title);
-	fprintf(out, "</title>\n<style>%s</style>\n</head>\n<body>\n<main>\n", style);
+	fprintf(out, "</title>\n<style>%s%s</style>\n</head>\n<body>\n<main>\n", style,
+		more ? more : "");
 }
 
 void html_end(FILE *out)

@@ -20,8 +20,12 @@
 #define HTML_RIGHT 14.0
 #define HTML_PLOT  (HTML_WIDTH - HTML_LEFT - HTML_RIGHT)
 
-/** html_begin() - a page up to where its content begins; @title: plain text */
-void html_begin(FILE *out, const char *title);
+/**
+ * html_begin() - a page up to where its content begins
+ * @title: plain text
+ * @more:  style that this page needs beside the common one, or NULL
+ */
+void html_begin(FILE *out, const char *title, const char *more);
 /** html_end() - and from where it ends */
 void html_end(FILE *out);
 

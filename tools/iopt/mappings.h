@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * What a device reaches, as `iopt decode` shows it: which leaves are of interest, neighbours put
- * together, in one of several forms. Finding them is libiopt-decode's.
+ * together, in one of several forms (form.h). Finding them is libiopt-decode's.
  */
 #ifndef TOOLS_IOPT_MAPPINGS_H
 #define TOOLS_IOPT_MAPPINGS_H
@@ -10,21 +10,17 @@
 
 #include <iopt/decode.h>
 
-/** enum mappings_form - how they are shown */
-enum mappings_form {
-	MAPPINGS_TREE, /* for people: device by device */
-	MAPPINGS_TSV,  /* a line each: device pasid iova pa size perm */
-	MAPPINGS_JSON,
-};
-
 /** struct span - addresses, both ends included */
 struct span {
 	uint64_t first;
 	uint64_t last;
 };
 
+struct form;
+
 /**
  * struct mappings_wish - what is of interest
+ * @name:     of the memory, for people
  * @form:     how it is shown
  * @leaves:   each leaf by itself
  * @one:      only the device @id
@@ -35,7 +31,8 @@ struct span {
  * @dirty:    likewise
  */
 struct mappings_wish {
-	enum mappings_form form;
+	const char *name;
+	const struct form *form;
 	bool leaves;
 	bool one;
 	uint32_t id;
@@ -46,17 +43,20 @@ struct mappings_wish {
 	bool dirty;
 };
 
+/** mappings_form() - find a form: tree, tsv, json, raw, html. Return: NULL if it is none. */
+const struct form *mappings_form(const char *name);
+
 /**
  * mappings_show() - show what all devices of a unit reach
  * @source:   memory and registers
  * @wish:     what is of interest
  * @stream:   where to
- * @troubles: set to how much was found wrong; told in the form, of MAPPINGS_TSV on standard error
+ * @troubles: set to how much was found wrong; told in the form, of tsv and raw on standard error
  *
- * Return: whether there was memory for it.
+ * Return: 0, -ENOMEM, or another -errno if what had to wait could not be kept.
  */
-bool mappings_show(const struct iopt_decode_source *source, const struct mappings_wish *wish,
-		   FILE *stream, uint64_t *troubles);
+int mappings_show(const struct iopt_decode_source *source, const struct mappings_wish *wish,
+		  FILE *stream, uint64_t *troubles);
 
 /** mappings_device_text() - bus:device.function, as in "00:1f.0"; of larger ids the number */
 #define MAPPINGS_DEVICE_BYTES 16

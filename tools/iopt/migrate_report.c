@@ -599,7 +599,7 @@ int migrate_html(const struct migrate *migrate, const char *path)
 	if (!output_open(&output, path))
 		return EXIT_CONTENT;
 	out = output.stream;
-	html_begin(out, "iopt migrate");
+	html_begin(out, "iopt migrate", NULL);
 	put_head(out, migrate);
 	put_rounds(out, migrate);
 	put_times(out, migrate);

@@ -701,7 +701,7 @@ int report_html(struct replay *replay, const char *path)
 	replay_sum(replay, &sums);
 	replay_latencies(replay, &all);
 	heat_finish(replay->heat, replay->options.loops, &view);
-	html_begin(out, "iopt replay");
+	html_begin(out, "iopt replay", NULL);
 	put_head(out, replay, &sums, &all);
 	put_heat(out, &view);
 	put_dirty(out, replay);
