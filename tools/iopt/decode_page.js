@@ -73,9 +73,10 @@ class Space {
 	constructor(raw, number) {
 		const nr = raw.maps.length / 4;
 		let at = 0, pa = 0;
-		Object.assign(this, raw, { number, devices: [], count: nr });
-		this.first = new Float64Array(nr);
-		this.end = new Float64Array(nr);
+		// What was left out lies behind all else, and is one piece more of the space.
+		Object.assign(this, raw, { number, devices: [], count: nr, pieces: nr + (raw.cut ? 1 : 0) });
+		this.first = new Float64Array(this.pieces);
+		this.end = new Float64Array(this.pieces);
 		this.pa = new Float64Array(nr);
 		this.code = new Uint32Array(nr);
 		for (let i = 0; i < nr; i++) {
@@ -85,6 +86,10 @@ class Space {
 			this.pa[i] = pa += raw.maps[4 * i + 2];
 			pa += pages;
 			this.code[i] = raw.maps[4 * i + 3];
+		}
+		if (raw.cut) {
+			this.first[nr] = raw.cut[2];
+			this.end[nr] = raw.cut[3] + 1;
 		}
 		this.maps = null;
 		this.read_tables(raw.tables);
@@ -109,16 +114,16 @@ class Space {
 	// All addresses: from the root's first one on; all of 64 bits where halves are in use.
 	bounds() {
 		const base = this.tables.length ? this.tables[0].first : 0;
-		const top = Math.max(this.count ? this.end[this.count - 1] : 0, this.cut ? this.cut[3] + 1 : 0);
+		const top = this.pieces ? this.end[this.pieces - 1] : 0;
 		this.from = base;
 		this.to = base + 2 ** Math.max(0, this.bits - 12);
 		if (top > this.to)
 			[this.from, this.to] = [0, 2 ** 52];
 	}
 
-	// The first mapping that ends behind a page.
-	index(page) {
-		let low = 0, high = this.count;
+	// The first mapping, or piece, that ends behind a page.
+	index(page, nr = this.count) {
+		let low = 0, high = nr;
 		while (low < high) {
 			const middle = (low + high) >> 1;
 			if (this.end[middle] > page)
@@ -155,7 +160,23 @@ const colouring = {
 		of: code => code & 0x200 ? 2 : code & 0x100 ? 1 : 0,
 		colours: ['#8a949e', '#3b86c8', '#f2832a'] },
 };
+
+// What kind each mapping is, in one of the ways to colour them.
+function kinds_of(space, name) {
+	space.kinds = space.kinds || {};
+	if (!space.kinds[name]) {
+		const known = new Map(), of = colouring[name].of;
+		for (const code of new Set(space.code))
+			known.set(code, of(code));
+		space.kinds[name] = Uint8Array.from(space.code, code => known.get(code));
+	}
+	return space.kinds[name];
+}
+
 const colour_of = (mode, kind) => (mode.colours || PALETTE)[kind % PALETTE.length];
+
+// Rows of the picture.
+const NR_ROWS = 18;
 
 // ---- axes: from pages to places, and back ----------------------------------------------------
 
@@ -173,23 +194,25 @@ function scale_axis(space) {
 
 // Holes and what is large are logarithmic, so that a page stays a page beside a hole of terabytes.
 function short_axis(space) {
-	const hole = pages => pages < 1 ? 0 : Math.min(pages, 1 + Math.log2(pages));
+	const nr = space.pieces;
 	const piece = pages => pages <= 64 ? pages : 64 * (1 + Math.log2(pages / 64));
-	const u0 = new Float64Array(space.count + 1), u1 = new Float64Array(space.count);
+	const hole = pages => pages < 1 ? 0 : Math.min(pages, 1 + Math.log2(pages));
+	const u0 = new Float64Array(nr + 1), u1 = new Float64Array(nr);
 	let u = 0, page = space.from;
-	for (let i = 0; i < space.count; i++) {
+	for (let i = 0; i < nr; i++) {
 		u0[i] = u += hole(space.first[i] - page);
-		u1[i] = u += piece(space.end[i] - space.first[i]);
+		// What was left out is as one row, or it would not be seen.
+		u1[i] = u += Math.max(piece(space.end[i] - space.first[i]), i === space.count ? u / NR_ROWS : 0);
 		page = space.end[i];
 	}
 	const total = u + hole(space.to - page);
-	u0[space.count] = total;
+	u0[nr] = total;
 	// Where a page is: in a mapping, or in the hole before it.
 	const around = i => [i ? space.end[i - 1] : space.from, i ? u1[i - 1] : 0,
-		i < space.count ? space.first[i] : space.to, u0[i]];
+		i < nr ? space.first[i] : space.to, u0[i]];
 	const between = (x, x0, y0, x1, y1) => x1 > x0 ? y0 + (x - x0) / (x1 - x0) * (y1 - y0) : y0;
 	const find = place => {
-		let low = 0, high = space.count;
+		let low = 0, high = nr;
 		while (low < high) {
 			const middle = (low + high) >> 1;
 			if (u1[middle] > place)
@@ -202,15 +225,15 @@ function short_axis(space) {
 	return {
 		total,
 		place(at) {
-			const i = space.index(at);
-			if (i < space.count && at >= space.first[i])
+			const i = space.index(at, nr);
+			if (i < nr && at >= space.first[i])
 				return between(at, space.first[i], u0[i], space.end[i], u1[i]);
 			const [p0, x0, p1, x1] = around(i);
 			return between(at, p0, x0, p1, x1);
 		},
 		page(place) {
 			const i = find(place);
-			if (i < space.count && place >= u0[i])
+			if (i < nr && place >= u0[i])
 				return Math.min(space.end[i] - 1,
 					Math.floor(between(place, u0[i], space.first[i], u1[i], space.end[i])));
 			const [p0, x0, p1, x1] = around(i);
@@ -219,7 +242,7 @@ function short_axis(space) {
 		begin: i => u0[i],
 		end: i => u1[i],
 		slope(place) {
-			const i = Math.min(find(place), space.count - 1);
+			const i = Math.min(find(place), nr - 1);
 			return i < 0 ? 1 : (u1[i] - u0[i]) / (space.end[i] - space.first[i]);
 		},
 	};
@@ -332,14 +355,7 @@ function list(parent, columns, rows, row) {
 
 // ---- devices ---------------------------------------------------------------------------------
 
-function leaf_sizes(space) {
-	const nr = new Map();
-	for (let i = 0; i < space.count; i++) {
-		const lg2 = lg2_of(space.code[i]);
-		nr.set(lg2, (nr.get(lg2) || 0) + leaves_of(space.end[i] - space.first[i], space.code[i]));
-	}
-	return [...nr].sort((a, b) => a[0] - b[0]).map(([lg2, count]) => `${grouped(count)} \u00d7 ${size_lg2(lg2)}`).join(', ');
-}
+const leaf_sizes = space => space.leaves.map(([lg2, nr]) => `${grouped(nr)} \u00d7 ${size_lg2(lg2)}`).join(', ');
 
 function device_row(device) {
 	const space = device.space, click = space && (() => choose(space));
@@ -347,10 +363,9 @@ function device_row(device) {
 		return { cells: [device.name, device.domain, device.path, '', '', '', '', '', ''] };
 	const owner = space.devices[0], same = owner !== device && `the same tables as ${owner.name}`;
 	const cut = (space.cut || space.left_tables) && 'not all of it in this page';
-	space.leaves = space.leaves || leaf_sizes(space);
 	return { click, here: space === state.space, cells: [device.name, device.domain, device.path,
-		`${space.format}, ${space.levels} levels`, space.root, size(space.mapped).replace(/^0K$/, '0'),
-		grouped(space.nr), [space.leaves, same, cut].filter(Boolean).join(', '), grouped(space.nr_tables)] };
+		`${space.format}, ${space.levels} levels`, space.root + (space.over ? `, over ${space.over}` : ''), size(space.mapped).replace(/^0K$/, '0'),
+		grouped(space.nr), [leaf_sizes(space), same, cut].filter(Boolean).join(', '), grouped(space.nr_tables)] };
 }
 
 function add_devices() {
@@ -369,7 +384,7 @@ function add_devices() {
 
 // ---- the picture -----------------------------------------------------------------------------
 
-const NR_ROWS = 18, ROW = 24, GAP = 4, LEFT = 138;
+const ROW = 24, GAP = 4, LEFT = 138;
 const VOID = 255;
 
 // A canvas as wide as its place, in the screen's own points.
@@ -386,7 +401,7 @@ function prepare(canvas, height) {
 
 // What each column of all rows shows: which kind has most of it, and how much is mapped at all.
 function columns_of(total) {
-	const { space, axis, from, to } = state, of = colouring[state.mode].of, factor = total / (to - from);
+	const { space, axis, from, to } = state, kinds = kinds_of(space, state.mode), factor = total / (to - from);
 	const kind = new Uint8Array(total).fill(VOID), cover = new Float32Array(total), best = new Float32Array(total);
 	const put = (x, part, what) => {
 		if (x < 0 || x >= total)
@@ -398,7 +413,7 @@ function columns_of(total) {
 		}
 	};
 	for (let i = space.index(axis.page(from)); i < space.count && axis.begin(i) < to; i++) {
-		const a = (axis.begin(i) - from) * factor, b = (axis.end(i) - from) * factor, what = of(space.code[i]);
+		const a = (axis.begin(i) - from) * factor, b = (axis.end(i) - from) * factor, what = kinds[i];
 		const x0 = Math.floor(a), x1 = Math.floor(b), pages = space.end[i] - space.first[i];
 		if (x0 === x1) {
 			put(x0, b - a, what);
@@ -449,6 +464,7 @@ function draw_map(canvas) {
 	}
 	context.globalAlpha = 1;
 	name_holes(context, wide);
+	mark_cut(context, wide);
 	mark_picked(context, wide);
 	canvas.wide = wide;
 }
@@ -456,15 +472,18 @@ function draw_map(canvas) {
 // The size of holes, where it fits in.
 function name_holes(context, wide) {
 	const { space, axis, from, to } = state, factor = wide * NR_ROWS / (to - from);
-	let i = space.index(axis.page(from)), named = 0;
+	let i = space.index(axis.page(from), space.pieces), named = 0;
+	// With so many in view none has room for a name.
+	if (space.index(axis.page(to), space.pieces) - i > 20000)
+		return;
 	context.fillStyle = css('--soft');
 	context.textAlign = 'left';
-	for (; i <= space.count && named < 200; i++) {
-		const first = i ? space.end[i - 1] : space.from, end = i < space.count ? space.first[i] : space.to;
-		const a = Math.max(0, (axis.place(first) - from) * factor);
+	for (; i <= space.pieces && named < 200; i++) {
+		const first = i ? space.end[i - 1] : space.from, end = i < space.pieces ? space.first[i] : space.to;
+		const a = Math.max(0, ((i ? axis.end(i - 1) : 0) - from) * factor);
 		if (a >= wide * NR_ROWS)
 			break;
-		const b = Math.min(wide * NR_ROWS, ((i < space.count ? axis.begin(i) : axis.total) - from) * factor);
+		const b = Math.min(wide * NR_ROWS, ((i < space.pieces ? axis.begin(i) : axis.total) - from) * factor);
 		if (end <= first || b - a < 60)
 			continue;
 		const text = `hole ${size(end - first)}`, row = Math.floor(a / wide), x = a % wide;
@@ -475,6 +494,18 @@ function name_holes(context, wide) {
 			context.fillText(text, LEFT + 4, (row + 1) * (ROW + GAP) + 16);
 		named++;
 	}
+}
+
+// Bars where mappings are that were left out.
+function mark_cut(context, wide) {
+	const { space, axis, from, to } = state, factor = wide * NR_ROWS / (to - from);
+	if (!space.cut)
+		return;
+	const a = Math.max(0, (axis.place(space.cut[2]) - from) * factor);
+	const b = Math.min(wide * NR_ROWS, (axis.place(space.cut[3] + 1) - from) * factor);
+	context.fillStyle = css('--bad');
+	for (let x = Math.ceil(a / 8) * 8; x < b; x += 8)
+		context.fillRect(LEFT + x % wide, Math.floor(x / wide) * (ROW + GAP), 1, ROW);
 }
 
 // A frame around what was picked, row by row.
@@ -525,12 +556,12 @@ function draw_strip(canvas) {
 function about(space, page) {
 	const i = mapping_at(space, page);
 	if (i < 0) {
-		const next = space.index(page), first = next ? space.end[next - 1] : space.from;
-		const end = next < space.count ? space.first[next] : space.to;
-		const lines = [['hole', size(end - first)], ['iova', `${address(first)}..${ending(end)}`]];
 		if (space.cut && page >= space.cut[2] && page <= space.cut[3])
-			lines.push(['perhaps mapped', 'what is here was left out of this page']);
-		return lines;
+			return [['left out of this page', `${grouped(space.cut[0])} mappings in`],
+				['iova', `${address(space.cut[2])}..${ending(space.cut[3] + 1)}`]];
+		const next = space.index(page, space.pieces), first = next ? space.end[next - 1] : space.from;
+		const end = next < space.pieces ? space.first[next] : space.to;
+		return [['hole', size(end - first)], ['iova', `${address(first)}..${ending(end)}`]];
 	}
 	const code = space.code[i], pages = space.end[i] - space.first[i];
 	return [['iova', `${address(space.first[i])}..${ending(space.end[i])}`],
@@ -626,9 +657,9 @@ function strip_events(canvas) {
 }
 
 function fill_key(key) {
-	const { space } = state, mode = colouring[state.mode], pages = [], leaves = [];
+	const { space } = state, mode = colouring[state.mode], pages = [], leaves = [], kinds = kinds_of(space, state.mode);
 	for (let i = 0; i < space.count; i++) {
-		const kind = mode.of(space.code[i]), nr = space.end[i] - space.first[i];
+		const kind = kinds[i], nr = space.end[i] - space.first[i];
 		pages[kind] = (pages[kind] || 0) + nr;
 		leaves[kind] = (leaves[kind] || 0) + leaves_of(nr, space.code[i]);
 	}
@@ -636,7 +667,7 @@ function fill_key(key) {
 		el('i', { style: `background:${colour_of(mode, kind)}` }), el('b', {}, name),
 		` ${size(pages[kind])}, ${grouped(leaves[kind])} ${leaves[kind] === 1 ? 'leaf' : 'leaves'}`));
 	key.replaceChildren(...keys.filter(Boolean), el('span', {}, el('i', { style: 'background:var(--grid);border:1px solid var(--line)' }),
-		'not mapped'));
+		'not mapped'), ...(space.cut ? [el('span', {}, el('i', { style: 'background:var(--bad)' }), 'left out of this page, some of it mapped')] : []));
 }
 
 function choice(label, options, get, set) {
@@ -664,6 +695,7 @@ function add_picture() {
 		button('all', 'the whole space', () => set_view(0, state.axis.total)), view),
 	key, strip, map, picked, el('p', { class: 'soft', style: 'margin-top:8px' },
 		'Rows follow each other like lines of text. Wheel, + and \u2212 zoom, dragging and arrows move; a click keeps what is under the pointer.'));
+	let keyed = {};
 	map_events(map);
 	strip_events(strip);
 	parts.push(() => {
@@ -672,7 +704,9 @@ function add_picture() {
 		warning.textContent = space.cut ? `${grouped(space.cut[0])} of ${grouped(space.nr)} mappings, ${size(space.cut[1])} in ` +
 			`${address(space.cut[2])}..${ending(space.cut[3] + 1)}, are not in this page.` : '';
 		view.textContent = `${address(view_first())}..${ending(view_end())}`;
-		fill_key(key);
+		if (keyed.space !== space || keyed.mode !== state.mode)
+			fill_key(key);
+		keyed = { space, mode: state.mode };
 		draw_strip(strip);
 		draw_map(map);
 		fill_picked(picked);

@@ -60,6 +60,13 @@ const char *form_path_text(enum iopt_decode_path path)
 	return texts[path];
 }
 
+struct stage form_stage(const struct iopt_decode_device *device)
+{
+	if (device->first_format)
+		return (struct stage){ device->first_format, &device->first_hw };
+	return (struct stage){ device->format, &device->hw };
+}
+
 const char *form_pasid_text(uint32_t pasid, const char *none, char text[MAPPINGS_DEVICE_BYTES])
 {
 	if (pasid == IOPT_DECODE_NO_PASID)

@@ -174,6 +174,19 @@ const char *form_unit_text(enum iopt_decode_unit unit);
 /** form_path_text() - "translated" and so on */
 const char *form_path_text(enum iopt_decode_path path);
 
+/**
+ * struct stage - the tables whose leaves and tables are told: of two stages the first one's
+ * @format: NULL: there are none
+ * @hw:     where they begin
+ */
+struct stage {
+	const char *format;
+	const struct iopt_hw *hw;
+};
+
+/** form_stage() - of a device */
+struct stage form_stage(const struct iopt_decode_device *device);
+
 /** form_pasid_text() - of IOPT_DECODE_NO_PASID what is given. Return: it, or @text. */
 const char *form_pasid_text(uint32_t pasid, const char *none, char text[MAPPINGS_DEVICE_BYTES]);
 

@@ -87,22 +87,23 @@ static void put_who(FILE *out, const struct iopt_decode_device *device)
 }
 
 /* Bits of the addresses that tables of this shape translate. */
-static unsigned space_bits(const struct iopt_decode_device *device)
+static unsigned space_bits(const struct stage *stage)
 {
-	const struct iopt_format_info *info = iopt_format_find(device->format);
+	const struct iopt_format_info *info = iopt_format_find(stage->format);
 
-	return info ? format_iova_bits(info, device->hw.levels) : 64;
+	return info ? format_iova_bits(info, stage->hw->levels) : 64;
 }
 
 static int html_form_device(struct show *show)
 {
 	const struct iopt_decode_device *device = show->device;
+	const struct stage stage = form_stage(device);
 	struct page *page = show->own;
 	int64_t space = -1;
 
 	if (show->same)
 		space = (int64_t)show->same->number;
-	else if (device->format)
+	else if (stage.format)
 		space = (int64_t)page->spaces;
 	fprintf(page->parts[DEVICES], "%s", show->devices ? ",\n" : "");
 	put_who(page->parts[DEVICES], device);
@@ -114,10 +115,16 @@ static int html_form_device(struct show *show)
 	if (space < 0 || show->same)
 		return 0;
 	fprintf(page->parts[SPACES],
-		"%s{\"format\":\"%s\",\"levels\":%u,\"root\":\"0x%" PRIx64 "\",\"bits\":%u,"
-		"\"maps\":[",
-		page->spaces ? ",\n" : "", device->format, device->hw.levels, device->hw.root,
-		space_bits(device));
+		"%s{\"format\":\"%s\",\"levels\":%u,\"root\":\"0x%" PRIx64
+		"\",\"bits\":%u,\"over\":",
+		page->spaces ? ",\n" : "", stage.format, stage.hw->levels, stage.hw->root,
+		space_bits(&stage));
+	if (device->first_format)
+		fprintf(page->parts[SPACES], "\"%s, %u levels, root 0x%" PRIx64 "\"",
+			device->format, device->hw.levels, device->hw.root);
+	else
+		fprintf(page->parts[SPACES], "null");
+	fprintf(page->parts[SPACES], ",\"maps\":[");
 	return 0;
 }
 
@@ -128,7 +135,7 @@ static int html_form_mapping(struct show *show, const struct mapping *mapping)
 	const uint64_t pages = pages_of(mapping->first, mapping->last);
 	struct page *page = show->own;
 
-	if (!show->device->format)
+	if (!form_stage(show->device).format)
 		return 0;
 	if (page->mappings == MAX_MAPPINGS) {
 		if (!page->cut.nr++)
@@ -181,6 +188,32 @@ static int html_form_trouble(struct show *show, const struct iopt_decode_device 
 	return 0;
 }
 
+/* Pairs of log2 of the size, and how many. */
+static void put_sizes(FILE *out, const struct leaf_sizes *leaves)
+{
+	bool more = false;
+
+	fprintf(out, ",\"leaves\":[");
+	for (uint64_t sizes = leaves->sizes; sizes; sizes &= sizes - 1) {
+		unsigned lg2 = (unsigned)__builtin_ctzll(sizes);
+
+		fprintf(out, "%s[%u,%" PRIu64 "]", more ? "," : "", lg2, leaves->of_size[lg2]);
+		more = true;
+	}
+	fprintf(out, "]");
+}
+
+static void add_device(struct page *page, const struct sums *sums)
+{
+	page->spaces++;
+	page->all_mappings += sums->mappings;
+	if (__builtin_add_overflow(page->all_mapped, sums->all.bytes, &page->all_mapped))
+		page->all_mapped = UINT64_MAX;
+	page->all_tables += sums->tables;
+	page->all_table_bytes += sums->table_bytes;
+	page->all_cut += page->cut.nr + page->left_tables;
+}
+
 /* The tables, which were put beside meanwhile, and the sums. */
 static int html_form_device_end(struct show *show)
 {
@@ -188,15 +221,17 @@ static int html_form_device_end(struct show *show)
 	struct page *page = show->own;
 	FILE *out = page->parts[SPACES], *tables = page->parts[TABLES];
 
-	if (!show->device->format || show->same)
+	if (!form_stage(show->device).format || show->same)
 		return 0;
 	if (fflush(tables))
 		return -errno;
 	fprintf(out, "],\n\"tables\":[");
 	fwrite(page->text[TABLES], 1, page->bytes[TABLES], out);
 	rewind(tables);
+	fprintf(out, "]");
+	put_sizes(out, &sums->leaves);
 	fprintf(out,
-		"],\n\"mapped\":%" PRIu64 ",\"nr\":%" PRIu64 ",\"nr_tables\":%" PRIu64
+		",\n\"mapped\":%" PRIu64 ",\"nr\":%" PRIu64 ",\"nr_tables\":%" PRIu64
 		",\"table_bytes\":%" PRIu64 ",\"left_tables\":%" PRIu64 ",\"cut\":",
 		sums->all.bytes >> 12, sums->mappings, sums->tables, sums->table_bytes,
 		page->left_tables);
@@ -205,13 +240,7 @@ static int html_form_device_end(struct show *show)
 			page->cut.pages, page->cut.first, page->cut.last);
 	else
 		fprintf(out, "null}");
-	page->spaces++;
-	page->all_mappings += sums->mappings;
-	if (__builtin_add_overflow(page->all_mapped, sums->all.bytes, &page->all_mapped))
-		page->all_mapped = UINT64_MAX;
-	page->all_tables += sums->tables;
-	page->all_table_bytes += sums->table_bytes;
-	page->all_cut += page->cut.nr + page->left_tables;
+	add_device(page, sums);
 	return 0;
 }
 

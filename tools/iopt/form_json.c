@@ -24,6 +24,15 @@ static void print_who(FILE *stream, const struct iopt_decode_device *device)
 		form_pasid_text(device->pasid, "null", pasid));
 }
 
+static void print_stage(FILE *stream, const char *format, const struct iopt_hw *hw)
+{
+	if (format)
+		fprintf(stream, "\"%s\", \"levels\": %u, \"root\": \"0x%" PRIx64 "\"", format,
+			hw->levels, hw->root);
+	else
+		fprintf(stream, "null");
+}
+
 static int json_device(struct show *show)
 {
 	const struct iopt_decode_device *device = show->device;
@@ -35,11 +44,13 @@ static int json_device(struct show *show)
 		", \"domain\": %" PRIu32 ", \"path\": \"%s\", \"perm\": \"%s\", \"format\": ",
 		device->domain, form_path_text(device->path),
 		mappings_perm_text(device->prot, perm));
-	if (device->format)
-		fprintf(show->stream, "\"%s\", \"levels\": %u, \"root\": \"0x%" PRIx64 "\"",
-			device->format, device->hw.levels, device->hw.root);
-	else
-		fprintf(show->stream, "null");
+	print_stage(show->stream, device->format, &device->hw);
+	if (device->first_format) {
+		fprintf(show->stream, ", \"first_stage\": {\"domain\": %" PRIu32 ", \"format\": ",
+			device->first_domain);
+		print_stage(show->stream, device->first_format, &device->first_hw);
+		fputc('}', show->stream);
+	}
 	if (show->same) {
 		fprintf(show->stream, ", \"same_tables_as\": {");
 		print_who(show->stream, &show->same->device);

@@ -32,17 +32,18 @@ static int raw_begin(struct show *show)
 static int raw_device(struct show *show)
 {
 	const struct iopt_decode_device *device = show->device;
+	const struct stage stage = form_stage(device);
 	struct raw *raw = show->own;
 	char text[MAPPINGS_DEVICE_BYTES];
 
-	if (!device->format)
+	if (!stage.format)
 		return 0;
-	raw->levels = device->hw.levels > USUAL_LEVELS ? IOPT_MAX_LEVELS : USUAL_LEVELS;
+	raw->levels = stage.hw->levels > USUAL_LEVELS ? IOPT_MAX_LEVELS : USUAL_LEVELS;
 	fprintf(show->stream, "%sDevice %s ", show->devices ? "\n" : "",
 		mappings_device_text(device->id, text));
 	if (device->pasid != IOPT_DECODE_NO_PASID)
 		fprintf(show->stream, "with pasid %" PRIx32 " ", device->pasid);
-	fprintf(show->stream, "@0x%" PRIx64 "\n%-17s", device->hw.root, "IOVA_PFN");
+	fprintf(show->stream, "@0x%" PRIx64 "\n%-17s", stage.hw->root, "IOVA_PFN");
 	if (raw->levels > USUAL_LEVELS)
 		fprintf(show->stream, "\t%-18s", "PML6E");
 	fprintf(show->stream, "\t%-18s\t%-18s\t%-18s\t%-18s\t%s\n", "PML5E", "PML4E", "PDPE", "PDE",
@@ -62,12 +63,12 @@ static int raw_table(struct show *show, const struct iopt_decode_table *table)
 static int raw_leaf(struct show *show, const struct iopt_decode_leaf *leaf)
 {
 	struct raw *raw = show->own;
+	const unsigned levels = form_stage(show->device).hw->levels;
 
 	raw->path[leaf->level] = leaf->entry;
 	fprintf(show->stream, "0x%013" PRIx64 " |", leaf->first >> 12);
 	for (unsigned level = raw->levels; level-- > leaf->level;)
-		fprintf(show->stream, "\t0x%016" PRIx64,
-			level < show->device->hw.levels ? raw->path[level] : 0);
+		fprintf(show->stream, "\t0x%016" PRIx64, level < levels ? raw->path[level] : 0);
 	fputc('\n', show->stream);
 	return 0;
 }

@@ -59,6 +59,9 @@ static int tree_device(struct show *show)
 		fprintf(show->stream, "  pasid %" PRIu32, device->pasid);
 	fprintf(show->stream, "  domain %" PRIu32 "  %s", device->domain,
 		form_path_text(device->path));
+	if (device->first_format)
+		fprintf(show->stream, "  %s, %u levels, root 0x%" PRIx64 ", over",
+			device->first_format, device->first_hw.levels, device->first_hw.root);
 	if (device->format)
 		fprintf(show->stream, "  %s, %u levels, root 0x%" PRIx64, device->format,
 			device->hw.levels, device->hw.root);

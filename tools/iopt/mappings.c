@@ -184,10 +184,18 @@ static void take_trouble(void *ctx, const struct iopt_decode_device *device,
 
 /* ---- devices ------------------------------------------------------------------------------- */
 
+static bool is_same_stage(const char *a, const struct iopt_hw *a_hw, const char *b,
+			  const struct iopt_hw *b_hw)
+{
+	if (!a || !b)
+		return !a && !b;
+	return a_hw->root == b_hw->root && a_hw->levels == b_hw->levels && !strcmp(a, b);
+}
+
 static bool is_same(const struct iopt_decode_device *a, const struct iopt_decode_device *b)
 {
-	return a->hw.root == b->hw.root && a->hw.levels == b->hw.levels && a->prot == b->prot &&
-	       !strcmp(a->format, b->format);
+	return a->prot == b->prot && is_same_stage(a->format, &a->hw, b->format, &b->hw) &&
+	       is_same_stage(a->first_format, &a->first_hw, b->first_format, &b->first_hw);
 }
 
 /* Whose the same tables are that were shown before; they are put down if they were not. */
@@ -259,7 +267,7 @@ static int begin_device(struct show *show, const struct iopt_decode_device *devi
 	show->same = NULL;
 	show->begun = false;
 	show->sums = (struct sums){ 0 };
-	if (show->form->once && !filtered && device->format)
+	if (show->form->once && !filtered && form_stage(device).format)
 		error = find_shown(show, device);
 	if (!error && (show->form->devices == FORM_ALL ||
 		       (show->form->devices == FORM_UNFILTERED && !filtered)))
