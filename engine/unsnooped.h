@@ -27,7 +27,7 @@ static inline bool is_few(uint64_t first, uint64_t last, uint64_t pa)
 static inline unsigned map_few(const struct iopt_domain *domain, struct writing *w, uint64_t last)
 {
 	uint64_t top, seen;
-	struct place place;
+	struct place place = { .level = 0 }; /* as in unmap_entry() */
 	unsigned written = 0;
 
 	iopt_host_read_lock();
@@ -50,7 +50,8 @@ static __attribute__((__noinline__)) int map_several(struct iopt_domain *domain,
 						     uint64_t last, uint64_t pa, unsigned prot,
 						     struct iopt_reserve *reserve)
 {
-	struct writing w;
+	/* No pointer to it goes to a function that is not inline, for it to be in registers. */
+	struct writing w = { .level = 0 };
 	unsigned written;
 
 	if (!is_few(first, last, pa) || !map_is_short(domain, first, last, pa, prot, &w.attr) ||
@@ -60,14 +61,14 @@ static __attribute__((__noinline__)) int map_several(struct iopt_domain *domain,
 	w.iova = first;
 	w.anchor = true;
 	w.pa = pa;
-	w.level = 0;
 	w.size_lg2 = F->info.granule_lg2;
-	if (w.nr > 1 && !writing_is_even(&w))
+	if (!writing_is_even(&w))
 		return map_long(domain, first, last, pa, prot, reserve);
 	written = map_few(domain, &w, last);
 	if (written == w.nr)
 		return 0;
-	return map_from(domain, w.attr, first, last, pa, reserve, written ? &w : NULL);
+	return map_from(domain, w.attr, first, last, pa, reserve,
+			(struct begun){ w.slot, written });
 }
 
 static int map_unsnooped(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa,
