@@ -10,8 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tools/iopt/command.h"
 #include "tools/iopt/dump.h"
 #include "tools/iopt/input.h"
+#include "tools/iopt/progress.h"
 
 #define PAGE_BYTES 4096u
 #define COPY_BYTES (256u * PAGE_BYTES)
@@ -24,6 +26,8 @@
  * @base:  of a raw image
  * @bytes: of a raw image
  * @next:  of those that are kept
+ * @progress: of copying
+ * @copied: bytes
  */
 struct dump {
 	struct dump *next;
@@ -32,6 +36,8 @@ struct dump {
 	kdump_ctx_t *kdump;
 	uint64_t base;
 	uint64_t bytes;
+	struct progress progress;
+	uint64_t copied;
 };
 
 /* QEMU, include/sysemu/dump.h: MAKEDUMPFILE_SIGNATURE. */
@@ -102,6 +108,15 @@ static bool read_whole(struct input *input, void *to, size_t bytes, char error[D
 	return false;
 }
 
+static void show_copied(struct dump *dump, size_t bytes)
+{
+	char text[SIZE_TEXT_BYTES];
+
+	dump->copied += bytes;
+	if (progress_due(&dump->progress))
+		progress_show(&dump->progress, "%s copied", amount_text(dump->copied, text));
+}
+
 /* One record of a flattened file. */
 static bool copy_record(struct dump *dump, struct input *input, char *buffer, uint64_t at,
 			uint64_t bytes, char error[DUMP_ERROR_BYTES])
@@ -118,6 +133,7 @@ static bool copy_record(struct dump *dump, struct input *input, char *buffer, ui
 			return false;
 		if (pwrite(dump->fd, buffer, part, (off_t)at) != (ssize_t)part)
 			return write_failed(error);
+		show_copied(dump, part);
 		at += part;
 		bytes -= part;
 	}
@@ -152,6 +168,7 @@ static bool copy_rest(struct dump *dump, struct input *input, char *buffer, ssiz
 	for (; part > 0; part = read_full(input, buffer, COPY_BYTES)) {
 		if (!put_pages(dump->fd, buffer, (size_t)part, at))
 			return write_failed(error);
+		show_copied(dump, (size_t)part);
 		at += part;
 	}
 	if (part < 0)
@@ -167,11 +184,13 @@ static bool copy(struct dump *dump, struct input *input, char error[DUMP_ERROR_B
 
 	if (!buffer)
 		return write_failed(error);
+	progress_begin(&dump->progress, -1);
 	part = read_full(input, buffer, PAGE_BYTES);
 	if (part == PAGE_BYTES && is_flattened(buffer))
 		done = copy_flattened(dump, input, buffer, error);
 	else
 		done = copy_rest(dump, input, buffer, part, error);
+	progress_end(&dump->progress);
 	free(buffer);
 	return done;
 }

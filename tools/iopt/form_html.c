@@ -256,7 +256,7 @@ static void put_head(const struct show *show, FILE *out)
 		fprintf(out, " <span class=\"verdict bad\">%s wrong or missing</span>",
 			grouped(show->troubles, text));
 	fputs("</h1>\n<p><code>", out);
-	html_text(out, show->wish->name);
+	html_text(out, show->wish->name ? show->wish->name : "memory");
 	fprintf(out, "</code>, unit <code>%s</code></p>\n", form_unit_text(show->source->unit));
 	if (form_is_filtered(show->wish) || show->wish->one)
 		fputs("<p>Only a part of what there is was asked for.</p>\n", out);
