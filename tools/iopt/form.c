@@ -27,15 +27,6 @@ const char *mappings_device_text(uint32_t id, char text[MAPPINGS_DEVICE_BYTES])
 	return text;
 }
 
-const char *mappings_perm_text(unsigned prot, char text[MAPPINGS_PERM_BYTES])
-{
-	text[0] = prot & IOPT_READ ? 'r' : '-';
-	text[1] = prot & IOPT_WRITE ? 'w' : '-';
-	text[2] = prot & IOPT_EXEC ? 'x' : '-';
-	text[3] = '\0';
-	return text;
-}
-
 const char *form_unit_text(enum iopt_decode_unit unit)
 {
 	static const char *const texts[] = {

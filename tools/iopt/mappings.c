@@ -240,10 +240,12 @@ static void take_passing(struct show *show)
 /* What it reaches. */
 static int show_device(struct show *show)
 {
+	const bool tables = show->form->table || show->form->sums || show->progress.next;
 	const struct iopt_decode_visitor visitor = {
 		.ctx = show,
 		.leaf = take_leaf,
-		.table = take_table,
+		/* Tables are looked through for it. */
+		.table = tables ? take_table : NULL,
 		.trouble = take_trouble,
 	};
 

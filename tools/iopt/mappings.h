@@ -64,6 +64,13 @@ const char *mappings_device_text(uint32_t id, char text[MAPPINGS_DEVICE_BYTES]);
 
 /** mappings_perm_text() - "rw-" and the like, of IOPT_READ and so on */
 #define MAPPINGS_PERM_BYTES 4
-const char *mappings_perm_text(unsigned prot, char text[MAPPINGS_PERM_BYTES]);
+static inline const char *mappings_perm_text(unsigned prot, char text[MAPPINGS_PERM_BYTES])
+{
+	text[0] = prot & IOPT_READ ? 'r' : '-';
+	text[1] = prot & IOPT_WRITE ? 'w' : '-';
+	text[2] = prot & IOPT_EXEC ? 'x' : '-';
+	text[3] = '\0';
+	return text;
+}
 
 #endif
