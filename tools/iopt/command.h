@@ -25,6 +25,7 @@ int command_replay(int argc, char **argv);
 int command_migrate(int argc, char **argv);
 int command_decode(int argc, char **argv);
 int command_diff(int argc, char **argv);
+int command_check(int argc, char **argv);
 int command_formats(int argc, char **argv);
 int command_record(int argc, char **argv);
 

@@ -28,23 +28,6 @@ struct arguments {
 	struct mappings_wish wish;
 };
 
-/* "A" or "A-B", both ends included. */
-static struct span parse_span(const struct where *where, const char *option, const char *text)
-{
-	const char *dash = strchr(text, '-');
-	char *first = dash ? strndup(text, (size_t)(dash - text)) : strdup(text);
-	struct span span;
-
-	if (!first)
-		usage_error(NAME, "--%s: %s", option, strerror(errno));
-	span.first = where_address(where, option, first);
-	span.last = dash ? where_address(where, option, dash + 1) : span.first;
-	free(first);
-	if (span.first > span.last)
-		usage_error(NAME, "--%s: '%s' ends before it begins", option, text);
-	return span;
-}
-
 /* bus:device.function, hexadecimal, or a stream's number. */
 static uint32_t parse_device(const struct where *where, const char *text)
 {
@@ -86,10 +69,10 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 		wish->one = true;
 		wish->id = parse_device(&arguments->where, arg);
 		return 0;
-	case OPT_IOVA: wish->iova = parse_span(&arguments->where, "iova", arg); return 0;
+	case OPT_IOVA: wish->iova = where_span(&arguments->where, "iova", arg); return 0;
 	case OPT_PA:
 		wish->by_pa = true;
-		wish->pa = parse_span(&arguments->where, "pa", arg);
+		wish->pa = where_span(&arguments->where, "pa", arg);
 		return 0;
 	case OPT_ACCESSED: wish->accessed = true; return 0;
 	case OPT_DIRTY: wish->dirty = true; return 0;

@@ -335,6 +335,37 @@ bool dump_read(void *ctx, uint64_t pa, void *to, size_t bytes)
 	       got == bytes;
 }
 
+/* Pages that the file has, by their number; what is not known of is there. */
+static bool find_gap(kdump_bmp_t *pages, uint64_t first, uint64_t last)
+{
+	kdump_addr_t page = first;
+
+	return kdump_bmp_find_clear(pages, &page) == KDUMP_OK && page <= last;
+}
+
+bool dump_has(struct dump *dump, uint64_t first, uint64_t last)
+{
+	kdump_attr_t pages, shift;
+	char byte;
+
+	if (!dump->kdump)
+		return first >= dump->base && last - dump->base < dump->bytes;
+	pages.type = KDUMP_BITMAP;
+	shift.type = KDUMP_NUMBER;
+	if (kdump_get_typed_attr(dump->kdump, KDUMP_ATTR_FILE_PAGEMAP, &pages) == KDUMP_OK &&
+	    kdump_get_typed_attr(dump->kdump, KDUMP_ATTR_PAGE_SHIFT, &shift) == KDUMP_OK)
+		return !find_gap(pages.val.bitmap, first >> shift.val.number,
+				 last >> shift.val.number);
+	return dump_read(dump, first, &byte, 1) && dump_read(dump, last, &byte, 1);
+}
+
+char *dump_vmcoreinfo(struct dump *dump)
+{
+	char *note;
+
+	return dump->kdump && kdump_vmcoreinfo_raw(dump->kdump, &note) == KDUMP_OK ? note : NULL;
+}
+
 /*
  * kdump_free() of libkdumpfile 0.5.1 reads and writes memory that it has freed, of kdump files
  * (valgrind says so): what it has stays until the process ends, and can be reached till then.

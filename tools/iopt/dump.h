@@ -39,6 +39,19 @@ struct dump *dump_open(const char *path, bool raw, uint64_t base, char error[DUM
  */
 bool dump_read(void *ctx, uint64_t pa, void *to, size_t bytes);
 
+/**
+ * dump_has() - is memory there? Cheaper than reading it
+ * @dump:  the dump
+ * @first: physical address
+ * @last:  the last one
+ *
+ * Return: whether the file has all of it. Where it can't tell for all, whether it has both ends.
+ */
+bool dump_has(struct dump *dump, uint64_t first, uint64_t last);
+
+/** dump_vmcoreinfo() - the note that a Linux kernel leaves, for free(); NULL: there is none */
+char *dump_vmcoreinfo(struct dump *dump);
+
 /** dump_close() - NULL is allowed */
 void dump_close(struct dump *dump);
 

@@ -12,11 +12,14 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "replay", command_replay }, { "migrate", command_migrate }, { "decode", command_decode },
-	{ "diff", command_diff },     { "formats", command_formats }, { "record", command_record },
+	{ "replay", command_replay }, { "migrate", command_migrate },
+	{ "decode", command_decode }, { "diff", command_diff },
+	{ "check", command_check },   { "formats", command_formats },
+	{ "record", command_record },
 };
 
-static const char expected[] = "replay, migrate, decode, diff, formats, record, version or help";
+static const char expected[] =
+	"replay, migrate, decode, diff, check, formats, record, version or help";
 
 struct choice {
 	int (*run)(int argc, char **argv);
@@ -53,6 +56,7 @@ static const struct argp argp = {
 	"  migrate   simulate a live migration's pre-copy over such a recording\n"
 	"  decode    show what each device can reach, from the tables in a dump of memory\n"
 	"  diff      show what changed between two dumps\n"
+	"  check     find what is wrong, open or wasteful in such tables\n"
 	"  formats   list the page-table formats that the engine knows\n"
 	"  record    print the commands that make such a recording\n"
 	"  version   print the version\n"

@@ -26,6 +26,22 @@ uint64_t where_address(const struct where *where, const char *option, const char
 	return value;
 }
 
+struct span where_span(const struct where *where, const char *option, const char *text)
+{
+	const char *dash = strchr(text, '-');
+	char *first = dash ? strndup(text, (size_t)(dash - text)) : strdup(text);
+	struct span span;
+
+	if (!first)
+		usage_error(where->command, "--%s: %s", option, strerror(errno));
+	span.first = where_address(where, option, first);
+	span.last = dash ? where_address(where, option, dash + 1) : span.first;
+	free(first);
+	if (span.first > span.last)
+		usage_error(where->command, "--%s: '%s' ends before it begins", option, text);
+	return span;
+}
+
 static void set_root(struct where *where, enum iopt_decode_unit unit, uint64_t root)
 {
 	if (where->root)

@@ -11,6 +11,7 @@
 #include <iopt/decode.h>
 
 #include "tools/iopt/dump.h"
+#include "tools/iopt/mappings.h"
 
 #define WHERE_SOURCES 2u
 
@@ -37,6 +38,9 @@ extern const struct argp_child where_children[];
 
 /** where_address() - a number that an option has; a usage error ends the program */
 uint64_t where_address(const struct where *where, const char *option, const char *text);
+
+/** where_span() - likewise, "A" or "A-B", both ends included */
+struct span where_span(const struct where *where, const char *option, const char *text);
 
 /** where_check() - are the options enough for so many sources? A usage error ends the program */
 void where_check(const struct where *where, unsigned sources);

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What the files of `iopt check` share: findings, address spaces that were found, and physical
+ * memory that they reach. check.c has the arguments, check_walk.c what is seen on the way through
+ * the tables, check_memory.c what only all tables together show, check_findings.c the kinds,
+ * check_show.c how they are shown.
+ */
+#ifndef TOOLS_IOPT_CHECK_H
+#define TOOLS_IOPT_CHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <iopt/decode.h>
+
+#include "tools/iopt/dump.h"
+#include "tools/iopt/mappings.h"
+
+/** enum check_severity - how bad a finding is */
+enum check_severity {
+	CHECK_NOTE,    /* worth knowing, often on purpose */
+	CHECK_WARNING, /* may be on purpose, but rarely is */
+	CHECK_ERROR,   /* hardware refuses it, or something is open that should not be */
+	CHECK_SEVERITIES,
+};
+
+/** enum check_kind - what can be found; check_findings.c describes them in the same order */
+enum check_kind {
+	CHECK_RESERVED_BITS,
+	CHECK_MISALIGNED,
+	CHECK_BAD_RUN_SIZE,
+	CHECK_BAD_LEVEL,
+	CHECK_BAD_ROOT,
+	CHECK_BAD_TYPE,
+	CHECK_LOOP,
+	CHECK_RUN_DIFFERS,
+	CHECK_CONTIGUOUS_PARTIAL,
+	CHECK_TABLE_MISSING,
+	CHECK_DOMAIN_ID_SHARED,
+	CHECK_WRITES_TABLES,
+	CHECK_WRITES_KERNEL,
+	CHECK_WRITES_PROTECTED,
+	CHECK_WRITES_MSI,
+	CHECK_TABLE_SHARED,
+	CHECK_WRITABLE_BY_TWO,
+	CHECK_MSI_IOVA,
+	CHECK_HT_IOVA,
+	CHECK_MARK_CLEAR,
+	CHECK_DIRTY_NOT_WRITABLE,
+	CHECK_NOT_READ,
+	CHECK_DOMAIN_ID_DIFFERS,
+	CHECK_PASSES_THROUGH,
+	CHECK_IDENTITY,
+	CHECK_TARGET_MISSING,
+	CHECK_EMPTY_TABLE,
+	CHECK_COULD_BE_LARGER,
+	CHECK_KINDS,
+};
+
+#define CHECK_NO_SPACE UINT32_MAX
+
+/**
+ * struct check_place - where in tables
+ * @iova:     a device's address
+ * @level:    of the entry; IOPT_MAX_LEVELS: above all tables
+ * @entry_pa: address of the entry; 0: there is none
+ * @entry:    its value
+ */
+struct check_place {
+	uint64_t iova;
+	unsigned level;
+	uint64_t entry_pa;
+	uint64_t entry;
+};
+
+/**
+ * struct check_finding - something that was found, and how often its like in the same tables
+ * @space:  number of the address space; CHECK_NO_SPACE: what leads to tables
+ * @id:     the device, @pasid: of it; of an address space the first one
+ * @device: there is such a device
+ * @place:  of the first
+ * @count:  how many, this one with them
+ * @bytes:  of memory or addresses that all of them are about; 0: no matter
+ * @detail: what is known of the first; NULL: nothing
+ */
+struct check_finding {
+	enum check_kind kind;
+	enum check_severity severity;
+	uint32_t space;
+	uint32_t id;
+	uint32_t pasid;
+	bool device;
+	struct check_place place;
+	uint64_t count;
+	uint64_t bytes;
+	char *detail;
+};
+
+/** struct check_range - physical memory that devices may write; @iova: that leads to @first */
+struct check_range {
+	uint64_t first;
+	uint64_t last;
+	uint64_t iova;
+};
+
+/** struct check_ranges - @nr of them, room for @room */
+struct check_ranges {
+	struct check_range *list;
+	size_t nr;
+	size_t room;
+};
+
+/** struct check_user - a device, or a PASID of it, that uses the same tables as another one */
+struct check_user {
+	uint32_t id;
+	uint32_t pasid;
+};
+
+/**
+ * struct check_space - an address space: tables, and the devices that use them
+ * @device:   the first that was found
+ * @users:    the others, @nr_users of them
+ * @findings: number of the finding of each kind, and one; 0: there is none
+ * @writes:   what it may write
+ */
+struct check_space {
+	struct iopt_decode_device device;
+	struct check_user *users;
+	size_t nr_users;
+	uint32_t findings[CHECK_KINDS];
+	struct check_ranges writes;
+};
+
+/** struct check_area - memory that devices are not to write; @kind: of the finding if they do */
+struct check_area {
+	struct span span;
+	enum check_kind kind;
+};
+
+/** struct check_map - numbers by key, which is less than UINT64_MAX: a hash that only grows */
+struct check_map {
+	struct check_slot *slots;
+	unsigned lg2;
+	uint64_t used;
+};
+
+/**
+ * struct check - a check
+ * @source, @dump: memory
+ * @allowed:  bit n: findings of kind n are not told
+ * @areas:    memory that is not to be written, @nr_areas of them
+ * @findings, @nr_findings: what was found
+ * @apart:    as check_space::findings, of what is found apart from address spaces
+ * @totals:   how many of each severity
+ * @spaces, @nr_spaces: address spaces, each once
+ * @space_of: an address space's number by its root and so on
+ * @tag_of:   likewise by what caches are tagged with
+ * @tables:   of each table the address space and level that it was found in first
+ * @holders:  memory that holds tables, and what leads to them
+ * @no_memory: something could not be told
+ */
+struct check {
+	struct iopt_decode_source source;
+	struct dump *dump;
+	uint64_t allowed;
+	struct check_area *areas;
+	size_t nr_areas;
+	struct check_finding *findings;
+	size_t nr_findings;
+	uint32_t apart[CHECK_KINDS];
+	uint64_t totals[CHECK_SEVERITIES];
+	struct check_space *spaces;
+	uint32_t nr_spaces;
+	struct check_map space_of;
+	struct check_map tag_of;
+	struct check_map tables;
+	struct check_ranges holders;
+	bool no_memory;
+};
+
+/* ---- check_findings.c ---------------------------------------------------------------------- */
+
+/** check_kind_name() - stable: "reserved-bits" */
+const char *check_kind_name(enum check_kind kind);
+/** check_kind_title() - what it is, in a few words */
+const char *check_kind_title(enum check_kind kind);
+/** check_kind_why() - one sentence, why it matters */
+const char *check_kind_why(enum check_kind kind);
+/** check_kind_find() - by its name; CHECK_KINDS: there is none */
+enum check_kind check_kind_find(const char *name);
+/** check_severity_name() - "error" and so on */
+const char *check_severity_name(enum check_severity severity);
+/** check_source_text() - the specification's section, or whose code was read for it */
+const char *check_source_text(const struct check *check, const struct check_finding *finding);
+
+/**
+ * check_found() - tell of something
+ * @check: the check
+ * @kind:  what
+ * @space: in which address space, or CHECK_NO_SPACE
+ * @place: where; NULL: the address space as a whole
+ *
+ * What was found in the same address space before is only counted.
+ *
+ * Return: the finding if it is the first of its kind there, for more to be said of it; NULL if it
+ * is not, if it is allowed, or if there is no memory, which check::no_memory keeps.
+ */
+struct check_finding *check_found(struct check *check, enum check_kind kind, uint32_t space,
+				  const struct check_place *place);
+
+/** check_say() - say more of a finding, as printf(); NULL is allowed, and nothing is said */
+__attribute__((format(printf, 2, 3))) void check_say(struct check_finding *finding,
+						     const char *format, ...);
+
+/** check_add_bytes() - count bytes in the finding of a kind, if there is one */
+void check_add_bytes(struct check *check, enum check_kind kind, uint32_t space, uint64_t bytes);
+
+/** check_sort() - put findings in the order in which they are shown, and sum them up */
+void check_sort(struct check *check);
+
+/* ---- check_walk.c -------------------------------------------------------------------------- */
+
+/** check_tables() - go through all tables: 0, or -ENOMEM */
+int check_tables(struct check *check);
+
+/* ---- check_memory.c ------------------------------------------------------------------------ */
+
+/** check_map_find() - NULL: not there. Good until the next check_map_add() */
+const uint64_t *check_map_find(const struct check_map *map, uint64_t key);
+/** check_map_add() - 0, or -ENOMEM; @key is not there yet */
+int check_map_add(struct check_map *map, uint64_t key, uint64_t value);
+void check_map_free(struct check_map *map);
+
+/** check_ranges_add() - 0, or -ENOMEM. What touches may become one */
+int check_ranges_add(struct check_ranges *ranges, uint64_t first, uint64_t last, uint64_t iova);
+/** check_ranges_sort() - in ascending order, none touching another */
+void check_ranges_sort(struct check_ranges *ranges);
+
+/** check_memory() - what devices may write and should not: 0, or -ENOMEM */
+int check_memory(struct check *check);
+
+/* ---- check_kernel.c ------------------------------------------------------------------------ */
+
+/** check_kernel_text() - where the dump's kernel has its code, if the dump says so */
+bool check_kernel_text(struct dump *dump, struct span *text);
+
+/* ---- check_show.c -------------------------------------------------------------------------- */
+
+/** enum check_form - how findings are shown */
+enum check_form { CHECK_TEXT, CHECK_TSV, CHECK_JSON };
+
+/**
+ * check_show() - show findings
+ * @check: done
+ * @form:  how
+ * @least: nothing below this severity
+ * @out:   where to
+ *
+ * Return: whether there was memory for it.
+ */
+bool check_show(const struct check *check, enum check_form form, enum check_severity least,
+		FILE *out);
+
+#endif
