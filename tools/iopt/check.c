@@ -165,13 +165,18 @@ static bool add_known_areas(struct check *check)
 	return !check_kernel_text(check->dump, &text) || add_area(check, CHECK_WRITES_KERNEL, text);
 }
 
-static bool run(struct check *check)
+/* 0, or a negative errno value. */
+static int run(struct check *check)
 {
-	if (!add_known_areas(check) || check_tables(check) || check_memory(check) ||
-	    check->no_memory)
-		return false;
-	check_sort(check);
-	return true;
+	int error = add_known_areas(check) ? check_tables(check) : -ENOMEM;
+
+	if (!error)
+		error = check_memory(check);
+	if (!error && check->no_memory)
+		error = -ENOMEM;
+	if (!error)
+		check_sort(check);
+	return error;
 }
 
 static void free_check(struct check *check)
@@ -195,12 +200,16 @@ static int check_source(struct arguments *arguments)
 {
 	struct check *check = arguments->check;
 	const char *path = arguments->path;
+	int error;
 
 	check->dump = where_open(&arguments->where, 0, path, &check->source);
 	if (!check->dump)
 		return EXIT_CONTENT;
-	if (!run(check) || !check_show(check, arguments->form, arguments->least, stdout))
-		return content_error("%s: %s", path, strerror(ENOMEM));
+	error = run(check);
+	if (!error && !check_show(check, arguments->form, arguments->least, stdout))
+		error = -ENOMEM;
+	if (error)
+		return content_error("%s: %s", path, strerror(-error));
 	if (fflush(stdout) || ferror(stdout))
 		return content_error("standard output: %s", strerror(errno));
 	return check->totals[CHECK_ERROR] || (arguments->strict && check->totals[CHECK_WARNING])

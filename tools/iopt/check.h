@@ -38,6 +38,7 @@ enum check_kind {
 	CHECK_RUN_DIFFERS,
 	CHECK_CONTIGUOUS_PARTIAL,
 	CHECK_TABLE_MISSING,
+	CHECK_UNTRANSLATED,
 	CHECK_DOMAIN_ID_SHARED,
 	CHECK_WRITES_TABLES,
 	CHECK_WRITES_KERNEL,
@@ -119,9 +120,11 @@ struct check_user {
 };
 
 /**
- * struct check_space - an address space: tables, and the devices that use them
+ * struct check_space - an address space: tables, and the devices that use them. Of two stages each
+ * is one: the second one alone, which says what of memory may be written, and the first one.
  * @device:   the first that was found
  * @users:    the others, @nr_users of them
+ * @several:  there is another device among them, not only other PASIDs
  * @findings: number of the finding of each kind, and one; 0: there is none
  * @writes:   what it may write
  */
@@ -129,6 +132,7 @@ struct check_space {
 	struct iopt_decode_device device;
 	struct check_user *users;
 	size_t nr_users;
+	bool several;
 	uint32_t findings[CHECK_KINDS];
 	struct check_ranges writes;
 };
@@ -222,7 +226,7 @@ void check_sort(struct check *check);
 
 /* ---- check_walk.c -------------------------------------------------------------------------- */
 
-/** check_tables() - go through all tables: 0, or -ENOMEM */
+/** check_tables() - go through all tables: 0, or a negative errno value */
 int check_tables(struct check *check);
 
 /* ---- check_memory.c ------------------------------------------------------------------------ */

@@ -122,6 +122,14 @@ static const struct kind kinds[CHECK_KINDS] = {
 		"below was not checked.",
 		NULL, WALKS,
 	},
+	[CHECK_UNTRANSLATED] = {
+		"untranslated", CHECK_ERROR, "a first stage's table is where the second one leads "
+		"nowhere",
+		"Requests that need it fault.",
+		"QEMU target/arm/ptw.c, S1_ptw_translate()",
+		{ NULL, NULL, NULL, NULL,
+		  "RISC-V IOMMU, \"Process to translate an IOVA\"" },
+	},
 	[CHECK_DOMAIN_ID_SHARED] = {
 		"domain-id-shared", CHECK_ERROR, "one domain id for different tables",
 		"Caches are tagged with the id: a device may be given the translations of another "
@@ -298,9 +306,11 @@ static enum family family_of(const struct check *check, const struct check_findi
 		[IOPT_DECODE_RISCV] = RISCV,
 	};
 
-	const char *format = finding->space == CHECK_NO_SPACE
-				     ? NULL
-				     : check->spaces[finding->space].device.format;
+	const struct iopt_decode_device *device =
+		finding->space == CHECK_NO_SPACE ? NULL : &check->spaces[finding->space].device;
+	const char *format = !device		    ? NULL
+			     : device->first_format ? device->first_format
+						    : device->format;
 
 	return format && !strcmp(format, "x86-64") ? X86_64 : units[check->source.unit];
 }

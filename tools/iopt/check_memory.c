@@ -301,7 +301,7 @@ static bool is_same_device(const struct check *check, const struct claim *a, con
 {
 	const struct check_space *x = &check->spaces[a->space], *y = &check->spaces[b->space];
 
-	return x->device.id == y->device.id && !x->nr_users && !y->nr_users;
+	return x->device.id == y->device.id && !x->several && !y->several;
 }
 
 static void found_two(struct check *check, const struct claim *a, const struct claim *b)

@@ -65,6 +65,17 @@ static const struct iopt_decode_device *device_of(const struct walk *walk)
 	return &walk->check->spaces[walk->space].device;
 }
 
+/* Of two stages the first one's, else of the only one. */
+static const char *own_format(const struct iopt_decode_device *device)
+{
+	return device->first_format ? device->first_format : device->format;
+}
+
+static const struct iopt_hw *own_hw(const struct iopt_decode_device *device)
+{
+	return device->first_format ? &device->first_hw : &device->hw;
+}
+
 /* ---- mappings ------------------------------------------------------------------------------ */
 
 /* As few leaves as a mapping takes: where each may begin, the largest that fits. */
@@ -227,6 +238,9 @@ static int take_leaf(void *ctx, const struct iopt_decode_leaf *leaf)
 	const struct check_place place = { leaf->first, leaf->level, leaf->entry_pa, leaf->entry };
 	int error = 0;
 
+	/* A guest's own affair, in pieces of two stages; the second one is looked at by itself. */
+	if (device_of(walk)->first_format)
+		return 0;
 	look_at_marks(walk, leaf, &place);
 	if (!pending->nr || pending->last + 1 != leaf->first || pending->prot != leaf->prot ||
 	    pending->pa + (pending->last - pending->first) + 1 != leaf->pa) {
@@ -306,7 +320,8 @@ static void look_at_use(struct walk *walk, const struct iopt_decode_table *table
 {
 	struct check_finding *finding;
 
-	if (table->used || !table->entry_pa || !is_there(walk, table->pa))
+	if (table->used || !table->entry_pa || device_of(walk)->first_format ||
+	    !is_there(walk, table->pa))
 		return;
 	finding = check_found(walk->check, CHECK_EMPTY_TABLE, walk->space, place);
 	check_say(finding, "at 0x%" PRIx64, table->pa);
@@ -338,7 +353,10 @@ static int take_table(void *ctx, const struct iopt_decode_table *table)
 	}
 	if (check_map_add(&check->tables, table->pa, (uint64_t)walk->space << 3 | table->level))
 		return -ENOMEM;
-	return check_ranges_add(&check->holders, table->pa, table->pa + table->bytes - 1, 0);
+	/* Its own tables a guest may write. */
+	return device_of(walk)->first_format ? 0
+					     : check_ranges_add(&check->holders, table->pa,
+								table->pa + table->bytes - 1, 0);
 }
 
 /* ---- what decode finds wrong --------------------------------------------------------------- */
@@ -361,6 +379,7 @@ static enum check_kind kind_of(const struct check *check, enum iopt_decode_wrong
 		return is_arm(check) ? CHECK_CONTIGUOUS_PARTIAL : CHECK_RUN_DIFFERS;
 	case IOPT_DECODE_LIMIT_REACHED: return CHECK_NOT_READ;
 	case IOPT_DECODE_TABLE_TWICE: return CHECK_TABLE_SHARED;
+	case IOPT_DECODE_UNTRANSLATED: return CHECK_UNTRANSLATED;
 	case IOPT_DECODE_MISSING: break;
 	}
 	return CHECK_TABLE_MISSING;
@@ -376,18 +395,20 @@ static void take_trouble(void *ctx, const struct iopt_decode_device *device,
 				     trouble->entry };
 	const uint64_t *found;
 
-	(void)device;
-	if (kind != CHECK_TABLE_MISSING && kind != CHECK_TABLE_SHARED) {
+	if (kind != CHECK_TABLE_MISSING && kind != CHECK_UNTRANSLATED &&
+	    kind != CHECK_TABLE_SHARED) {
 		check_found(walk->check, kind, walk->space, &place);
 		return;
 	}
 	place = place_above(walk, trouble->iova, trouble->level);
-	found = check_map_find(&walk->check->tables, trouble->entry_pa);
-	if (kind == CHECK_TABLE_MISSING)
+	found = kind == CHECK_TABLE_SHARED && !device->first_format
+			? check_map_find(&walk->check->tables, trouble->entry_pa)
+			: NULL;
+	if (found)
+		found_again(walk, trouble->entry_pa, trouble->level, *found, &place);
+	else
 		check_say(check_found(walk->check, kind, walk->space, &place),
 			  "memory at 0x%" PRIx64, trouble->entry_pa);
-	else if (found)
-		found_again(walk, trouble->entry_pa, trouble->level, *found, &place);
 }
 
 /* Of what leads to tables. */
@@ -396,7 +417,7 @@ static void take_trouble_apart(void *ctx, const struct iopt_decode_device *devic
 {
 	struct check *check = ctx;
 	const enum check_kind kind = kind_of(check, trouble->what);
-	const bool missing = kind == CHECK_TABLE_MISSING;
+	const bool missing = kind == CHECK_TABLE_MISSING || kind == CHECK_UNTRANSLATED;
 	const struct check_place place = { 0, IOPT_MAX_LEVELS, missing ? 0 : trouble->entry_pa,
 					   trouble->entry };
 	struct check_finding *finding = check_found(check, kind, CHECK_NO_SPACE, &place);
@@ -413,21 +434,30 @@ static void take_trouble_apart(void *ctx, const struct iopt_decode_device *devic
 /* ---- address spaces ------------------------------------------------------------------------ */
 
 /*
- * What tells address spaces apart. A root that hardware would take has at most 56 bits, of which
- * the lowest four are clear; others may look alike.
+ * What tells address spaces apart, mostly: is_same() has the last word. A root that hardware would
+ * take has at most 56 bits, of which the lowest four are clear.
  */
 static uint64_t space_key(const struct iopt_decode_device *device)
 {
+	const struct iopt_hw *hw = own_hw(device);
 	const uint64_t prot = device->prot & (IOPT_READ | IOPT_WRITE);
-	const uint64_t upper = !strncmp(device->format, "arm", 3) && device->hw.arm.upper;
-	const uint64_t first_stage = !strcmp(device->format, "x86-64");
+	const uint64_t upper = !strncmp(own_format(device), "arm", 3) && hw->arm.upper;
+	const uint64_t first_stage = !strcmp(own_format(device), "x86-64");
+	const uint64_t nested = device->first_format ? device->hw.root >> 12 << 32 : 0;
 
-	return device->hw.root | device->hw.levels | upper << 3 | prot << 56 | first_stage << 60;
+	return nested ^ (hw->root | hw->levels | upper << 3 | prot << 56 | first_stage << 60);
+}
+
+static bool is_same(const struct iopt_decode_device *a, const struct iopt_decode_device *b)
+{
+	return a->hw.root == b->hw.root && a->hw.levels == b->hw.levels &&
+	       !a->first_format == !b->first_format && own_hw(a)->root == own_hw(b)->root &&
+	       own_hw(a)->levels == own_hw(b)->levels;
 }
 
 static bool is_first_stage(const struct iopt_decode_device *device)
 {
-	const struct iopt_format_info *format = iopt_format_find(device->format);
+	const struct iopt_format_info *format = iopt_format_find(own_format(device));
 
 	return format && format->stage == 1;
 }
@@ -438,26 +468,23 @@ static bool is_first_stage(const struct iopt_decode_device *device)
  */
 static uint64_t tag_key(const struct iopt_decode_device *device)
 {
-	const uint64_t first = is_first_stage(device);
-	const uint64_t pasid = !strcmp(device->format, "x86-64") ? device->pasid + 1ull : 0;
-	const uint64_t upper = !strncmp(device->format, "arm", 3) && device->hw.arm.upper;
+	const uint64_t stage = device->first_format ? 2 : is_first_stage(device);
+	const bool x86 = !strcmp(own_format(device), "x86-64");
+	const uint64_t more = x86 ? device->pasid + 1u : device->first_domain;
+	const uint64_t upper = !strncmp(own_format(device), "arm", 3) && own_hw(device)->arm.upper;
 
-	return device->domain | pasid << 20 | upper << 54 | first << 55;
+	return (device->domain & 0xfffff) | (more & 0x1fffff) << 20 | upper << 41 | stage << 42;
 }
 
 static int look_at_domain(struct check *check, const struct iopt_decode_device *device,
 			  uint32_t number)
 {
 	const struct check_space *space = &check->spaces[number];
-	/* The tables of a first stage that is nested are the guest's, with ids of the guest's. */
-	const bool tagged = device->path == IOPT_DECODE_TRANSLATED || !is_first_stage(device);
 	const uint64_t *found = check_map_find(&check->tag_of, tag_key(device));
 	const struct check_place place = { 0, IOPT_MAX_LEVELS, device->entry_pa, 0 };
 	const struct iopt_decode_device *other;
 	char text[MAPPINGS_DEVICE_BYTES];
 
-	if (!tagged)
-		return 0;
 	if (space->device.domain != device->domain && !is_first_stage(device))
 		check_say(check_found(check, CHECK_DOMAIN_ID_DIFFERS, number, &place),
 			  "domain %" PRIu32 ", and %" PRIu32 " of %s", space->device.domain,
@@ -465,11 +492,11 @@ static int look_at_domain(struct check *check, const struct iopt_decode_device *
 	if (!found)
 		return check_map_add(&check->tag_of, tag_key(device), number);
 	other = &check->spaces[*found].device;
-	if (other->hw.root != device->hw.root || other->hw.levels != device->hw.levels)
+	if (!is_same(other, device))
 		check_say(check_found(check, CHECK_DOMAIN_ID_SHARED, number, &place),
 			  "domain %" PRIu32 " is also %s's, of %u levels, root 0x%" PRIx64,
-			  device->domain, mappings_device_text(other->id, text), other->hw.levels,
-			  other->hw.root);
+			  device->domain, mappings_device_text(other->id, text),
+			  own_hw(other)->levels, own_hw(other)->root);
 	return 0;
 }
 
@@ -490,6 +517,7 @@ static int add_user(struct check_space *space, const struct iopt_decode_device *
 		space->users = more;
 	}
 	space->users[space->nr_users++] = (struct check_user){ device->id, device->pasid };
+	space->several |= device->id != space->device.id;
 	return 0;
 }
 
@@ -525,7 +553,7 @@ static int walk_space(struct check *check, uint32_t number)
 	struct walk walk = {
 		.check = check,
 		.space = number,
-		.format = iopt_format_find(device.format),
+		.format = iopt_format_find(own_format(&device)),
 	};
 	const struct iopt_decode_visitor visitor = {
 		.ctx = &walk,
@@ -565,7 +593,7 @@ static int take_translated(struct check *check, const struct iopt_decode_device 
 {
 	const uint64_t key = space_key(device);
 	const uint64_t *alike = check_map_find(&check->space_of, key);
-	const bool same = alike && check->spaces[*alike].device.hw.root == device->hw.root;
+	const bool same = alike && is_same(&check->spaces[*alike].device, device);
 	const uint32_t number = same ? (uint32_t)*alike : check->nr_spaces;
 	int error = same ? add_user(&check->spaces[number], device) : add_space(check, device);
 
@@ -576,34 +604,49 @@ static int take_translated(struct check *check, const struct iopt_decode_device 
 	return error || same ? error : walk_space(check, number);
 }
 
+/* A guest's own entries lie in memory that it may write: only Intel's are the host's, always. */
+static int note_entry(struct check *check, const struct iopt_decode_device *device)
+{
+	const uint64_t page = PAGE(device->entry_pa);
+
+	if (device->first_format && check->source.unit != IOPT_DECODE_VTD)
+		return 0;
+	return check_ranges_add(&check->holders, page, page + PAGE_BYTES - 1, 0);
+}
+
 static int take_device(void *ctx, const struct iopt_decode_device *device)
 {
 	struct check *check = ctx;
-	const uint64_t page = PAGE(device->entry_pa);
-	int error = check_ranges_add(&check->holders, page, page + PAGE_BYTES - 1, 0);
+	struct iopt_decode_device second = *device;
+	int error = note_entry(check, device);
 
 	if (error)
 		return error;
 	if (device->path == IOPT_DECODE_PASSES)
 		return take_passing(check, device);
-	return device->format ? take_translated(check, device) : 0;
+	if (!device->format)
+		return 0;
+	second.first_format = NULL;
+	second.first_domain = 0;
+	error = take_translated(check, &second);
+	return error || !device->first_format ? error : take_translated(check, device);
 }
 
-/* Where all begins, as far as it is not found again by its entries. */
+/* Where all begins; of tables of several levels the first one. */
 static int add_root(struct check *check)
 {
 	const uint64_t root = check->source.root & 0xfffffffffffffull; /* 52 bits of address */
-	uint64_t pages = 1;
+	uint64_t first = PAGE(root), bytes = PAGE_BYTES;
 
 	switch (check->source.unit) {
-	case IOPT_DECODE_AMD: pages = (root & 0x1ff) + 1; break; /* decode/amd.c, TABLE_PAGES */
 	case IOPT_DECODE_VTD: break;
-	/* What a page of ddtp is, its bits say elsewhere; of STRTAB_BASE entries tell all. */
-	case IOPT_DECODE_SMMUV3:
-	case IOPT_DECODE_RISCV: return 0;
+	case IOPT_DECODE_AMD: bytes *= (root & 0x1ff) + 1; break; /* decode/amd.c: TABLE_PAGES() */
+	case IOPT_DECODE_SMMUV3: first = root & ~63ull; break;	  /* decode/smmuv3.c: TABLE() */
+	case IOPT_DECODE_RISCV: /* decode/riscv.c: PPN_PA() */
+		first = (check->source.root >> 10 & 0xfffffffffffull) << 12;
+		break;
 	}
-	return check_ranges_add(&check->holders, PAGE(root), PAGE(root) + pages * PAGE_BYTES - 1,
-				0);
+	return check_ranges_add(&check->holders, first, first + bytes - 1, 0);
 }
 
 int check_tables(struct check *check)

@@ -363,7 +363,11 @@ char *dump_vmcoreinfo(struct dump *dump)
 {
 	char *note;
 
-	return dump->kdump && kdump_vmcoreinfo_raw(dump->kdump, &note) == KDUMP_OK ? note : NULL;
+	/* libkdumpfile looks for it once it is told whose kernel that is. */
+	if (!dump->kdump ||
+	    kdump_set_string_attr(dump->kdump, KDUMP_ATTR_OSTYPE, "linux") != KDUMP_OK)
+		return NULL;
+	return kdump_vmcoreinfo_raw(dump->kdump, &note) == KDUMP_OK ? note : NULL;
 }
 
 /*
