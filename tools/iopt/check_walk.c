@@ -45,7 +45,7 @@ struct step {
 /**
  * struct walk - through the tables of one address space
  * @space:   its number
- * @format:  of its tables
+ * @format:  of its tables; NULL: this build's library has it not
  * @steps:   by level
  * @pending: not looked at yet: it may grow
  * @leaves, @needed: how many there are and as many as it would take
@@ -107,9 +107,11 @@ static uint64_t leaves_needed(const struct mapping *mapping, uint64_t sizes)
 
 static void look_at_size(struct walk *walk, const struct mapping *mapping)
 {
-	const uint64_t sizes = walk->format->page_sizes & ~walk->format->wide_sizes;
-	const uint64_t needed = mapping->nr > 1 ? leaves_needed(mapping, sizes) : UINT64_MAX;
+	uint64_t needed;
 
+	if (!walk->format || mapping->nr < 2)
+		return;
+	needed = leaves_needed(mapping, walk->format->page_sizes & ~walk->format->wide_sizes);
 	if (needed >= mapping->nr)
 		return;
 	check_found(walk->check, CHECK_COULD_BE_LARGER, walk->space, &mapping->place);
@@ -266,7 +268,7 @@ static struct check_place place_above(const struct walk *walk, uint64_t iova, un
 	const struct step *above = &walk->steps[level + 1];
 	unsigned lg2;
 
-	if (level + 1 >= IOPT_MAX_LEVELS || !above->entries)
+	if (level + 1 >= IOPT_MAX_LEVELS || !above->entries || !walk->format)
 		return (struct check_place){ .level = IOPT_MAX_LEVELS };
 	lg2 = walk->format->granule_lg2 + walk->format->index_lg2 * (level + 1);
 	place.entry_pa = above->pa + (iova >> lg2) % above->entries * 8;
@@ -457,9 +459,7 @@ static bool is_same(const struct iopt_decode_device *a, const struct iopt_decode
 
 static bool is_first_stage(const struct iopt_decode_device *device)
 {
-	const struct iopt_format_info *format = iopt_format_find(own_format(device));
-
-	return format && format->stage == 1;
+	return !strcmp(own_format(device), "x86-64") || strstr(own_format(device), "-s1");
 }
 
 /*
@@ -563,8 +563,6 @@ static int walk_space(struct check *check, uint32_t number)
 	};
 	int error;
 
-	if (!walk.format)
-		return 0;
 	error = iopt_decode_tables(&check->source, &device, 0, UINT64_MAX, &visitor);
 	if (!error)
 		error = end_mapping(&walk);
@@ -642,7 +640,7 @@ static int add_root(struct check *check)
 	case IOPT_DECODE_VTD: break;
 	case IOPT_DECODE_AMD: bytes *= (root & 0x1ff) + 1; break; /* decode/amd.c: TABLE_PAGES() */
 	case IOPT_DECODE_SMMUV3: first = root & ~63ull; break;	  /* decode/smmuv3.c: TABLE() */
-	case IOPT_DECODE_RISCV: /* decode/riscv.c: PPN_PA() */
+	case IOPT_DECODE_RISCV:					  /* decode/riscv.c: PPN_PA() */
 		first = (check->source.root >> 10 & 0xfffffffffffull) << 12;
 		break;
 	}
