@@ -135,9 +135,10 @@ static const struct argp_option options[] = {
 static const struct argp argp = {
 	options,
 	parser,
-	"SOURCE",
+	"[SOURCE]",
 	"Check the tables of an IOMMU in memory: what the hardware refuses, what is open that "
-	"should not be, what is wasted. Dumps are as `iopt decode' takes them.\v"
+	"should not be, what is wasted. SOURCE is as `iopt decode' takes it; or, with --qmp, a "
+	"running machine.\v"
 	"Exit status: 0 if there are no errors, 1 if there are, or SOURCE can't be read, 2 for the "
 	"command line.",
 	where_children,
@@ -148,8 +149,9 @@ static const struct argp argp = {
 static void read_arguments(int argc, char **argv, struct arguments *arguments)
 {
 	parse_arguments(&argp, argc, argv, 0, NULL, arguments);
+	where_add_live(&arguments->where, &arguments->path, 1);
 	if (!arguments->path)
-		usage_error(NAME, "no SOURCE, expected a dump of memory");
+		usage_error(NAME, "no SOURCE, expected a dump of memory, or --qmp");
 	where_check(&arguments->where, 1);
 }
 
@@ -206,6 +208,9 @@ static int check_source(struct arguments *arguments)
 	if (!check->dump)
 		return EXIT_CONTENT;
 	error = run(check);
+	/* A running machine waits: not for who reads what is shown. */
+	if (!dump_close(check->dump))
+		return EXIT_CONTENT;
 	if (!error && !check_show(check, arguments->form, arguments->least, stdout))
 		error = -ENOMEM;
 	if (error)
@@ -225,7 +230,6 @@ int command_check(int argc, char **argv)
 
 	read_arguments(argc, argv, &arguments);
 	status = check_source(&arguments);
-	dump_close(check.dump);
 	free_check(&check);
 	return status;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * `iopt decode`: what each device behind an IOMMU can reach, from memory in a file. Arguments and
- * errors; finding and opening memory is where.c's, reading tables libiopt-decode's, showing
- * mappings.c's.
+ * `iopt decode`: what each device behind an IOMMU can reach, from memory in a file or of a running
+ * machine. Arguments and errors; finding and opening memory is where.c's, reading tables
+ * libiopt-decode's, showing mappings.c's.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -79,7 +79,7 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		if (arguments->path)
 			usage_error(NAME, "unexpected argument '%s', expected one SOURCE", arg);
-		arguments->path = arguments->wish.name = arg;
+		arguments->path = arg;
 		return 0;
 	default: return ARGP_ERR_UNKNOWN;
 	}
@@ -105,10 +105,10 @@ static const struct argp_option options[] = {
 static const struct argp argp = {
 	options,
 	parser,
-	"SOURCE",
+	"[SOURCE]",
 	"Show what each device behind an IOMMU can reach, from its tables in memory: an ELF core, "
 	"a kdump file or a raw image, plain, gzip or zstd; \"-\": standard input. Intel VT-d, "
-	"AMD, Arm SMMUv3 and RISC-V.\v"
+	"AMD, Arm SMMUv3 and RISC-V. Or of a running machine, with --qmp and no SOURCE.\v"
 	"Exit status: 0 if all could be read and nothing in it is wrong, 1 if not, 2 for the "
 	"command line.",
 	where_children,
@@ -119,9 +119,56 @@ static const struct argp argp = {
 static void read_arguments(int argc, char **argv, struct arguments *arguments)
 {
 	parse_arguments(&argp, argc, argv, 0, NULL, arguments);
+	where_add_live(&arguments->where, &arguments->path, 1);
 	if (!arguments->path)
-		usage_error(NAME, "no SOURCE, expected a dump of memory");
+		usage_error(NAME, "no SOURCE, expected a dump of memory, or --qmp");
 	where_check(&arguments->where, 1);
+	arguments->wish.name = arguments->path;
+}
+
+/* What was put aside goes to standard output. */
+static void print_aside(FILE *aside)
+{
+	char buffer[65536];
+	size_t bytes;
+
+	rewind(aside);
+	while ((bytes = fread(buffer, 1, sizeof(buffer), aside)) && !ferror(stdout))
+		fwrite(buffer, 1, bytes, stdout);
+}
+
+static int show(struct arguments *arguments, FILE *stream, uint64_t *troubles)
+{
+	struct iopt_decode_source source;
+	struct dump *dump = where_open(&arguments->where, 0, arguments->path, &source);
+	int error;
+
+	if (!dump)
+		return EXIT_CONTENT;
+	error = mappings_show(&source, &arguments->wish, stream, troubles);
+	if (!dump_close(dump))
+		return EXIT_CONTENT;
+	return error ? content_error("%s: %s", arguments->path, strerror(-error)) : EXIT_OKAY;
+}
+
+/*
+ * A running machine waits meanwhile, but not for somebody who reads page by page: what is printed
+ * is put aside until it goes on.
+ */
+static int show_live(struct arguments *arguments, uint64_t *troubles)
+{
+	FILE *aside = tmpfile();
+	int status;
+
+	if (!aside)
+		return content_error("no temporary file: %s", strerror(errno));
+	status = show(arguments, aside, troubles);
+	if (!status && (fflush(aside) || ferror(aside)))
+		status = content_error("temporary file: %s", strerror(errno));
+	if (!status)
+		print_aside(aside);
+	fclose(aside);
+	return status;
 }
 
 int command_decode(int argc, char **argv)
@@ -130,19 +177,14 @@ int command_decode(int argc, char **argv)
 		.where.command = NAME,
 		.wish = { .iova = { 0, ~0ull }, .pa = { 0, ~0ull } },
 	};
-	struct iopt_decode_source source;
 	uint64_t troubles = 0;
-	struct dump *dump;
-	int error;
+	int status;
 
 	read_arguments(argc, argv, &arguments);
-	dump = where_open(&arguments.where, 0, arguments.path, &source);
-	if (!dump)
-		return EXIT_CONTENT;
-	error = mappings_show(&source, &arguments.wish, stdout, &troubles);
-	dump_close(dump);
-	if (error)
-		return content_error("%s: %s", arguments.path, strerror(-error));
+	status = where_is_live(&arguments.where, 0) ? show_live(&arguments, &troubles)
+						    : show(&arguments, stdout, &troubles);
+	if (status)
+		return status;
 	if (fflush(stdout) || ferror(stdout))
 		return content_error("standard output: %s", strerror(errno));
 	if (troubles)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * `iopt diff`: what changed between two dumps: mappings that appeared, went, lead elsewhere or have
- * other permissions, and tables, device by device. Two dumps may have mappings in leaves of other
- * sizes: what counts is where addresses lead.
+ * `iopt diff`: what changed between two dumps, or since one: mappings that appeared, went, lead
+ * elsewhere or have other permissions, and tables, device by device. Two dumps may have mappings in
+ * leaves of other sizes: what counts is where addresses lead.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -181,9 +181,9 @@ static const struct argp_option options[] = {
 static const struct argp argp = {
 	options,
 	parser,
-	"OLD NEW",
+	"OLD [NEW]",
 	"Show what changed between two dumps of memory in what each device behind an IOMMU can "
-	"reach. Dumps are as `iopt decode' takes them.\v"
+	"reach. Dumps are as `iopt decode' takes them; with --qmp, NEW is a running machine.\v"
 	"Exit status: 0 if nothing changed, 1 if something did or could not be read, 2 for the "
 	"command line.",
 	where_children,
@@ -202,8 +202,9 @@ int command_diff(int argc, char **argv)
 	bool good = true;
 
 	parse_arguments(&argp, argc, argv, 0, NULL, &arguments);
-	if (arguments.nr_paths != WHERE_SOURCES)
-		usage_error(NAME, "expected two dumps, OLD and NEW");
+	where_add_live(&arguments.where, arguments.paths, WHERE_SOURCES);
+	if (!arguments.paths[WHERE_SOURCES - 1])
+		usage_error(NAME, "expected two dumps, OLD and NEW, or OLD and --qmp");
 	where_check(&arguments.where, WHERE_SOURCES);
 	changes.form = arguments.form;
 	for (unsigned i = 0; good && i < WHERE_SOURCES; i++) {
@@ -218,7 +219,7 @@ int command_diff(int argc, char **argv)
 		if (good && sides[i].troubles)
 			content_error("%s: %" PRIu64 " wrong or missing, see iopt decode",
 				      arguments.paths[i], sides[i].troubles);
-		dump_close(dump);
+		good = dump_close(dump) && good;
 	}
 	if (good) {
 		if (changes.form->begin)

@@ -13,6 +13,7 @@
 #include "tools/iopt/command.h"
 #include "tools/iopt/dump.h"
 #include "tools/iopt/input.h"
+#include "tools/iopt/machine.h"
 #include "tools/iopt/progress.h"
 
 #define PAGE_BYTES 4096u
@@ -25,11 +26,13 @@
  * @kdump: libkdumpfile's; NULL: a raw image
  * @base:  of a raw image
  * @bytes: of a raw image
+ * @live:  a running machine instead
  * @next:  of those that are kept
  * @progress: of copying
  * @copied: bytes
  */
 struct dump {
+	struct machine *live;
 	struct dump *next;
 	FILE *file;
 	int fd;
@@ -317,6 +320,22 @@ struct dump *dump_open(const char *path, bool raw, uint64_t base, char error[DUM
 	return NULL;
 }
 
+struct dump *dump_open_live(const char *path, bool stop, char error[DUMP_ERROR_BYTES])
+{
+	struct dump *dump = calloc(1, sizeof(*dump));
+
+	if (!dump) {
+		snprintf(error, DUMP_ERROR_BYTES, "%s", strerror(ENOMEM));
+		return NULL;
+	}
+	dump->fd = -1;
+	dump->live = machine_open(path, stop, error);
+	if (dump->live)
+		return dump;
+	free(dump);
+	return NULL;
+}
+
 static bool read_raw(const struct dump *dump, uint64_t pa, void *to, size_t bytes)
 {
 	return pa >= dump->base && pa - dump->base <= dump->bytes &&
@@ -329,6 +348,8 @@ bool dump_read(void *ctx, uint64_t pa, void *to, size_t bytes)
 	struct dump *dump = ctx;
 	size_t got = bytes;
 
+	if (dump->live)
+		return machine_read(dump->live, pa, to, bytes);
 	if (!dump->kdump)
 		return read_raw(dump, pa, to, bytes);
 	return kdump_read(dump->kdump, KDUMP_MACHPHYSADDR, pa, to, &got) == KDUMP_OK &&
@@ -348,11 +369,12 @@ bool dump_has(struct dump *dump, uint64_t first, uint64_t last)
 	kdump_attr_t pages, shift;
 	char byte;
 
-	if (!dump->kdump)
+	if (!dump->kdump && !dump->live)
 		return first >= dump->base && last - dump->base < dump->bytes;
 	pages.type = KDUMP_BITMAP;
 	shift.type = KDUMP_NUMBER;
-	if (kdump_get_typed_attr(dump->kdump, KDUMP_ATTR_FILE_PAGEMAP, &pages) == KDUMP_OK &&
+	if (dump->kdump &&
+	    kdump_get_typed_attr(dump->kdump, KDUMP_ATTR_FILE_PAGEMAP, &pages) == KDUMP_OK &&
 	    kdump_get_typed_attr(dump->kdump, KDUMP_ATTR_PAGE_SHIFT, &shift) == KDUMP_OK)
 		return !find_gap(pages.val.bitmap, first >> shift.val.number,
 				 last >> shift.val.number);
@@ -370,24 +392,64 @@ char *dump_vmcoreinfo(struct dump *dump)
 	return kdump_vmcoreinfo_raw(dump->kdump, &note) == KDUMP_OK ? note : NULL;
 }
 
+bool dump_load(void *ctx, uint64_t pa, unsigned bytes, uint64_t *value)
+{
+	struct dump *dump = ctx;
+	uint64_t found = 0;
+
+	if (dump->live)
+		return machine_load(dump->live, pa, bytes, value);
+	if (!dump_read(dump, pa, &found, bytes))
+		return false;
+	*value = le64toh(found);
+	return true;
+}
+
+void dump_units(const struct dump *dump, struct units *units)
+{
+	units->nr = 0;
+	if (dump->live)
+		machine_units(dump->live, units);
+}
+
+bool dump_is_broken(const struct dump *dump)
+{
+	return dump->live && machine_error(dump->live);
+}
+
+static bool close_live(struct machine *live)
+{
+	const char *error = machine_error(live);
+	const bool good = !error;
+
+	if (error)
+		content_error("%s", error);
+	return machine_close(live) && good;
+}
+
 /*
  * kdump_free() of libkdumpfile 0.5.1 reads and writes memory that it has freed, of kdump files
  * (valgrind says so): what it has stays until the process ends, and can be reached till then.
  */
 static struct dump *kept;
 
-void dump_close(struct dump *dump)
+bool dump_close(struct dump *dump)
 {
+	bool good = true;
+
 	if (!dump)
-		return;
+		return true;
+	if (dump->live)
+		good = close_live(dump->live);
 	if (dump->file)
 		fclose(dump->file);
 	else if (dump->fd >= 0)
 		close(dump->fd);
 	if (!dump->kdump) {
 		free(dump);
-		return;
+		return good;
 	}
 	dump->next = kept;
 	kept = dump;
+	return good;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * Physical memory in a file: an ELF core (QEMU's dump-guest-memory, a vmcore), a kdump-compressed
- * file, or a raw image (QEMU's pmemsave); plain, gzip or zstd. ELF and kdump are libkdumpfile's.
+ * file, or a raw image (QEMU's pmemsave); plain, gzip or zstd. ELF and kdump are libkdumpfile's. Or
+ * of a running machine, which is machine.c's.
  */
 #ifndef TOOLS_IOPT_DUMP_H
 #define TOOLS_IOPT_DUMP_H
@@ -11,6 +12,7 @@
 #include <stdint.h>
 
 struct dump;
+struct units;
 
 #define DUMP_ERROR_BYTES 320
 
@@ -52,7 +54,38 @@ bool dump_has(struct dump *dump, uint64_t first, uint64_t last);
 /** dump_vmcoreinfo() - the note that a Linux kernel leaves, for free(); NULL: there is none */
 char *dump_vmcoreinfo(struct dump *dump);
 
-/** dump_close() - NULL is allowed */
-void dump_close(struct dump *dump);
+/**
+ * dump_open_live() - memory of a running machine
+ * @path:  of QEMU's QMP socket
+ * @stop:  pause it until dump_close()
+ * @error: filled in if this fails: one line without the path
+ *
+ * Return: the dump; NULL on an error.
+ */
+struct dump *dump_open_live(const char *path, bool stop, char error[DUMP_ERROR_BYTES]);
+
+/**
+ * dump_load() - read a register of a device
+ * @ctx:   the dump
+ * @pa:    physical address
+ * @bytes: 4 or 8
+ * @value: set
+ *
+ * Return: whether it is there. In files few are.
+ */
+bool dump_load(void *ctx, uint64_t pa, unsigned bytes, uint64_t *value);
+
+/** dump_units() - the IOMMUs that a running machine's QEMU says it has; in a file none */
+void dump_units(const struct dump *dump, struct units *units);
+
+/** dump_is_broken() - whether a running machine could not be read any more: dump_close() tells */
+bool dump_is_broken(const struct dump *dump);
+
+/**
+ * dump_close() - NULL is allowed
+ *
+ * Return: false if a running machine could not be read any more, or stays paused, which was told.
+ */
+bool dump_close(struct dump *dump);
 
 #endif

@@ -6,11 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/iopt/acpi.h"
 #include "tools/iopt/command.h"
 #include "tools/iopt/registers.h"
+#include "tools/iopt/units.h"
 #include "tools/iopt/where.h"
 
-enum { OPT_REGS = 512, OPT_ROOT, OPT_DEVICE_TABLE, OPT_STREAM_TABLE, OPT_DDT, OPT_BASE };
+enum {
+	OPT_REGS = 512,
+	OPT_ROOT,
+	OPT_DEVICE_TABLE,
+	OPT_STREAM_TABLE,
+	OPT_DDT,
+	OPT_BASE,
+	OPT_QMP,
+	OPT_NO_PAUSE,
+	OPT_UNIT,
+	OPT_ACPI,
+};
 
 uint64_t where_address(const struct where *where, const char *option, const char *text)
 {
@@ -74,6 +87,21 @@ static void add_regs(struct where *where, const char *path)
 	where->regs[where->nr_regs++] = path;
 }
 
+static void add_qmp(struct where *where, const char *path)
+{
+	if (where->nr_qmp == WHERE_SOURCES)
+		usage_error(where->command, "--qmp: one socket too many: '%s'", path);
+	where->qmp[where->nr_qmp++] = path;
+}
+
+static void set_acpi(struct where *where, const char *text)
+{
+	where->acpi = true;
+	where->has_rsdp = text;
+	if (text)
+		where->rsdp = where_address(where, "acpi", text);
+}
+
 static error_t parser(int key, char *arg, struct argp_state *state)
 {
 	struct where *where = state->input;
@@ -97,6 +125,13 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 		where->raw = true;
 		where->base = where_address(where, "base", arg);
 		return 0;
+	case OPT_QMP: add_qmp(where, arg); return 0;
+	case OPT_NO_PAUSE: where->no_pause = true; return 0;
+	case OPT_UNIT:
+		where->chosen = true;
+		where->unit = where_address(where, "unit", arg);
+		return 0;
+	case OPT_ACPI: set_acpi(where, arg); return 0;
 	default: return ARGP_ERR_UNKNOWN;
 	}
 }
@@ -114,6 +149,15 @@ static const struct argp_option options[] = {
 	{ "ddt", OPT_DDT, "DDTP,CAPS", 0, "RISC-V: the registers ddtp and capabilities", 0 },
 	{ "base", OPT_BASE, "ADDRESS", 0,
 	  "SOURCE is a raw image of memory that begins at this physical address", 0 },
+	{ "qmp", OPT_QMP, "SOCKET", 0,
+	  "a running QEMU instead of a SOURCE: it is paused, read, and goes on", 0 },
+	{ "no-pause", OPT_NO_PAUSE, NULL, 0, "it goes on meanwhile", 0 },
+	{ "unit", OPT_UNIT, "ADDRESS", 0,
+	  "of several units that are found the one whose registers are here", 0 },
+	{ "acpi", OPT_ACPI, "RSDP", OPTION_ARG_OPTIONAL,
+	  "look for units in ACPI tables, and show which there are; RSDP: where these begin, of "
+	  "a machine with UEFI",
+	  0 },
 	{ 0 },
 };
 
@@ -124,16 +168,42 @@ const struct argp_child where_children[] = {
 	{ 0 },
 };
 
+void where_add_live(struct where *where, const char **paths, unsigned sources)
+{
+	unsigned files = 0;
+
+	while (files < sources && paths[files])
+		files++;
+	if (where->nr_qmp > sources - files)
+		usage_error(where->command, "--qmp: one source too many: '%s'",
+			    where->qmp[sources - files]);
+	if (where->raw && where->nr_qmp && !files)
+		usage_error(where->command, "--base: expected a SOURCE that is a file");
+	if (where->no_pause && !where->nr_qmp)
+		usage_error(where->command, "--no-pause: expected --qmp, too");
+	where->first_qmp = files;
+	for (unsigned i = 0; i < where->nr_qmp; i++)
+		paths[files + i] = where->qmp[i];
+}
+
+bool where_is_live(const struct where *where, unsigned number)
+{
+	return where->nr_qmp && number >= where->first_qmp;
+}
+
 void where_check(const struct where *where, unsigned sources)
 {
+	const bool given = where->nr_regs || where->root;
+
 	if (where->nr_regs && where->root)
 		usage_error(where->command,
 			    "--regs and --root, --device-table, --stream-table or --ddt: expected "
 			    "one of them");
-	if (!where->nr_regs && !where->root)
+	if (given && (where->acpi || where->chosen))
 		usage_error(where->command,
-			    "where do the tables begin? Expected --regs, --root (Intel), "
-			    "--device-table (AMD), --stream-table (Arm) or --ddt (RISC-V)");
+			    "--%s: expected no --regs, --root, --device-table, --stream-table or "
+			    "--ddt beside",
+			    where->acpi ? "acpi" : "unit");
 	if (where->nr_regs > sources)
 		usage_error(where->command, "--regs: one file too many: '%s'",
 			    where->regs[where->nr_regs - 1]);
@@ -141,28 +211,106 @@ void where_check(const struct where *where, unsigned sources)
 		usage_error(where->command, "--base: expected a multiple of 4096");
 }
 
+/* ---- units that are looked for ------------------------------------------------------------- */
+
+static void tell_off(const char *path)
+{
+	fprintf(stderr, "iopt: %s: the unit does not translate: all devices reach all memory\n",
+		path);
+}
+
+/* QEMU says which there are; else what firmware wrote does. */
+static bool find_units(const struct where *where, struct dump *dump, const char *path,
+		       struct units *units)
+{
+	char why[ACPI_WHY_BYTES] = "";
+
+	if (!where->acpi)
+		dump_units(dump, units);
+	if (!units->nr)
+		acpi_find(dump_read, dump, where->has_rsdp ? &where->rsdp : NULL, units, why);
+	if (where->acpi)
+		units_print(units, path);
+	if (!units->nr && !dump_is_broken(dump))
+		content_error("%s: where do the tables begin? %s; expected --regs, --root "
+			      "(Intel), --device-table (AMD), --stream-table (Arm) or --ddt "
+			      "(RISC-V)",
+			      path, why);
+	return units->nr;
+}
+
+static bool read_registers(struct dump *dump, const struct unit *unit, const char *path,
+			   struct iopt_decode_source *source, bool *off)
+{
+	char option[REGISTERS_OPTION_BYTES];
+
+	if (registers_load(dump_load, dump, unit->kind, unit->base, source, off))
+		return true;
+	if (!dump_is_broken(dump))
+		content_error("%s: %s: a %s at 0x%llx, whose registers are not in it: expected "
+			      "%s or --regs",
+			      path, unit->found, registers_kind_text(unit->kind),
+			      (unsigned long long)unit->base,
+			      registers_option(unit->kind, unit->base, option));
+	return false;
+}
+
+/* By the registers of a unit that was found. */
+static bool find_tables(const struct where *where, struct dump *dump, const char *path,
+			struct iopt_decode_source *source)
+{
+	struct units units = { .nr = 0 };
+	const struct unit *unit;
+	bool off = false;
+
+	if (!find_units(where, dump, path, &units))
+		return false;
+	unit = units_choose(&units, where->chosen ? &where->unit : NULL, path);
+	if (!unit || !read_registers(dump, unit, path, source, &off))
+		return false;
+	if (off && !source->root) {
+		content_error("%s: the unit at 0x%llx does not translate and never did: it has no "
+			      "tables",
+			      path, (unsigned long long)unit->base);
+		return false;
+	}
+	if (off)
+		tell_off(path);
+	return true;
+}
+
+static struct dump *open_source(const struct where *where, unsigned number, const char *path)
+{
+	char error[DUMP_ERROR_BYTES];
+	struct dump *dump = where_is_live(where, number)
+				    ? dump_open_live(path, !where->no_pause, error)
+				    : dump_open(path, where->raw, where->base, error);
+
+	if (!dump)
+		content_error("%s: %s", path, error);
+	return dump;
+}
+
 struct dump *where_open(const struct where *where, unsigned number, const char *path,
 			struct iopt_decode_source *source)
 {
 	const char *regs = where->nr_regs ? where->regs[number < where->nr_regs ? number : 0]
 					  : NULL;
-	char error[DUMP_ERROR_BYTES];
 	struct dump *dump;
 	bool off = false;
 
 	*source = where->source;
 	if (regs && !registers_read(regs, source, &off))
 		return NULL;
-	dump = dump_open(path, where->raw, where->base, error);
-	if (!dump) {
-		content_error("%s: %s", path, error);
+	dump = open_source(where, number, path);
+	if (!dump)
 		return NULL;
-	}
 	if (off)
-		fprintf(stderr,
-			"iopt: %s: the unit does not translate: all devices reach all memory\n",
-			regs);
+		tell_off(regs);
 	source->read = dump_read;
 	source->ctx = dump;
-	return dump;
+	if (regs || where->root || find_tables(where, dump, path, source))
+		return dump;
+	dump_close(dump);
+	return NULL;
 }
