@@ -60,6 +60,7 @@ static const struct layout layouts[] = {
 	  .region = "amdvi-mmio",
 	  .option = "--device-table",
 	  .root = { "DEVTAB", 0x0, 8 },
+	  .config = { "CONTROL", 0x18, 8 },
 	  .status = { "CONTROL", 0x18, 8 },
 	  .mask = 1ull << 0 },
 	/* drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.h: ARM_SMMU_STRTAB_BASE,

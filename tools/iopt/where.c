@@ -112,7 +112,10 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 		set_root(where, IOPT_DECODE_VTD, where_address(where, "root", arg));
 		return 0;
 	case OPT_DEVICE_TABLE:
-		set_root(where, IOPT_DECODE_AMD, where_address(where, "device-table", arg));
+		if (strchr(arg, ','))
+			parse_two(where, IOPT_DECODE_AMD, "device-table", "DEVTAB,CONTROL", arg);
+		else
+			set_root(where, IOPT_DECODE_AMD, where_address(where, "device-table", arg));
 		return 0;
 	case OPT_STREAM_TABLE:
 		parse_two(where, IOPT_DECODE_SMMUV3, "stream-table", "STRTAB_BASE,STRTAB_BASE_CFG",
@@ -142,7 +145,7 @@ static const struct argp_option options[] = {
 	  "both, or twice",
 	  0 },
 	{ "root", OPT_ROOT, "VALUE", 0, "Intel: the register RTADDR", 0 },
-	{ "device-table", OPT_DEVICE_TABLE, "VALUE", 0,
+	{ "device-table", OPT_DEVICE_TABLE, "BASE[,CONTROL]", 0,
 	  "AMD: the device table base address register", 0 },
 	{ "stream-table", OPT_STREAM_TABLE, "BASE,CFG", 0,
 	  "Arm: the registers STRTAB_BASE and STRTAB_BASE_CFG", 0 },
