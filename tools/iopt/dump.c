@@ -12,6 +12,7 @@
 
 #include "tools/iopt/command.h"
 #include "tools/iopt/dump.h"
+#include "tools/iopt/elf_core.h"
 #include "tools/iopt/input.h"
 #include "tools/iopt/machine.h"
 #include "tools/iopt/progress.h"
@@ -24,6 +25,7 @@
  * @file:  of @fd, if it is a temporary one
  * @fd:    what is read
  * @kdump: libkdumpfile's; NULL: a raw image
+ * @segments: of an ELF core, @nr_segments of them: read without libkdumpfile
  * @base:  of a raw image
  * @bytes: of a raw image
  * @live:  a running machine instead
@@ -37,6 +39,8 @@ struct dump {
 	FILE *file;
 	int fd;
 	kdump_ctx_t *kdump;
+	struct elf_segment *segments;
+	size_t nr_segments;
 	uint64_t base;
 	uint64_t bytes;
 	struct progress progress;
@@ -283,6 +287,7 @@ static bool open_kdump(struct dump *dump, char error[DUMP_ERROR_BYTES])
 			"neither an ELF core nor a kdump file; a raw image of memory wants --base");
 		return false;
 	}
+	dump->segments = elf_segments(dump->fd, &dump->nr_segments);
 	dump->kdump = kdump_new();
 	if (dump->kdump && kdump_open_fd(dump->kdump, dump->fd) == KDUMP_OK)
 		return true;
@@ -352,6 +357,8 @@ bool dump_read(void *ctx, uint64_t pa, void *to, size_t bytes)
 		return machine_read(dump->live, pa, to, bytes);
 	if (!dump->kdump)
 		return read_raw(dump, pa, to, bytes);
+	if (dump->segments && elf_read(dump->fd, dump->segments, dump->nr_segments, pa, to, bytes))
+		return true;
 	return kdump_read(dump->kdump, KDUMP_MACHPHYSADDR, pa, to, &got) == KDUMP_OK &&
 	       got == bytes;
 }
@@ -441,6 +448,8 @@ bool dump_close(struct dump *dump)
 		return true;
 	if (dump->live)
 		good = close_live(dump->live);
+	free(dump->segments);
+	dump->segments = NULL;
 	if (dump->file)
 		fclose(dump->file);
 	else if (dump->fd >= 0)
