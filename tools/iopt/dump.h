@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * Physical memory in a file: an ELF core (QEMU's dump-guest-memory, a vmcore), a kdump-compressed
- * file, or a raw image (QEMU's pmemsave); plain, gzip or zstd. kdump files are libkdumpfile's, ELF cores elf_core.c's and, of what is beside memory, libkdumpfile's. Or
- * of a running machine, which is machine.c's.
+ * file, or a raw image (QEMU's pmemsave); plain, gzip or zstd. Or of a running machine, which is
+ * machine.c's. kdump files are libkdumpfile's, ELF cores, too, but for their memory: elf_core.c.
  */
 #ifndef TOOLS_IOPT_DUMP_H
 #define TOOLS_IOPT_DUMP_H
