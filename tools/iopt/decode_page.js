@@ -508,21 +508,26 @@ function mark_cut(context, wide) {
 		context.fillRect(LEFT + x % wide, Math.floor(x / wide) * (ROW + GAP), 1, ROW);
 }
 
-// A frame around what was picked, row by row.
-function mark_picked(context, wide) {
-	const { space, axis, from, to, picked } = state, factor = wide * NR_ROWS / (to - from);
-	if (!picked)
-		return;
-	const inside = mapping_at(space, picked.page) >= 0;
-	const first = inside ? axis.begin(picked.index) : axis.place(picked.page);
-	const end = inside ? axis.end(picked.index) : axis.place(picked.page + 1);
-	const a = Math.max(0, (first - from) * factor), b = Math.min(wide * NR_ROWS, Math.max((end - from) * factor, a + 3));
+// A frame, row by row, around pages.
+function frame(context, wide, begin, end, line) {
+	const { from, to } = state, factor = wide * NR_ROWS / (to - from);
+	const a = Math.max(0, (begin - from) * factor), b = Math.min(wide * NR_ROWS, Math.max((end - from) * factor, a + 3));
 	context.strokeStyle = css('--text');
-	context.lineWidth = 2;
+	context.lineWidth = line;
 	for (let row = Math.floor(a / wide); row < NR_ROWS && row * wide < b; row++) {
 		const x0 = Math.max(0, a - row * wide), x1 = Math.min(wide, b - row * wide);
 		context.strokeRect(LEFT + x0, row * (ROW + GAP) - 1, Math.max(2, x1 - x0), ROW + 2);
 	}
+}
+
+// Around the page that was picked, and a thin one around its mapping.
+function mark_picked(context, wide) {
+	const { space, axis, picked } = state;
+	if (!picked)
+		return;
+	if (mapping_at(space, picked.page) >= 0)
+		frame(context, wide, axis.begin(picked.index), axis.end(picked.index), 1);
+	frame(context, wide, axis.place(picked.page), axis.place(picked.page + 1), 2.5);
 }
 
 // All of the space to scale: where mappings are, and what is in view.
