@@ -89,7 +89,7 @@ static const struct kind kinds[CHECK_KINDS] = {
 		"bad-type", CHECK_ERROR, "a translation type that is reserved, or not known here",
 		"The hardware refuses the device's requests, or what they reach is not known.",
 		NULL,
-		{ "Linux 6.12 drivers/iommu/intel/iommu.h, CONTEXT_TT_*, and pasid.h, PASID_ENTRY_*",
+		{ "Linux 6.12 drivers/iommu/intel/iommu.h, CONTEXT_TT_*; pasid.h, PASID_ENTRY_*",
 		  NULL,
 		  "Linux 6.12 drivers/iommu/amd/amd_iommu_types.h, DEV_ENTRY_MODE_*, DTE_GLX_*",
 		  "QEMU hw/arm/smmuv3-internal.h, STE_CONFIG",
@@ -97,8 +97,8 @@ static const struct kind kinds[CHECK_KINDS] = {
 	},
 	[CHECK_LOOP] = {
 		"loop", CHECK_ERROR, "an entry leads back to a table above it",
-		"Whoever can write what the entry maps changes the tables themselves, and leaves lead "
-		"to where entries lie.",
+		"Entries are taken for leaves: what the device writes there changes the tables "
+		"themselves.",
 		NULL, WALKS,
 	},
 	[CHECK_RUN_DIFFERS] = {
@@ -158,7 +158,7 @@ static const struct kind kinds[CHECK_KINDS] = {
 		linux_isolation, { NULL },
 	},
 	[CHECK_WRITES_MSI] = {
-		"writes-msi", CHECK_ERROR, "a device's addresses lead to the interrupt-message window",
+		"writes-msi", CHECK_ERROR, "addresses lead to the interrupt-message window",
 		"Writes there are interrupts: the hardware blocks them, or a device can raise any.",
 		NULL,
 		{ "Intel VT-d, section 3.14", "Intel VT-d, section 3.14",
@@ -179,7 +179,7 @@ static const struct kind kinds[CHECK_KINDS] = {
 		linux_isolation, { NULL },
 	},
 	[CHECK_MSI_IOVA] = {
-		"msi-iova", CHECK_WARNING, "a mapping in the interrupt window of a device's addresses",
+		"msi-iova", CHECK_WARNING, "a mapping in the window of interrupts",
 		"Requests to 0xfeexxxxx are interrupts there and never translated: the mapping is "
 		"never used.",
 		NULL,
@@ -187,7 +187,7 @@ static const struct kind kinds[CHECK_KINDS] = {
 		  "Linux 6.12 drivers/iommu/amd/iommu.c, amd_iommu_get_resv_regions()" },
 	},
 	[CHECK_HT_IOVA] = {
-		"ht-iova", CHECK_WARNING, "a mapping in HyperTransport's range of a device's addresses",
+		"ht-iova", CHECK_WARNING, "a mapping in HyperTransport's own addresses",
 		"Requests to 0xfd00000000..0xffffffffff have a meaning of their own.",
 		"Linux 6.12 drivers/iommu/amd/iommu.c, HT_RANGE_START", { NULL },
 	},
@@ -217,7 +217,7 @@ static const struct kind kinds[CHECK_KINDS] = {
 	},
 	[CHECK_DOMAIN_ID_DIFFERS] = {
 		"domain-id-differs", CHECK_NOTE, "the same tables under different domain ids",
-		"Caches hold translations once for each id, and each wants invalidations of its own.",
+		"Caches hold translations once for each id, and each wants its invalidations.",
 		NULL,
 		{ "Intel VT-d, section \"Context-Entry\" (3.4.3 of revision 2): Domain Identifier",
 		  NULL,
@@ -238,7 +238,7 @@ static const struct kind kinds[CHECK_KINDS] = {
 	},
 	[CHECK_TARGET_MISSING] = {
 		"target-missing", CHECK_NOTE, "a mapping leads to memory that is not in the dump",
-		"Registers of another device, perhaps, or pages that were left out; or a stale entry.",
+		"Another device's registers, perhaps, or pages that were left out; or it is stale.",
 		"tools/iopt/dump.h, dump_has()", { NULL },
 	},
 	[CHECK_EMPTY_TABLE] = {
