@@ -100,7 +100,7 @@ static struct piece leaf_piece(struct reading *reading, struct second *second, u
 	piece.lg2 = leaf->lg2;
 	piece.prot = leaf->prot;
 	if (alike == 1) {
-		piece.pa = leaf->pa + ((uint64_t)(index % run) << span_lg2);
+		piece.pa = leaf_own(shape, leaf, index % run, level);
 	} else {
 		piece.pa = leaf->pa;
 		piece.first &= ~0ull << leaf->lg2;

@@ -71,16 +71,29 @@ void copy_free(struct copy *copy)
 	*copy = (struct copy){ 0 };
 }
 
+uint64_t leaf_own(const struct shape *shape, const struct soft_entry *leaf, unsigned index,
+		  unsigned level)
+{
+	return shape->format->own_addresses
+		       ? leaf->own
+		       : leaf->pa + ((uint64_t)index << soft_entry_lg2(shape->format, level));
+}
+
 unsigned copy_run(const struct shape *shape, const struct copy *copy, unsigned level,
 		  unsigned index, const struct soft_entry *leaf, unsigned run)
 {
+	const unsigned span_lg2 = soft_entry_lg2(shape->format, level);
+
 	if (index % run || index + run > copy->nr)
 		return 1;
-	for (unsigned i = index + 1; i < index + run; i++) {
+	for (unsigned i = index; i < index + run; i++) {
 		struct soft_entry other = shape_decode(shape, copy->entries[i], level);
 
 		if (other.kind != SOFT_LEAF || other.pa != leaf->pa || other.lg2 != leaf->lg2 ||
 		    other.prot != leaf->prot)
+			return 1;
+		if (shape->format->own_addresses &&
+		    other.own != leaf->pa + ((uint64_t)(i - index) << span_lg2))
 			return 1;
 	}
 	return run;

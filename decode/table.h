@@ -104,6 +104,10 @@ bool copy_read(struct reading *reading, const struct shape *shape, struct copy *
 
 void copy_free(struct copy *copy);
 
+/* The address that one entry of a leaf's run translates to: its own, where entries have such. */
+uint64_t leaf_own(const struct shape *shape, const struct soft_entry *leaf, unsigned index,
+		  unsigned level);
+
 /**
  * copy_run() - how many entries from one on are the run of a leaf
  * @level: of the table

@@ -219,7 +219,7 @@ static int tell_leaf(struct walk *walk, struct step *step, unsigned index,
 	uint64_t first = step->first + ((uint64_t)index << span_lg2), last;
 	struct iopt_decode_leaf found = {
 		.first = extended(walk, first),
-		.pa = leaf->pa + ((uint64_t)(index % run) << span_lg2),
+		.pa = leaf_own(&walk->shape, leaf, index % run, level),
 		.prot = (uint8_t)soft_combine(step->prot, leaf->prot),
 		.lg2 = leaf->lg2,
 		.level = (uint8_t)level,

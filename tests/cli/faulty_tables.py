@@ -351,6 +351,23 @@ def contiguous_partial(m):
     m.expect('error', 'contiguous-partial', iova=0x200000, level=0, at=m.slot(root, 0x200000))
 
 
+@case(Arm)
+def contiguous_address(m):
+    """All have the hint, and one leads elsewhere in the run's memory."""
+    root = m.start()
+    for i in range(16):
+        m.map(root, 0x200000 + i * PAGE, BUFFER + 0x10000 + i * PAGE, bits=Arm.READ_WRITE | 1 << 52)
+    m.map(root, 0x205000, BUFFER + 0x19000, bits=Arm.READ_WRITE | 1 << 52)
+    m.expect('error', 'contiguous-partial', iova=0x200000, level=0, at=m.slot(root, 0x200000))
+
+
+@case(Arm)
+def contiguous(m):
+    root = m.start()
+    for i in range(16):
+        m.map(root, 0x200000 + i * PAGE, BUFFER + 0x10000 + i * PAGE, bits=Arm.READ_WRITE | 1 << 52)
+
+
 @case(Riscv)
 def mark_clear(m):
     slot = m.map(m.start(), 0x105000, BUFFER + PAGE, bits=0x57)  # not dirty
