@@ -469,6 +469,15 @@ def domain_id_shared_width(m):
 
 
 @case(Memory)
+def domain_id_passes(m):
+    """The id of tables for a device that passes through."""
+    m.start()
+    at = m.device(OTHER, 0, 1, kind=2)
+    m.expect('error', 'domain-id-shared', OTHER, at=at, entry=False)
+    m.expect('note', 'passes-through', OTHER, at=at, entry=False)
+
+
+@case(Memory)
 def domain_id_differs(m):
     at = m.device(OTHER, m.start(), 2)
     m.expect('note', 'domain-id-differs', at=at, entry=False)

@@ -476,19 +476,15 @@ static uint64_t tag_key(const struct iopt_decode_device *device)
 	return (device->domain & 0xfffff) | (more & 0x1fffff) << 20 | upper << 41 | stage << 42;
 }
 
-static int look_at_domain(struct check *check, const struct iopt_decode_device *device,
-			  uint32_t number)
+/* Is it the only address space of its tag? */
+static int look_at_domain_id(struct check *check, const struct iopt_decode_device *device,
+			     uint32_t number)
 {
-	const struct check_space *space = &check->spaces[number];
 	const uint64_t *found = check_map_find(&check->tag_of, tag_key(device));
 	const struct check_place place = { 0, IOPT_MAX_LEVELS, device->entry_pa, 0 };
 	const struct iopt_decode_device *other;
 	char text[MAPPINGS_DEVICE_BYTES];
 
-	if (space->device.domain != device->domain && !is_first_stage(device))
-		check_say(check_found(check, CHECK_DOMAIN_ID_DIFFERS, number, &place),
-			  "domain %" PRIu32 ", and %" PRIu32 " of %s", space->device.domain,
-			  device->domain, mappings_device_text(device->id, text));
 	if (!found)
 		return check_map_add(&check->tag_of, tag_key(device), number);
 	other = &check->spaces[*found].device;
@@ -498,6 +494,20 @@ static int look_at_domain(struct check *check, const struct iopt_decode_device *
 			  device->domain, mappings_device_text(other->id, text),
 			  own_hw(other)->levels, own_hw(other)->root);
 	return 0;
+}
+
+static int look_at_domain(struct check *check, const struct iopt_decode_device *device,
+			  uint32_t number)
+{
+	const struct check_space *space = &check->spaces[number];
+	const struct check_place place = { 0, IOPT_MAX_LEVELS, device->entry_pa, 0 };
+	char text[MAPPINGS_DEVICE_BYTES];
+
+	if (space->device.domain != device->domain && !is_first_stage(device))
+		check_say(check_found(check, CHECK_DOMAIN_ID_DIFFERS, number, &place),
+			  "domain %" PRIu32 ", and %" PRIu32 " of %s", space->device.domain,
+			  device->domain, mappings_device_text(device->id, text));
+	return look_at_domain_id(check, device, number);
 }
 
 /* A power of two: twice the room is needed. */
@@ -570,21 +580,29 @@ static int walk_space(struct check *check, uint32_t number)
 	return error;
 }
 
+/* Intel has domain ids for them, too: not those of tables, nor the other way round. */
+static int look_at_passing_domain(struct check *check, const struct iopt_decode_device *device,
+				  uint32_t number)
+{
+	struct iopt_decode_device bare = *device;
+
+	bare.format = "vtd-ss";
+	return check->source.unit == IOPT_DECODE_VTD ? look_at_domain_id(check, &bare, number) : 0;
+}
+
 /* All that pass are one: they reach the same. */
 static int take_passing(struct check *check, const struct iopt_decode_device *device)
 {
 	const struct check_place place = { 0, IOPT_MAX_LEVELS, device->entry_pa, 0 };
 	const uint64_t *found = check_map_find(&check->space_of, 0);
-	int error;
+	const uint32_t number = found ? (uint32_t)*found : check->nr_spaces;
+	int error = found ? add_user(&check->spaces[number], device) : add_space(check, device);
 
-	if (found)
-		return add_user(&check->spaces[*found], device);
-	error = add_space(check, device);
-	if (!error)
-		error = check_map_add(&check->space_of, 0, check->nr_spaces - 1);
-	if (!error)
-		check_found(check, CHECK_PASSES_THROUGH, check->nr_spaces - 1, &place);
-	return error;
+	if (!error && !found)
+		error = check_map_add(&check->space_of, 0, number);
+	if (!error && !found)
+		check_found(check, CHECK_PASSES_THROUGH, number, &place);
+	return error ? error : look_at_passing_domain(check, device, number);
 }
 
 static int take_translated(struct check *check, const struct iopt_decode_device *device)
