@@ -3,8 +3,8 @@
 """faulty_tables.py CASE: memory with an IOMMU's tables in it that have one fault, for `iopt check`.
 
 Writes into the current folder `image`, which is a raw image from address 0 on or an ELF core; `options`, what the command
-has to be given besides, a line each; and `expected`, what it has to find: the first eight columns of its tsv. Without CASE:
-prints the names of all.
+has to be given besides, a line each; and `expected`, what it has to find: the first eight columns of its tsv, and how often.
+Without CASE: prints the names of all.
 """
 
 import struct
@@ -90,12 +90,12 @@ class Memory:
         self.map(root, 0x40000000, BLOCK, 1)
         return root
 
-    def expect(self, severity, kind, device=DEVICE, iova=None, level=None, at=None, entry=True, pasid='-'):
+    def expect(self, severity, kind, device=DEVICE, iova=None, level=None, at=None, entry=True, count=1):
         """A finding at an entry, whose value is looked up; entry=False: there is none to tell."""
         value = self.load(at) if at and entry else 0
         self.expected.append('\t'.join([
-            severity, kind, NAMES.get(device, '-'), str(pasid), '-' if level is None else hex(iova),
-            '-' if level is None else str(level), hex(at) if at else '-', hex(value) if value else '-']))
+            severity, kind, NAMES.get(device, '-'), '-', '-' if level is None else hex(iova),
+            '-' if level is None else str(level), hex(at) if at else '-', hex(value) if value else '-', str(count)]))
 
     def image(self):
         image = bytearray(SIZE)
@@ -262,7 +262,7 @@ def reserved_bits(m):
     root = m.start()
     for i in range(3):
         m.map(root, 0x105000 + i * PAGE, BUFFER + PAGE, bits=READ | 1 << 62)
-    m.expect('error', 'reserved-bits', iova=0x105000, level=0, at=m.slot(root, 0x105000))
+    m.expect('error', 'reserved-bits', iova=0x105000, level=0, at=m.slot(root, 0x105000), count=3)
 
 
 @case(Riscv)
@@ -340,7 +340,7 @@ def run_differs_riscv(m):
     for i in range(16):
         m.map(root, 0x200000 + i * PAGE, BUFFER + 0x18000, bits=Riscv.READ_WRITE | 1 << 63)
     m.map(root, 0x205000, BUFFER + 0x28000, bits=Riscv.READ_WRITE | 1 << 63)
-    m.expect('error', 'run-differs', iova=0x200000, level=0, at=m.slot(root, 0x200000))
+    m.expect('error', 'run-differs', iova=0x200000, level=0, at=m.slot(root, 0x200000), count=16)
 
 
 @case(Arm)
@@ -348,7 +348,7 @@ def contiguous_partial(m):
     root = m.start()
     for i in range(15):
         m.map(root, 0x200000 + i * PAGE, BUFFER + 0x10000 + i * PAGE, bits=Arm.READ_WRITE | 1 << 52)
-    m.expect('error', 'contiguous-partial', iova=0x200000, level=0, at=m.slot(root, 0x200000))
+    m.expect('error', 'contiguous-partial', iova=0x200000, level=0, at=m.slot(root, 0x200000), count=15)
 
 
 @case(Arm)
@@ -358,7 +358,7 @@ def contiguous_address(m):
     for i in range(16):
         m.map(root, 0x200000 + i * PAGE, BUFFER + 0x10000 + i * PAGE, bits=Arm.READ_WRITE | 1 << 52)
     m.map(root, 0x205000, BUFFER + 0x19000, bits=Arm.READ_WRITE | 1 << 52)
-    m.expect('error', 'contiguous-partial', iova=0x200000, level=0, at=m.slot(root, 0x200000))
+    m.expect('error', 'contiguous-partial', iova=0x200000, level=0, at=m.slot(root, 0x200000), count=16)
 
 
 @case(Arm)
@@ -416,6 +416,16 @@ def table_missing(m):
 def untranslated(m):
     m.device(DEVICE, m.start(), kind=3, first=0x7000000)
     m.expect('error', 'untranslated')
+
+
+@case(Scalable)
+def nested(m):
+    """A guest's tables lie in its own memory, which it may write, and lead where it likes."""
+    guest = 0x40000000
+    m.device(DEVICE, m.start(), kind=3, first=guest)
+    for level, index in enumerate((0, 0, 2)):
+        m.store(BLOCK + level * PAGE + index * 8, guest + (level + 1) * PAGE | 7)
+    m.store(BLOCK + 3 * PAGE + 16 * 8, guest + 16 * PAGE | 7)
 
 
 @case(Memory)
@@ -560,6 +570,14 @@ def ht_iova(m):
     m.device(DEVICE, root, mode=4)
     slot = m.map(root, 0xfd00000000, BUFFER)
     m.expect('warning', 'ht-iova', iova=0xfd00000000, level=0, at=slot)
+
+
+@case(Scalable)
+def msi_iova_pasid(m):
+    """With a PASID it is an address like others."""
+    root = m.table()
+    m.device(DEVICE, root, pasid=5)
+    m.map(root, 0xfee00000, BUFFER)
 
 
 @case(Memory)

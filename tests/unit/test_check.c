@@ -224,7 +224,10 @@ static void bytes_of_tables(void **state)
 	assert_int_equal(found->place.entry_pa, 22 * PAGE);
 }
 
-/* The place is right even where neighbours in memory have been put together. */
+/*
+ * The place is right even where neighbours in memory have been put together; who may only read is
+ * not meant.
+ */
 static void place_of_neighbours(void **state)
 {
 	struct check *check = *state;
@@ -232,6 +235,7 @@ static void place_of_neighbours(void **state)
 	struct check_area area = { { 51 * PAGE, 51 * PAGE + 5 }, CHECK_WRITES_PROTECTED };
 	uint64_t *table = add_tables(1, 10);
 
+	table[1] = 51 * PAGE | 1;
 	table[9] = 50 * PAGE | RW_BITS;
 	table[3] = 51 * PAGE | RW_BITS;
 	check->areas = &area;
