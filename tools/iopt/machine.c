@@ -112,13 +112,32 @@ static bool let_go(struct machine *machine)
 	return !machine->owes;
 }
 
-static void let_go_at_exit(void)
+/* The program is being ended: this thread has nothing more to do. */
+static void stop_if_ending(void)
 {
+	while (atomic_load(&ending))
+		pause();
+}
+
+/* What is interrupted is left to the thread that did it. */
+static bool finish(struct machine *machine)
+{
+	bool good;
+
 	pthread_mutex_lock(&lock);
-	if (opened)
-		let_go(opened);
-	opened = NULL;
+	good = let_go(machine);
+	if (!qmp_woken(machine->qmp))
+		opened = NULL;
 	pthread_mutex_unlock(&lock);
+	stop_if_ending();
+	return good;
+}
+
+/* Where somebody calls exit() before machine_close(). */
+static void finish_at_exit(void)
+{
+	if (opened)
+		finish(opened);
 }
 
 /* Those that end a program, unless it was started so that they don't, as by nohup. */
@@ -167,7 +186,7 @@ static bool guard(char error[DUMP_ERROR_BYTES])
 	if (done)
 		return true;
 	find_signals(&set);
-	if (pipe2(wake, O_CLOEXEC) || atexit(let_go_at_exit))
+	if (pipe2(wake, O_CLOEXEC) || atexit(finish_at_exit))
 		failed = errno;
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	if (!failed)
@@ -179,13 +198,6 @@ static bool guard(char error[DUMP_ERROR_BYTES])
 	pthread_detach(thread);
 	done = true;
 	return true;
-}
-
-/* The program is being ended: this thread has nothing more to do. */
-static void stop_if_ending(void)
-{
-	while (atomic_load(&ending))
-		pause();
 }
 
 /* ---- asking -------------------------------------------------------------------------------- */
@@ -490,14 +502,8 @@ struct machine *machine_open(const char *path, bool stop, char error[DUMP_ERROR_
 
 bool machine_close(struct machine *machine)
 {
-	bool good;
+	bool good = finish(machine);
 
-	pthread_mutex_lock(&lock);
-	good = let_go(machine);
-	if (!qmp_woken(machine->qmp))
-		opened = NULL;
-	pthread_mutex_unlock(&lock);
-	stop_if_ending();
 	free_machine(machine);
 	return good;
 }
