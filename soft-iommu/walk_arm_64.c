@@ -111,7 +111,7 @@ static bool leaf_reserved(const struct arm_64 *a, uint64_t entry)
 		return true;
 	if (a->stage == 1)
 		return S1_TYPE(entry) >= MAIR_END;
-	return entry & (S2_BIT_11 | S2_XN_0) || S2_TYPE(entry) == 4 || S2_TYPE(entry) == 8 ||
+	return entry & S2_BIT_11 || S2_TYPE(entry) == 4 || S2_TYPE(entry) == 8 ||
 	       S2_TYPE(entry) == 12;
 }
 

@@ -1243,7 +1243,14 @@ static void test_faults_arm(void **unused)
 	make_arm(2, false);
 	expect_arm(s2 & ~0x40ull, SOFT_IOMMU_NO_READ);
 	expect_arm(s2 | 0x800, SOFT_IOMMU_RESERVED_BITS);
-	expect_arm(s2 | 1ull << 53, SOFT_IOMMU_RESERVED_BITS);
+	for (i = 1; i < 4; i++) { /* XN[1:0], of which Linux sets both: nobody's DMA executes */
+		uint64_t never = s2 | (uint64_t)i << 53;
+
+		put(root, 4 + i, never);
+		expect_fault((4 + i) << 21, SOFT_IOMMU_READ | SOFT_IOMMU_FETCH, SOFT_IOMMU_NO_EXEC,
+			     root + (4 + i) * 8, never);
+		assert_int_equal(read_at((4 + i) << 21), SOFT_IOMMU_DONE);
+	}
 	expect_arm(s2 & ~0xcull, SOFT_IOMMU_RESERVED_BITS); /* MemAttr 1100b */
 	for (i = 59; i < 64; i++)
 		expect_arm(low | ARM_T | 1ull << i, SOFT_IOMMU_RESERVED_BITS);
