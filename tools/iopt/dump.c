@@ -277,6 +277,18 @@ static bool is_odd_elf(int fd, char error[DUMP_ERROR_BYTES])
 	return true;
 }
 
+/*
+ * An ELF core of AArch64 does not say which size its pages have, of which that machine has three.
+ * libkdumpfile then reads nothing; it only reads page by page by it, and any size will do.
+ */
+static bool set_page_size(kdump_ctx_t *kdump)
+{
+	kdump_attr_t attribute;
+
+	return kdump_get_attr(kdump, KDUMP_ATTR_PAGE_SIZE, &attribute) != KDUMP_ERR_NODATA ||
+	       kdump_set_number_attr(kdump, KDUMP_ATTR_PAGE_SIZE, PAGE_BYTES) == KDUMP_OK;
+}
+
 static bool open_kdump(struct dump *dump, char error[DUMP_ERROR_BYTES])
 {
 	if (is_odd_elf(dump->fd, error))
@@ -289,7 +301,8 @@ static bool open_kdump(struct dump *dump, char error[DUMP_ERROR_BYTES])
 	}
 	dump->segments = elf_segments(dump->fd, &dump->nr_segments);
 	dump->kdump = kdump_new();
-	if (dump->kdump && kdump_open_fd(dump->kdump, dump->fd) == KDUMP_OK)
+	if (dump->kdump && kdump_open_fd(dump->kdump, dump->fd) == KDUMP_OK &&
+	    set_page_size(dump->kdump))
 		return true;
 	snprintf(error, DUMP_ERROR_BYTES, "%s",
 		 dump->kdump ? kdump_get_err(dump->kdump) : strerror(ENOMEM));
