@@ -11,7 +11,7 @@ run: ## set up, build, replay a recorded guest (disk, network) through the engin
 	@scripts/run $(BUILD)
 
 test: ## set up, then everything: sanitizers, mutants, fuzzers, aarch64, QEMU's IOMMUs, kernel (some 45 minutes)
-	@scripts/setup build test kmod
+	@scripts/setup build test kmod vm
 	@scripts/test $(BUILD)
 
 check: all ## the developer's loop: the tests on the normal build (at most 2 minutes)
@@ -34,6 +34,10 @@ test-kmod: ## set up, then the modules in that kernel, booted in QEMU: tests ins
 test-kmod-seven: ## the same with Linux 7 of Debian trixie-backports, in build/seven/ (5 minutes; 500 MB)
 	@scripts/setup kmod
 	@IOPT_KMOD_SERIES=7 scripts/test-kmod $(BUILD)/seven tests debugfs vtd vtd-scalable bench
+
+test-vm: all ## fetch QEMU 11 and kernels once, then guests' memory is decoded, and compared with what their kernels mapped (2 minutes)
+	@scripts/setup vm
+	@scripts/test-vm $(BUILD)
 
 test-kmod-debug: ## set up, then in two kernels that check themselves, built once: KASAN, KCSAN, lockdep (half an hour, then an hour)
 	@scripts/setup kmod kmod-debug
@@ -64,4 +68,4 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
 		while IFS='|' read -r name what; do printf '  make %-15s %s\n' "$$name" "$$what"; done
 
-.PHONY: all run test check test-hw kmod test-kmod test-kmod-seven test-kmod-debug prove explore bench lint format install clean help
+.PHONY: all run test check test-hw kmod test-kmod test-kmod-seven test-vm test-kmod-debug prove explore bench lint format install clean help
