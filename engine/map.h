@@ -855,28 +855,22 @@ static inline __attribute__((always_inline)) bool map_entry(const struct iopt_do
 	return true;
 }
 
-/**
- * struct begun - what a map wrote the short way before it found that it has to go the long one
- * @slot: its first entry, of level 0
- * @nr:   entries; 0: none
+/*
+ * All of a range from its first IOVA on, of which the entries that w says are written, and not yet
+ * written back; NULL: none.
  */
-struct begun {
-	void *slot;
-	unsigned nr;
-};
-
-/* All of a range, of which so much is begun; these entries are not written back yet. */
 static __attribute__((__noinline__)) int map_from(struct iopt_domain *domain, uint64_t attr,
 						  uint64_t first, uint64_t last, uint64_t pa,
-						  struct iopt_reserve *reserve, struct begun begun)
+						  struct iopt_reserve *reserve,
+						  const struct writing *w)
 {
 	struct mapping m;
 	int error;
 
 	mapping_init(&m, domain, attr, first, last, reserve);
-	if (begun.nr) {
-		lines_add(&m.written.level[0], begun.slot, begun.nr);
-		m.next += (uint64_t)begun.nr << F->info.granule_lg2;
+	if (w) {
+		lines_add(&m.written.level[w->level], w->slot, w->conflict);
+		m.next += (uint64_t)w->conflict << w->size_lg2;
 	}
 	error = map_top(&m);
 	if (!error)
@@ -898,7 +892,7 @@ static __attribute__((__noinline__)) int map_long(struct iopt_domain *domain, ui
 		return error;
 	if (debts_hold(&domain->debts, first, last))
 		iopt_host_breach("a range is mapped again before its gather is synced", first);
-	return map_from(domain, attr, first, last, pa, reserve, (struct begun){ NULL, 0 });
+	return map_from(domain, attr, first, last, pa, reserve, NULL);
 }
 
 /* One entry did not go the short way: out of the read section, and the long way. */

@@ -46,6 +46,20 @@ static inline unsigned map_few(const struct iopt_domain *domain, struct writing 
 	return written;
 }
 
+/* The long way for a range of which map_few() wrote only so many entries, from that slot on. */
+static __attribute__((__noinline__, __cold__)) int
+map_rest(struct iopt_domain *domain, uint64_t attr, uint64_t first, uint64_t last, uint64_t pa,
+	 struct iopt_reserve *reserve, void *slot, unsigned written)
+{
+	const struct writing w = {
+		.slot = slot,
+		.size_lg2 = F->info.granule_lg2,
+		.conflict = written,
+	};
+
+	return map_from(domain, attr, first, last, pa, reserve, written ? &w : NULL);
+}
+
 static __attribute__((__noinline__)) int map_several(struct iopt_domain *domain, uint64_t first,
 						     uint64_t last, uint64_t pa, unsigned prot,
 						     struct iopt_reserve *reserve)
@@ -67,8 +81,7 @@ static __attribute__((__noinline__)) int map_several(struct iopt_domain *domain,
 	written = map_few(domain, &w, last);
 	if (written == w.nr)
 		return 0;
-	return map_from(domain, w.attr, first, last, pa, reserve,
-			(struct begun){ w.slot, written });
+	return map_rest(domain, w.attr, first, last, pa, reserve, w.slot, written);
 }
 
 static int map_unsnooped(struct iopt_domain *domain, uint64_t first, uint64_t last, uint64_t pa,
