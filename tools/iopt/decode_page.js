@@ -347,8 +347,14 @@ function list(parent, columns, rows, row) {
 	}
 	parent.append(el('div', { class: 'scroll' }, el('table', {}, el('thead', {}, el('tr', {},
 		...columns.map(([name, kind]) => el('th', { class: kind || null }, name)))), body)), bar);
-	return { fill, to(i) {
-		at = Math.floor(i / ROWS) * ROWS;
+	// Rows that hold one of these; those that are shown, if they do.
+	return { fill, seek(is) {
+		const nr = rows(), here = [...Array(ROWS).keys()].some(i => at + i < nr && is(at + i));
+		for (let i = 0; i < nr && !here; i++)
+			if (is(i)) {
+				at = Math.floor(i / ROWS) * ROWS;
+				break;
+			}
 		fill();
 	} };
 }
@@ -376,7 +382,7 @@ function add_devices() {
 	let before;
 	parts.push(() => {
 		if (before !== state.space)
-			shown.fill();
+			shown.seek(i => devices[i].space === state.space);
 		before = state.space;
 	});
 	shown.fill();
