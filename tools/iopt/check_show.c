@@ -164,13 +164,21 @@ static void show_text(const struct check *check, enum check_severity least, FILE
 
 /* ---- tsv ----------------------------------------------------------------------------------- */
 
-static void put_number(FILE *out, bool known, const char *format, uint64_t value)
+/* What there is not is a dash. */
+static void put_decimal(FILE *out, bool known, uint64_t value)
 {
-	fputc('\t', out);
 	if (known)
-		fprintf(out, format, value);
+		fprintf(out, "\t%" PRIu64, value);
 	else
-		fputc('-', out);
+		fputs("\t-", out);
+}
+
+static void put_hex(FILE *out, bool known, uint64_t value)
+{
+	if (known)
+		fprintf(out, "\t0x%" PRIx64, value);
+	else
+		fputs("\t-", out);
 }
 
 static void show_line(const struct check *check, const struct check_finding *finding, FILE *out)
@@ -181,12 +189,11 @@ static void show_line(const struct check *check, const struct check_finding *fin
 	fprintf(out, "%s\t%s\t%s", check_severity_name(finding->severity),
 		check_kind_name(finding->kind),
 		finding->device ? mappings_device_text(finding->id, text) : "-");
-	put_number(out, finding->device && finding->pasid != IOPT_DECODE_NO_PASID, "%" PRIu64,
-		   finding->pasid);
-	put_number(out, place->level < IOPT_MAX_LEVELS, "0x%" PRIx64, place->iova);
-	put_number(out, place->level < IOPT_MAX_LEVELS, "%" PRIu64, place->level);
-	put_number(out, place->entry_pa, "0x%" PRIx64, place->entry_pa);
-	put_number(out, place->entry, "0x%" PRIx64, place->entry);
+	put_decimal(out, finding->device && finding->pasid != IOPT_DECODE_NO_PASID, finding->pasid);
+	put_hex(out, place->level < IOPT_MAX_LEVELS, place->iova);
+	put_decimal(out, place->level < IOPT_MAX_LEVELS, place->level);
+	put_hex(out, place->entry_pa, place->entry_pa);
+	put_hex(out, place->entry, place->entry);
 	fprintf(out, "\t%zu\t%" PRIu64 "\t%" PRIu64 "\t%s\n", users_of(check, finding),
 		finding->count, finding->bytes, finding->detail ? finding->detail : "-");
 }
