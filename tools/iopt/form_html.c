@@ -2,7 +2,8 @@
 /*
  * `iopt decode --output html`: one page with all of it. The data are in the page as JSON, of
  * numbers that a script's own hold exactly: addresses as numbers of pages of 4 KiB. What is drawn
- * of them, and all that moves, is decode_page.js. Nothing is written before all is there.
+ * of them, and all that moves, is in decode_data.js, decode_picture.js and decode_page.js. Nothing
+ * is written before all is there.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -301,7 +302,8 @@ static int html_form_end(struct show *show)
 	put_part(page, SPACES, "spaces", out);
 	put_part(page, TROUBLES, "troubles", out);
 	fprintf(out, "\"nr_troubles\":%" PRIu64 "}</script>\n", show->troubles);
-	fprintf(out, "<script>%s</script>\n", decode_page_js);
+	fprintf(out, "<script>%s%s%s</script>\n", decode_data_js, decode_picture_js,
+		decode_page_js);
 	html_end(out);
 	return 0;
 }
