@@ -26,6 +26,7 @@
  * @fd:    what is read
  * @kdump: libkdumpfile's; NULL: a raw image
  * @segments: of an ELF core, @nr_segments of them: read without libkdumpfile
+ * @refused: libkdumpfile does not want it
  * @base:  of a raw image
  * @bytes: of a raw image
  * @live:  a running machine instead
@@ -41,6 +42,7 @@ struct dump {
 	kdump_ctx_t *kdump;
 	struct elf_segment *segments;
 	size_t nr_segments;
+	bool refused;
 	uint64_t base;
 	uint64_t bytes;
 	struct progress progress;
@@ -289,6 +291,32 @@ static bool set_page_size(kdump_ctx_t *kdump)
 	       kdump_set_number_attr(kdump, KDUMP_ATTR_PAGE_SIZE, PAGE_BYTES) == KDUMP_OK;
 }
 
+static bool open_library(struct dump *dump, char error[DUMP_ERROR_BYTES])
+{
+	dump->kdump = kdump_new();
+	if (dump->kdump && kdump_open_fd(dump->kdump, dump->fd) == KDUMP_OK &&
+	    set_page_size(dump->kdump))
+		return true;
+	snprintf(error, DUMP_ERROR_BYTES, "%s",
+		 dump->kdump ? kdump_get_err(dump->kdump) : strerror(ENOMEM));
+	return false;
+}
+
+/* libkdumpfile's; of an ELF core not before something is asked for that no segment has. */
+static kdump_ctx_t *library(struct dump *dump)
+{
+	char error[DUMP_ERROR_BYTES];
+
+	if (!dump->kdump && !dump->refused)
+		dump->refused = !open_library(dump, error);
+	return dump->refused ? NULL : dump->kdump;
+}
+
+static bool is_raw(const struct dump *dump)
+{
+	return !dump->kdump && !dump->segments && !dump->live;
+}
+
 static bool open_kdump(struct dump *dump, char error[DUMP_ERROR_BYTES])
 {
 	if (is_odd_elf(dump->fd, error))
@@ -300,13 +328,7 @@ static bool open_kdump(struct dump *dump, char error[DUMP_ERROR_BYTES])
 		return false;
 	}
 	dump->segments = elf_segments(dump->fd, &dump->nr_segments);
-	dump->kdump = kdump_new();
-	if (dump->kdump && kdump_open_fd(dump->kdump, dump->fd) == KDUMP_OK &&
-	    set_page_size(dump->kdump))
-		return true;
-	snprintf(error, DUMP_ERROR_BYTES, "%s",
-		 dump->kdump ? kdump_get_err(dump->kdump) : strerror(ENOMEM));
-	return false;
+	return dump->segments || open_library(dump, error);
 }
 
 static bool open_raw(struct dump *dump, uint64_t base, char error[DUMP_ERROR_BYTES])
@@ -368,11 +390,12 @@ bool dump_read(void *ctx, uint64_t pa, void *to, size_t bytes)
 
 	if (dump->live)
 		return machine_read(dump->live, pa, to, bytes);
-	if (!dump->kdump)
+	if (is_raw(dump))
 		return read_raw(dump, pa, to, bytes);
 	if (dump->segments && elf_read(dump->fd, dump->segments, dump->nr_segments, pa, to, bytes))
 		return true;
-	return kdump_read(dump->kdump, KDUMP_MACHPHYSADDR, pa, to, &got) == KDUMP_OK &&
+	return library(dump) &&
+	       kdump_read(dump->kdump, KDUMP_MACHPHYSADDR, pa, to, &got) == KDUMP_OK &&
 	       got == bytes;
 }
 
@@ -389,11 +412,11 @@ bool dump_has(struct dump *dump, uint64_t first, uint64_t last)
 	kdump_attr_t pages, shift;
 	char byte;
 
-	if (!dump->kdump && !dump->live)
+	if (is_raw(dump))
 		return first >= dump->base && last - dump->base < dump->bytes;
 	pages.type = KDUMP_BITMAP;
 	shift.type = KDUMP_NUMBER;
-	if (dump->kdump &&
+	if (!dump->live && library(dump) &&
 	    kdump_get_typed_attr(dump->kdump, KDUMP_ATTR_FILE_PAGEMAP, &pages) == KDUMP_OK &&
 	    kdump_get_typed_attr(dump->kdump, KDUMP_ATTR_PAGE_SHIFT, &shift) == KDUMP_OK)
 		return !find_gap(pages.val.bitmap, first >> shift.val.number,
@@ -406,7 +429,7 @@ char *dump_vmcoreinfo(struct dump *dump)
 	char *note;
 
 	/* libkdumpfile looks for it once it is told whose kernel that is. */
-	if (!dump->kdump ||
+	if (is_raw(dump) || dump->live || !library(dump) ||
 	    kdump_set_string_attr(dump->kdump, KDUMP_ATTR_OSTYPE, "linux") != KDUMP_OK)
 		return NULL;
 	return kdump_vmcoreinfo_raw(dump->kdump, &note) == KDUMP_OK ? note : NULL;
