@@ -446,6 +446,16 @@ def table_shared_by_two(m):
 
 
 @case(Memory)
+def doorbell_of_two(m):
+    """What is no memory, as where devices ring for an interrupt, is nobody's own."""
+    root, other = m.start(), m.table()
+    m.device(OTHER, other, 2)
+    for place, device in ((root, DEVICE), (other, OTHER)):
+        slot = m.map(place, 0x105000, 0x10000000)
+        m.expect('note', 'target-missing', device, 0x105000, 0, slot)
+
+
+@case(Memory)
 def empty_table(m):
     root = m.start()
     m.slot(root, 0x80000000, 1)
