@@ -27,7 +27,7 @@ kmod: ## set up, then iopt.ko for Debian's Linux 6.12, whose headers are fetched
 	@scripts/setup kmod
 	@scripts/kmod $(BUILD)
 
-test-kmod: ## set up, then the modules in that kernel, booted in QEMU: tests inside, debugfs under load (4 minutes)
+test-kmod: ## set up, then the modules in that kernel, booted in QEMU: tests inside, debugfs under load (8 minutes)
 	@scripts/setup kmod
 	@scripts/test-kmod $(BUILD)
 
