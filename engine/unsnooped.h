@@ -51,12 +51,12 @@ static __attribute__((__noinline__, __cold__)) int
 map_rest(struct iopt_domain *domain, uint64_t attr, uint64_t first, uint64_t last, uint64_t pa,
 	 struct iopt_reserve *reserve, void *slot, unsigned written)
 {
-	const struct writing w = {
-		.slot = slot,
-		.size_lg2 = F->info.granule_lg2,
-		.conflict = written,
-	};
+	struct writing w; /* what map_from() reads of it; zeroing all would take a memset() */
 
+	w.slot = slot;
+	w.level = 0;
+	w.size_lg2 = F->info.granule_lg2;
+	w.conflict = written;
 	return map_from(domain, attr, first, last, pa, reserve, written ? &w : NULL);
 }
 
@@ -65,7 +65,7 @@ static __attribute__((__noinline__)) int map_several(struct iopt_domain *domain,
 						     struct iopt_reserve *reserve)
 {
 	/* No pointer to it goes to a function that is not inline, for it to be in registers. */
-	struct writing w = { .level = 0 };
+	struct writing w;
 	unsigned written;
 
 	if (!is_few(first, last, pa) || !map_is_short(domain, first, last, pa, prot, &w.attr) ||
@@ -75,6 +75,8 @@ static __attribute__((__noinline__)) int map_several(struct iopt_domain *domain,
 	w.iova = first;
 	w.anchor = true;
 	w.pa = pa;
+	w.slot = NULL;
+	w.level = 0;
 	w.size_lg2 = F->info.granule_lg2;
 	if (!writing_is_even(&w))
 		return map_long(domain, first, last, pa, prot, reserve);

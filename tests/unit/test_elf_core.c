@@ -15,14 +15,21 @@
 
 #define SEGMENTS 3u
 
+static FILE *file;
+
+static void close_file(void)
+{
+	if (file)
+		fclose(file);
+	file = NULL;
+}
+
 /* A file of 1 MiB whose bytes say in which 4 KiB of it they are, with heads of segments. */
 static int make_file(Elf64_Ehdr *head, const Elf64_Phdr heads[SEGMENTS])
 {
-	static FILE *file;
 	unsigned char page[4096];
 
-	if (file)
-		fclose(file);
+	close_file();
 	file = tmpfile();
 	assert_non_null(file);
 	for (unsigned i = 0; i < 256; i++) {

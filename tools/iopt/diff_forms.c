@@ -41,7 +41,7 @@ static void text_mapping(const struct changes *changes, const struct iopt_decode
 	printf("  %-11s  0x%012" PRIx64 "..0x%012" PRIx64 "  %8s  0x%012" PRIx64 " %s",
 	       names[change], first, last, length_text(first, last, size),
 	       either->pa + (first - either->first), mappings_perm_text(either->prot, perm));
-	if (old && new)
+	if (change == MOVED || change == PERMITTED)
 		printf(" -> 0x%012" PRIx64 " %s", new->pa + (first - new->first),
 		       mappings_perm_text(new->prot, perm));
 	putchar('\n');
@@ -56,7 +56,7 @@ static void text_table(const struct changes *changes, const struct iopt_decode_d
 	print_device(changes, device);
 	printf("  %-11s  0x%012" PRIx64 "  table of level %u at 0x%012" PRIx64, names[change],
 	       either->first, either->level, either->pa);
-	if (old && new)
+	if (change == MOVED)
 		printf(" -> 0x%012" PRIx64, new->pa);
 	putchar('\n');
 }
