@@ -123,9 +123,9 @@ static int decode_entry(struct reading *reading, const uint64_t *entry, uint32_t
 		return reading_refuse(reading, &device, entry[0]);
 	if (MODE(entry[0]))
 		set_tables(&device, entry);
-	else if (device.prot || entry[0] & GUEST)
+	else if (device.prot)
 		device.path = IOPT_DECODE_PASSES;
-	else
+	else if (!(entry[0] & GUEST))
 		return 0;
 	return entry[0] & GUEST ? decode_guest(reading, entry, &device)
 				: reading_tell(reading, &device);

@@ -18,10 +18,11 @@ static const char *const texts[] = {
 	[IOPT_DECODE_BAD_LEVEL] = "an entry leads to a table of a wrong level",
 	[IOPT_DECODE_BAD_ROOT] = "hardware takes no such root",
 	[IOPT_DECODE_BAD_TYPE] = "a translation type that is reserved or not known",
-	[IOPT_DECODE_TABLE_TWICE] = "a table is reached a second time",
+	[IOPT_DECODE_TABLE_TWICE] =
+		"a table is reached a second time: what it leads to is told once",
 	[IOPT_DECODE_RUN_DIFFERS] = "entries of a run differ",
 	[IOPT_DECODE_UNTRANSLATED] = "the second stage does not lead there",
-	[IOPT_DECODE_LIMIT_REACHED] = "too many tables: the rest was not read",
+	[IOPT_DECODE_LIMIT_REACHED] = "too many tables or devices: the rest was not read",
 };
 
 const char *iopt_decode_wrong_text(enum iopt_decode_wrong what)
@@ -44,8 +45,24 @@ void reading_trouble(struct reading *reading, enum iopt_decode_wrong what, uint6
 		reading->visitor->trouble(reading->visitor->ctx, reading->device, &trouble);
 }
 
+/* In a table that all lead to there may be as many as there are ways to it. */
+#define TABLES_PER_DEVICE 64u
+
+static uint64_t limit_of(const struct reading *reading)
+{
+	return reading->source->tables_limit ? reading->source->tables_limit : TABLES_LIMIT;
+}
+
 int reading_tell(struct reading *reading, const struct iopt_decode_device *device)
 {
+	if (reading_ended(reading))
+		return 0;
+	if (++reading->devices > limit_of(reading) / TABLES_PER_DEVICE + TABLES_PER_DEVICE) {
+		reading->over = true;
+		reading_trouble(reading, IOPT_DECODE_LIMIT_REACHED, 0, IOPT_MAX_LEVELS,
+				device->entry_pa, 0);
+		return 0;
+	}
 	return reading->visitor->device(reading->visitor->ctx, device);
 }
 
@@ -84,15 +101,11 @@ int reading_refuse(struct reading *reading, const struct iopt_decode_device *dev
 	return 0;
 }
 
-/* Is there room for one more? Told once if not. */
-static bool count_table(struct reading *reading, uint64_t pa, uint64_t iova, unsigned level)
+bool reading_count(struct reading *reading, uint64_t pa, uint64_t iova, unsigned level)
 {
-	const uint64_t limit = reading->source->tables_limit ? reading->source->tables_limit
-							     : TABLES_LIMIT;
-
 	if (reading_ended(reading))
 		return false;
-	if (reading->tables++ < limit)
+	if (reading->tables++ < limit_of(reading))
 		return true;
 	reading->over = true;
 	reading_trouble(reading, IOPT_DECODE_LIMIT_REACHED, iova, level, pa, 0);
@@ -122,7 +135,7 @@ bool reading_pages(struct reading *reading, uint64_t pa, void *to, size_t bytes,
 {
 	enum iopt_decode_wrong wrong;
 
-	if (!count_table(reading, pa, iova, level))
+	if (!reading_count(reading, pa, iova, level))
 		return false;
 	for (size_t done = 0, part; done < bytes; done += part) {
 		uint64_t at = pa + done, page = at;
@@ -138,18 +151,26 @@ bool reading_pages(struct reading *reading, uint64_t pa, void *to, size_t bytes,
 			reading->missing = at / PAGE_BYTES * PAGE_BYTES + PAGE_BYTES;
 		}
 		if (pages)
-			pages[done / PAGE_BYTES] = page;
+			pages[done / PAGE_BYTES] = wrong == IOPT_DECODE_UNTRANSLATED ? NOWHERE
+										     : page;
 	}
 	return !reading->failed;
 }
 
 bool reading_table(struct reading *reading, uint64_t pa, void *to, size_t bytes)
 {
-	return reading_pages(reading, pa, to, bytes, 0, IOPT_MAX_LEVELS, NULL);
+	const struct iopt_decode_visitor *visitor = reading->visitor;
+
+	if (!reading_pages(reading, pa, to, bytes, 0, IOPT_MAX_LEVELS, NULL))
+		return false;
+	if (visitor->structure && !reading->second)
+		visitor->structure(visitor->ctx, pa, bytes);
+	return true;
 }
 
 bool reading_through(struct reading *reading, const struct iopt_decode_device *device)
 {
+	const struct iopt_decode_device *told = reading->device;
 	int result;
 
 	second_free(reading->second);
@@ -157,11 +178,14 @@ bool reading_through(struct reading *reading, const struct iopt_decode_device *d
 	if (!device)
 		return true;
 	result = second_make(&reading->second, device);
-	if (result == -ENOMEM)
-		reading->failed = result;
-	else if (result)
+	if (result == -ERANGE) {
+		reading->device = device;
 		reading_trouble(reading, IOPT_DECODE_BAD_ROOT, 0, IOPT_MAX_LEVELS, device->entry_pa,
 				0);
+		reading->device = told;
+	} else if (result) {
+		reading->failed = result;
+	}
 	return !result;
 }
 

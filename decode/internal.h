@@ -19,7 +19,9 @@ struct second;
  * @device:  whose tables are read, or NULL
  * @second:  what addresses of tables go through, or NULL: they are physical ones
  * @tables:  how many were read
+ * @devices: how many were told
  * @missing: behind the page that was missing last
+ * @pieces:  of two stages, that were looked at
  * @over:    the limit of tables is reached
  * @failed:  0, or why nothing more can be read
  */
@@ -29,7 +31,9 @@ struct reading {
 	const struct iopt_decode_device *device;
 	struct second *second;
 	uint64_t tables;
+	uint64_t devices;
 	uint64_t missing;
+	uint64_t pieces;
 	bool over;
 	int failed;
 };
@@ -44,7 +48,7 @@ static inline bool reading_ended(const struct reading *reading)
 void reading_trouble(struct reading *reading, enum iopt_decode_wrong what, uint64_t iova,
 		     unsigned level, uint64_t entry_pa, uint64_t entry);
 
-/* Tell of a device. Return: what the visitor returned. */
+/* Tell of a device, unless there are too many. Return: what the visitor returned. */
 int reading_tell(struct reading *reading, const struct iopt_decode_device *device);
 
 /* What hardware is told of tables of x86-64, from a root on; mode: 0 is four levels, 1 five. */
@@ -66,6 +70,15 @@ int reading_refuse(struct reading *reading, const struct iopt_decode_device *dev
 		   uint64_t entry);
 
 /**
+ * reading_count() - is there room for one more table? Told once if not
+ * Return: likewise: false where nothing more is to be read.
+ */
+bool reading_count(struct reading *reading, uint64_t pa, uint64_t iova, unsigned level);
+
+/* What a page was nowhere as, in reading_pages(). */
+#define NOWHERE (~0ull)
+
+/**
  * reading_pages() - read a table, page by page; what is not there, or not behind the second stage,
  * is told, of pages that are read one behind the other once, and taken for zeros
  * @reading: the call
@@ -74,7 +87,8 @@ int reading_refuse(struct reading *reading, const struct iopt_decode_device *dev
  * @bytes:   how many
  * @iova:    for who is told
  * @level:   for who is told
- * @pages:   filled in with where each page was in physical memory; may be NULL
+ * @pages:   filled in with where each page was in physical memory, NOWHERE where the second stage
+ *	     does not lead; may be NULL
  *
  * Return: false where nothing more is to be read: reading::over, which was told, or
  * reading::failed.
@@ -82,7 +96,7 @@ int reading_refuse(struct reading *reading, const struct iopt_decode_device *dev
 bool reading_pages(struct reading *reading, uint64_t pa, void *to, size_t bytes, uint64_t iova,
 		   unsigned level, uint64_t *pages);
 
-/* The same of what leads to tables. */
+/* The same of what leads to tables. A guest's own is not told as such. */
 bool reading_table(struct reading *reading, uint64_t pa, void *to, size_t bytes);
 
 /**

@@ -25,6 +25,7 @@
 #define TC_GADE (1ull << 7)
 #define TC_SADE (1ull << 8)
 #define TC_DPE	(1ull << 9)
+#define TC_SBE	(1ull << 10)
 #define TC_SXL	(1ull << 11)
 
 /* RISCV_IOMMU_ATP_PPN_FIELD, _MODE_FIELD; RISCV_IOMMU_DC_IOHGATP_GSCID, RISCV_IOMMU_DC_TA_PSCID */
@@ -168,7 +169,7 @@ static int decode_context(struct reading *reading, const uint64_t *dc, uint64_t 
 
 	if (!(dc[DC_TC] & VALID))
 		return 0;
-	if (dc[DC_TC] & TC_SXL)
+	if (dc[DC_TC] & (TC_SXL | TC_SBE)) /* 32 bits; big-endian */
 		return reading_refuse(reading, &device, dc[DC_TC]);
 	if (ATP_MODE(dc[DC_IOHGATP]))
 		set_g_stage(&device, dc);

@@ -11,14 +11,12 @@
  * @prot:  what leads to it grants
  * @told:  address of the entry that was told to be wrong last
  * @at:    address of the table of each level that is at hand; NONE: there is none
- * @from:  first address that it was read for
  */
 struct second {
 	struct shape shape;
 	unsigned prot;
 	uint64_t told;
 	uint64_t at[SOFT_MAX_LEVELS];
-	uint64_t from[SOFT_MAX_LEVELS];
 	struct copy copies[SOFT_MAX_LEVELS];
 };
 
@@ -51,23 +49,19 @@ void second_free(struct second *second)
 	free(second);
 }
 
-/*
- * Its own tables are where their addresses say. A table that many entries lead to is read for each
- * of them, so that the limit of tables also limits how much there is to be told.
- */
+/* Its own tables are where their addresses say. */
 static bool have_table(struct reading *reading, struct second *second, uint64_t pa, unsigned level,
-		       uint64_t from)
+		       uint64_t address)
 {
 	struct second *through = reading->second;
 	bool read;
 
-	if (second->at[level] == pa && second->from[level] == from)
+	if (second->at[level] == pa)
 		return true;
 	reading->second = NULL;
-	read = copy_read(reading, &second->shape, &second->copies[level], pa, level, from);
+	read = copy_read(reading, &second->shape, &second->copies[level], pa, level, address);
 	reading->second = through;
 	second->at[level] = read ? pa : NONE;
-	second->from[level] = from;
 	return read;
 }
 
@@ -128,7 +122,7 @@ struct piece second_find(struct reading *reading, struct second *second, uint64_
 		struct copy *copy = &second->copies[--level];
 		unsigned span_lg2 = soft_entry_lg2(shape->format, level);
 
-		if (!have_table(reading, second, found.pa, level, piece.first))
+		if (!have_table(reading, second, found.pa, level, address))
 			return piece;
 		piece.first = address >> span_lg2 << span_lg2;
 		piece.last = piece.first + ((1ull << span_lg2) - 1);
@@ -142,7 +136,8 @@ struct piece second_find(struct reading *reading, struct second *second, uint64_
 	}
 	if (found.kind == SOFT_LEAF) {
 		piece = leaf_piece(reading, second, level, index, &found, piece);
-		piece.prot = (uint8_t)prot;
+		/* Where there are no instruction fetches nothing forbids them. */
+		piece.prot = (uint8_t)(prot | (shape->format->fetches ? 0 : IOPT_EXEC));
 	}
 	return piece;
 }

@@ -6,7 +6,8 @@
  * Read for this: Linux 6.12, drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.h (STRTAB_*, CTXDESC_*) and
  * arm-smmu-v3.c (arm_smmu_make_s1_cd(), arm_smmu_make_s2_domain_ste()); of what Linux does not use,
  * QEMU, hw/arm/smmuv3-internal.h: CD_TSZ, CD_TG, CD_EPD and CD_TTB of the upper half, STE_CONFIG;
- * of addresses of 52 bits Arm IHI 0070 (SMMUv3), 5.2 (S2DS, S2SL0_2) and 5.4 (IPS, DS).
+ * of addresses of 52 bits Arm IHI 0070 (SMMUv3), 5.2 (S2DS, S2SL0_2) and 5.4 (IPS, DS);
+ * how hardware takes odd values there, in 5.1, 5.2, 5.4 and 6.3.
  */
 #include <string.h>
 
@@ -66,10 +67,14 @@ static const struct granule granule_64k = { 16, { "arm-s1-64k" }, { "arm-s2-64k"
 
 #define CD_VALID (1ull << 31)
 #define CD_AA64	 (1ull << 41)
+#define CD_ENDI	 (1ull << 15) /* big-endian */
 #define CD_HD	 (1ull << 42)
 #define CD_HA	 (1ull << 43)
 #define CD_DS	 (1ull << 58) /* bit 186 of all */
 #define S2AA64	 (1ull << 51)
+#define S2ENDI	 (1ull << 52)
+#define S2HD	 (1ull << 55)
+#define S2HA	 (1ull << 56)
 #define S2SL0_2	 (1ull << 2) /* bit 194 */
 #define S2DS	 (1ull << 3) /* bit 195 */
 
@@ -109,6 +114,19 @@ static uint8_t s1_levels(const struct granule *granule, unsigned tsz)
 				       : 0;
 }
 
+/*
+ * A top table is aligned to its size, and to 64 bytes where addresses have 52 bits: the bits below
+ * are taken for zeros (5.4, TTB0).
+ */
+static uint64_t aligned(uint64_t table, const struct granule *granule, unsigned tsz,
+			unsigned levels)
+{
+	const unsigned below = granule->lg2 + (levels - 1) * (granule->lg2 - 3);
+	const unsigned width = 64 - tsz, lg2 = width > below ? width - below + 3 : 0;
+
+	return table & ~0ull << (lg2 < 6 ? 6 : lg2 < 32 ? lg2 : 32);
+}
+
 /* One half of what a context descriptor describes. */
 static int decode_half(struct reading *reading, const uint64_t *cd, bool upper,
 		       struct iopt_decode_device device)
@@ -119,7 +137,8 @@ static int decode_half(struct reading *reading, const uint64_t *cd, bool upper,
 	struct iopt_hw hw = { .root = TTB(cd[upper ? 2 : 1]) };
 	struct iopt_hw_arm *arm = &hw.arm;
 
-	if (BITS(cd[0], 14 + shift, 14 + shift)) /* EPD */
+	/* EPD; or of a stream of EL2 or EL3, which has no upper half: all that is of it is RES0. */
+	if (BITS(cd[0], 14 + shift, 14 + shift) || (upper && !BITS(cd[0], 30, 16) && !cd[2]))
 		return 0;
 	if (!granule)
 		return reading_refuse(reading, &device, cd[0]);
@@ -128,11 +147,11 @@ static int decode_half(struct reading *reading, const uint64_t *cd, bool upper,
 	arm->tg = (uint8_t)tg;
 	arm->ds = is_lpa2(granule, cd[2] & CD_DS);
 	arm->ps = output_size(granule, arm->ds, BITS(cd[0], 34, 32));
-	arm->ttb = hw.root;
 	arm->mair = cd[3];
 	arm->ha = cd[0] & CD_HA;
-	arm->hd = cd[0] & CD_HD;
+	arm->hd = arm->ha && cd[0] & CD_HD;
 	hw.levels = s1_levels(granule, arm->tsz);
+	hw.root = arm->ttb = aligned(hw.root, granule, arm->tsz, hw.levels);
 	device_set_first(&device, granule->s1[arm->ds], &hw, (uint32_t)BITS(cd[0], 63, 48));
 	return reading_tell(reading, &device);
 }
@@ -143,7 +162,7 @@ static int decode_cd(struct reading *reading, const uint64_t *cd, uint64_t cd_pa
 	int result;
 
 	device.entry_pa = cd_pa;
-	if (!(cd[0] & CD_AA64))
+	if (!(cd[0] & CD_AA64) || cd[0] & CD_ENDI)
 		return reading_refuse(reading, &device, cd[0]);
 	result = decode_half(reading, cd, false, device);
 	return result ? result : decode_half(reading, cd, true, device);
@@ -180,9 +199,10 @@ static int decode_cd_tables(struct reading *reading, uint64_t table, uint64_t nr
 	int result = 0;
 
 	for (uint64_t i = 0; !result && i * each < nr; i++) {
-		uint64_t at = i % QWORDS;
+		uint64_t at = i % QWORDS, left = (nr - i * each + each - 1) / each;
 
-		if (at == 0 && !reading_table(reading, table + i * 8, entries, sizeof(entries)))
+		if (at == 0 && !reading_table(reading, table + i * 8, entries,
+					      (left < QWORDS ? left : QWORDS) * 8))
 			return 0;
 		if (entries[at] & 1) /* CTXDESC_L1_DESC_V */
 			result = decode_cds(reading, L2_CDS(entries[at]),
@@ -201,13 +221,13 @@ static int decode_s1(struct reading *reading, const uint64_t *ste,
 	const uint64_t table = TABLE(ste[0]);
 	int result = 0;
 
-	if (lg2 > 20 || (lg2 && type > CDS_64K))
+	if (lg2 > 20)
 		return reading_refuse(reading, device, ste[0]);
 	if (lg2 && without == DEFAULT_BYPASS)
 		result = reading_tell(reading, device);
 	if (result)
 		return result;
-	if (!lg2 || type == CDS_LINEAR)
+	if (!lg2 || (type != CDS_4K && type != CDS_64K)) /* what is reserved behaves as linear */
 		return decode_cds(reading, table, 1ull << lg2, 0, default_is_0, device);
 	return decode_cd_tables(reading, table, 1ull << lg2, type == CDS_4K ? CDS : 16 * CDS,
 				default_is_0, device);
@@ -223,7 +243,7 @@ static bool set_s2(struct reading *reading, const uint64_t *ste, struct iopt_dec
 	const struct granule *granule = granule_of(tg, false);
 	struct iopt_hw_arm *arm = &device->hw.arm;
 
-	if (!granule || !(ste[2] & S2AA64)) {
+	if (!granule || !(ste[2] & S2AA64) || ste[2] & S2ENDI) {
 		reading_refuse(reading, device, ste[2]);
 		return false;
 	}
@@ -233,10 +253,11 @@ static bool set_s2(struct reading *reading, const uint64_t *ste, struct iopt_dec
 	arm->ds = is_lpa2(granule, ste[3] & S2DS);
 	arm->sl2 = arm->ds && ste[3] & S2SL0_2;
 	arm->ps = output_size(granule, arm->ds, BITS(vtcr, 18, 16));
-	arm->ttb = TTB(ste[3]);
+	arm->ha = ste[2] & S2HA;
+	arm->hd = arm->ha && ste[2] & S2HD;
 	/* QEMU, check_s2_mmu_setup() */
 	device->hw.levels = arm->sl2 ? 5 : (uint8_t)(arm->sl0 + (tg ? 1 : 2));
-	device->hw.root = arm->ttb;
+	device->hw.root = arm->ttb = aligned(TTB(ste[3]), granule, arm->tsz, device->hw.levels);
 	device->format = granule->s2[arm->ds];
 	device->domain = (uint32_t)BITS(ste[2], 15, 0);
 	device->path = IOPT_DECODE_TRANSLATED;
@@ -302,35 +323,49 @@ static int decode_stes(struct reading *reading, uint64_t table, uint64_t nr, uin
 	return result;
 }
 
+/* One entry behind the other; there is one also where all streams are fewer than it is for. */
 static int decode_two_levels(struct reading *reading, uint64_t table, unsigned lg2, unsigned split)
 {
+	const uint64_t nr = lg2 > split ? 1ull << (lg2 - split) : 1;
 	uint64_t entries[QWORDS];
 	int result = 0;
 
-	for (uint64_t i = 0; !result && i < 1ull << (lg2 - split); i++) {
-		uint64_t left = (1ull << (lg2 - split)) - i, at = i % QWORDS, span;
+	for (uint64_t i = 0; !result && i < nr; i++) {
+		uint64_t left = nr - i, at = i % QWORDS, span, size;
 
 		if (at == 0 && !reading_table(reading, table + i * 8, entries,
 					      (left < QWORDS ? left : QWORDS) * 8))
 			return 0;
 		span = BITS(entries[at], 4, 0); /* STRTAB_L1_DESC_SPAN: one more than the lg2 */
-		if (span && span <= split + 1)
-			result = decode_stes(reading, TABLE(entries[at]), 1ull << (span - 1),
-					     i << split);
+		if (!span || span > split + 1)
+			continue;
+		size = 1ull << (span - 1);
+		/* 5.1: the table is aligned to its size. */
+		result = decode_stes(reading, TABLE(entries[at]) & ~(size * STE_QWORDS * 8 - 1),
+				     size < 1ull << lg2 ? size : 1ull << lg2, i << split);
 	}
 	return result;
+}
+
+/* STRTAB_BASE_CFG.SPLIT: what is none of these behaves as the first (6.3, STRTAB_BASE_CFG). */
+static unsigned split_of(uint64_t config)
+{
+	const unsigned split = (unsigned)BITS(config, 10, 6);
+
+	return split == 8 || split == 10 ? split : 6;
 }
 
 int decode_smmuv3(struct reading *reading)
 {
 	const uint64_t config = reading->source->config;
-	const unsigned lg2 = (unsigned)BITS(config, 5, 0), split = (unsigned)BITS(config, 10, 6);
+	const unsigned lg2 = (unsigned)BITS(config, 5, 0);
 	const uint64_t table = TABLE(reading->source->root);
 
-	if (lg2 > 32 || BITS(config, 17, 16) > 1 || (BITS(config, 17, 16) && split > lg2)) {
+	if (lg2 > 32) {
 		reading_trouble(reading, IOPT_DECODE_BAD_ROOT, 0, IOPT_MAX_LEVELS, table, config);
 		return 0;
 	}
-	return BITS(config, 17, 16) ? decode_two_levels(reading, table, lg2, split)
-				    : decode_stes(reading, table, 1ull << lg2, 0);
+	/* FMT, of which two values are reserved and behave as linear. */
+	return BITS(config, 17, 16) == 1 ? decode_two_levels(reading, table, lg2, split_of(config))
+					 : decode_stes(reading, table, 1ull << lg2, 0);
 }

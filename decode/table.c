@@ -6,6 +6,8 @@
 
 #include "decode/table.h"
 
+#define ARM_DBM (1ull << 51) /* as in soft-iommu/walk_arm_64.c */
+
 static const struct soft_format *const formats[] = {
 	&soft_vtd_ss,	       &soft_x86_64,	 &soft_amd_v1,	    &soft_arm_s1,
 	&soft_arm_s1_16k,      &soft_arm_s1_64k, &soft_arm_s1_lpa2, &soft_arm_s1_16k_lpa2,
@@ -30,6 +32,8 @@ int shape_set(struct shape *shape, const char *format, const struct iopt_hw *hw)
 		return -ERANGE;
 	shape->width = shape->root.width ? shape->root.width
 					 : soft_entry_lg2(shape->format, shape->root.levels);
+	/* SMMUv3, 3.13.3: without hardware to set the permission DBM gives none. */
+	shape->unused = !strncmp(format, "arm-", 4) && !shape->root.dirty ? ARM_DBM : 0;
 	shape->indirect = !strncmp(format, "arm-s1", 6);
 	shape->mair = shape->indirect ? hw->arm.mair : 0;
 	shape->extends = shape->format == &soft_x86_64 || shape->format == &soft_riscv_s1;
@@ -60,6 +64,7 @@ bool copy_read(struct reading *reading, const struct shape *shape, struct copy *
 		return false;
 	}
 	copy->nr = nr;
+	reading->missing = 0; /* of another table */
 	return reading_pages(reading, pa, copy->entries, nr * sizeof(*copy->entries), iova, level,
 			     copy->pages);
 }

@@ -11,6 +11,7 @@
 
 /**
  * struct shape - tables of a format, from a root on
+ * @unused:  bits of entries that say nothing with this root
  * @mair:    Arm's stage 1: what the entries' indices of attributes stand for
  * @indirect: there is @mair
  * @width:   bits of an address that they translate
@@ -19,6 +20,7 @@
 struct shape {
 	const struct soft_format *format;
 	struct soft_root root;
+	uint64_t unused;
 	uint64_t mair;
 	bool indirect;
 	unsigned width;
@@ -69,6 +71,7 @@ static inline struct soft_entry shape_decode(const struct shape *shape, uint64_t
 {
 	const uint64_t mask = 7ull << ATTR_LG2;
 
+	entry &= ~shape->unused;
 	if (shape->indirect)
 		entry = (entry & ~mask) | attribute_alike(shape->mair, (entry & mask) >> ATTR_LG2)
 						  << ATTR_LG2;

@@ -4,16 +4,19 @@
  * and tables.
  *
  * Read for this: Linux 6.12, drivers/iommu/intel/iommu.h (struct root_entry, context_entry and the
- * functions on them, DMA_RTADDR_SMT), drivers/iommu/intel/iommu.c (iommu_context_addr(),
+ * functions on them), drivers/iommu/intel/iommu.c (iommu_context_addr(),
  * dmar_fault_dump_ptes(), copy_context_table()) and drivers/iommu/intel/pasid.h.
  */
 #include "decode/internal.h"
 
-#define BUSES	 256u
-#define DEVFNS	 256u
-#define PRESENT	 (1ull << 0)
-#define PAGE	 (~0xfffull)  /* VTD_PAGE_MASK */
-#define SCALABLE (1ull << 10) /* DMA_RTADDR_SMT */
+#define BUSES	256u
+#define DEVFNS	256u
+#define PRESENT (1ull << 0)
+#define PAGE	(~0xfffull) /* VTD_PAGE_MASK */
+
+/* The register's translation table mode: VirtualBox, include/VBox/iommu-intel.h, VTD_TTM_*. */
+#define MODE(rtaddr) ((rtaddr) >> 10 & 3)
+enum { MODE_LEGACY, MODE_SCALABLE, MODE_RESERVED, MODE_ABORT };
 
 /* Legacy context entries: context_set_translation_type(), _address_width(), context_domain_id(). */
 #define CONTEXT_TYPE(lo)   ((lo) >> 2 & 3)
@@ -86,9 +89,11 @@ static int decode_pasid(struct reading *reading, const uint64_t entry[PASID_QWOR
 	return reading_tell(reading, &device);
 }
 
+/* Of a context without PASIDs only the entry of requests without one is of use. */
 static int decode_pasid_table(struct reading *reading, uint64_t table, uint32_t first_pasid,
-			      uint32_t rid_pasid, const struct iopt_decode_device *device)
+			      const uint64_t *context, const struct iopt_decode_device *device)
 {
+	const uint32_t rid_pasid = CONTEXT_RID_PASID(context[1]);
 	uint64_t entries[PASIDS][PASID_QWORDS];
 	int result = 0;
 
@@ -97,7 +102,8 @@ static int decode_pasid_table(struct reading *reading, uint64_t table, uint32_t 
 	for (uint32_t i = 0; !result && i < PASIDS; i++) {
 		struct iopt_decode_device space = *device;
 
-		if (!(entries[i][0] & PRESENT))
+		if (!(entries[i][0] & PRESENT) ||
+		    (first_pasid + i != rid_pasid && !CONTEXT_HAS_PASIDS(context[0])))
 			continue;
 		if (first_pasid + i != rid_pasid)
 			space.pasid = first_pasid + i;
@@ -122,7 +128,7 @@ static int decode_scalable(struct reading *reading, const uint64_t *context,
 		if (entries[at] & PRESENT &&
 		    (CONTEXT_HAS_PASIDS(context[0]) || i == rid_pasid >> PASIDS_LG2))
 			result = decode_pasid_table(reading, entries[at] & PAGE, i << PASIDS_LG2,
-						    rid_pasid, device);
+						    context, device);
 	}
 	return result;
 }
@@ -172,11 +178,16 @@ static int decode_contexts(struct reading *reading, uint64_t table, uint32_t fir
 
 int decode_vtd(struct reading *reading)
 {
-	const bool scalable = reading->source->root & SCALABLE;
+	const uint64_t rtaddr = reading->source->root, mode = MODE(rtaddr);
+	const bool scalable = mode == MODE_SCALABLE;
 	uint64_t roots[BUSES][2];
 	int result = 0;
 
-	if (!reading_table(reading, reading->source->root & PAGE, roots, sizeof(roots)))
+	if (mode == MODE_RESERVED)
+		reading_trouble(reading, IOPT_DECODE_BAD_ROOT, 0, IOPT_MAX_LEVELS, rtaddr & PAGE,
+				rtaddr);
+	/* Where all is aborted there is no entry for a device. */
+	if (mode >= MODE_RESERVED || !reading_table(reading, rtaddr & PAGE, roots, sizeof(roots)))
 		return 0;
 	for (uint32_t bus = 0; !result && bus < BUSES; bus++) {
 		if (roots[bus][0] & PRESENT)

@@ -131,7 +131,7 @@ static int tell_table(const struct walk *walk, const struct step *step,
 {
 	const struct iopt_decode_visitor *visitor = walk->reading->visitor;
 
-	if (!visitor->table)
+	if (!visitor->table || step->copy.pages[0] == NOWHERE)
 		return 0;
 	table.pa = step->copy.pages[0];
 	table.bytes = (uint64_t)step->copy.nr * sizeof(*step->copy.entries);
@@ -182,32 +182,55 @@ static uint8_t prot_of_both(unsigned first, unsigned second)
 			 ((first | second) & SOFT_LEAF_ONLY));
 }
 
-/* A leaf of a first stage, piece by piece of the second one; where that leads nowhere, nothing. */
+#define PIECES 512u /* that count as a table: as many as one has entries */
+
+/* However often tables lead to the same ones: the limit ends it. */
+static bool count_piece(struct reading *reading, const struct iopt_decode_leaf *leaf)
+{
+	return ++reading->pieces % PIECES ||
+	       reading_count(reading, leaf->pa, leaf->first, leaf->level);
+}
+
+/* The part of a leaf that a piece of the second stage is for, from an address on. */
+static struct iopt_decode_leaf part_of(const struct iopt_decode_leaf *leaf,
+				       const struct piece *piece)
+{
+	const uint64_t skipped = piece->first > leaf->pa ? piece->first - leaf->pa : 0;
+	const uint64_t most = leaf->last - leaf->first, end = piece->last - leaf->pa;
+	struct iopt_decode_leaf part = *leaf;
+
+	part.first = leaf->first + skipped;
+	part.last = leaf->first + (end < most ? end : most);
+	part.pa = piece->pa + (leaf->pa + skipped - piece->first);
+	part.prot = prot_of_both(leaf->prot, piece->prot);
+	part.lg2 = piece->lg2 < leaf->lg2 ? piece->lg2 : leaf->lg2;
+	part.accessed |= piece->accessed;
+	part.dirty |= piece->dirty;
+	return part;
+}
+
+/*
+ * A leaf of a first stage, piece by piece of the second one, as far as it is of interest; where
+ * that leads nowhere, nothing.
+ */
 static int tell_through(struct walk *walk, const struct iopt_decode_leaf *leaf)
 {
 	const struct iopt_decode_visitor *visitor = walk->reading->visitor;
-	const uint64_t most = leaf->last - leaf->first;
-	uint64_t done = 0, end;
+	uint64_t at = walk->first > leaf->first ? walk->first : leaf->first;
+	const uint64_t end = walk->last < leaf->last ? walk->last : leaf->last;
+	struct iopt_decode_leaf part;
 	int result = 0;
 
 	do {
-		uint64_t address = leaf->pa + done;
-		struct piece piece = second_find(walk->reading, walk->reading->second, address);
-		struct iopt_decode_leaf part = *leaf;
+		struct piece piece = second_find(walk->reading, walk->reading->second,
+						 leaf->pa + (at - leaf->first));
 
-		end = piece.last - leaf->pa < most ? piece.last - leaf->pa : most;
-		part.first = leaf->first + done;
-		part.last = leaf->first + end;
-		part.pa = piece.pa + (address - piece.first);
-		part.prot = prot_of_both(leaf->prot, piece.prot);
-		part.lg2 = piece.lg2 < leaf->lg2 ? piece.lg2 : leaf->lg2;
-		part.accessed |= piece.accessed;
-		part.dirty |= piece.dirty;
-		if (piece.mapped && part.last >= walk->first && part.first <= walk->last)
+		part = part_of(leaf, &piece);
+		if (piece.mapped)
 			result = visitor->leaf(visitor->ctx, &part);
-		done = end + 1;
-	} while (!result && end < most && !reading_ended(walk->reading));
-	return result;
+		at = part.last + 1;
+	} while (!result && part.last < end && count_piece(walk->reading, leaf));
+	return result ? result : walk->reading->failed;
 }
 
 static int tell_leaf(struct walk *walk, struct step *step, unsigned index,

@@ -42,7 +42,8 @@ enum iopt_decode_unit {
  * @root:  VT-d: the register RTADDR, AMD: the device table base address register, SMMUv3:
  *         STRTAB_BASE, RISC-V: ddtp, all of it
  * @config: SMMUv3: STRTAB_BASE_CFG; RISC-V: capabilities; AMD: the control register, or 0
- * @tables_limit: tables that one call reads at most; 0: 16777216, 64 GiB of them
+ * @tables_limit: tables that one call reads at most; 0: 16777216, 64 GiB of them. Of devices it
+ *	    tells one for 64 tables, and 64 more; 512 pieces of a second stage count as a table
  */
 struct iopt_decode_source {
 	bool (*read)(void *ctx, uint64_t pa, void *to, size_t bytes);
@@ -55,7 +56,7 @@ struct iopt_decode_source {
 
 /** enum iopt_decode_path - what becomes of a device's requests */
 enum iopt_decode_path {
-	IOPT_DECODE_BLOCKED,	/* refused, all of them */
+	IOPT_DECODE_BLOCKED,	/* refused, but those with a PASID, which is told by itself */
 	IOPT_DECODE_PASSES,	/* by physical addresses */
 	IOPT_DECODE_TRANSLATED, /* by tables */
 	IOPT_DECODE_NESTED,	/* by two stages of tables */
@@ -76,7 +77,7 @@ enum iopt_decode_path {
  * @first_format: nested: of the first stage's tables, and all of the above is of the second stage;
  *	      otherwise NULL
  * @first_hw: where these begin, in addresses that the second stage translates
- * @first_domain: the id that caches are tagged with beside @domain; Intel, AMD: 0
+ * @first_domain: the id that caches are tagged with beside @domain; Intel, AMD: the same
  */
 struct iopt_decode_device {
 	uint32_t id;
@@ -97,7 +98,9 @@ struct iopt_decode_device {
  * @first:    first address that the device uses
  * @last:     last one
  * @pa:       physical address of @first
- * @prot:     IOPT_READ and so on: what all levels grant together
+ * @prot:     IOPT_READ and so on: what all levels grant together. Where hardware sets no accessed
+ *	      and dirty bits itself, it may fault for these nevertheless; hierarchical permissions
+ *	      of Arm's count also where a context descriptor disables them (HAD)
  * @lg2:      log2 of the leaf's bytes. More than first..last where a run's entries differ: then
  *            each entry is a piece of its own
  * @level:    0: smallest leaves
@@ -157,9 +160,11 @@ enum iopt_decode_wrong {
 /**
  * struct iopt_decode_trouble - something is wrong
  * @what:     what
- * @iova:     where in the device's addresses; of what leads to tables, 0
+ * @iova:     where in the device's addresses, of an entry of a second stage in those before it; of
+ *	      what leads to tables, 0
  * @level:    of the entry; IOPT_MAX_LEVELS: above all tables
- * @entry_pa: address of the entry; MISSING: of what is not there
+ * @entry_pa: address of the entry; MISSING, UNTRANSLATED: of what is not there; TABLE_TWICE: of the
+ *	      table; of a first stage over a second one as the guest knows it
  * @entry:    its value; MISSING: 0
  */
 struct iopt_decode_trouble {
@@ -176,15 +181,18 @@ struct iopt_decode_trouble {
  * @device:  iopt_decode_devices() found one
  * @leaf:    iopt_decode_tables() found one, in ascending order of addresses
  * @table:   the same, a table before the leaves in it. May be NULL
+ * @structure: iopt_decode_devices() has read so many bytes of what leads to tables, or to such, at
+ *	      this physical address; not what a guest has written. May be NULL
  * @trouble: something is wrong, of a device or, with NULL, of what leads to devices. May be NULL
  *
- * Each but the last returns 0 to go on, or what the function is to return.
+ * Each but the last two returns 0 to go on, or what the function is to return.
  */
 struct iopt_decode_visitor {
 	void *ctx;
 	int (*device)(void *ctx, const struct iopt_decode_device *device);
 	int (*leaf)(void *ctx, const struct iopt_decode_leaf *leaf);
 	int (*table)(void *ctx, const struct iopt_decode_table *table);
+	void (*structure)(void *ctx, uint64_t pa, uint64_t bytes);
 	void (*trouble)(void *ctx, const struct iopt_decode_device *device,
 			const struct iopt_decode_trouble *trouble);
 };
@@ -195,10 +203,10 @@ struct iopt_decode_visitor {
  * @visitor: who is told; @leaf and @table are not used
  *
  * In ascending order of ids, and of PASIDs. SMMUv3's address spaces of two halves come as two, the
- * lower one first. Not told: entries that are not present, and AMD's that
- * block all, which are what tables are filled with.
+ * lower one first. Not told: entries that are not present, of which hardware refuses requests, but
+ * lets AMD's pass (V = 0); AMD's and SMMUv3's that block all.
  *
- * Return: 0, what the visitor returned, or -ENOMEM.
+ * Return: 0, what the visitor returned, -EINVAL: no such unit, or -ENOMEM.
  * Context: any number at once.
  */
 int iopt_decode_devices(const struct iopt_decode_source *source,

@@ -44,6 +44,7 @@ static struct told {
 	unsigned nr_leaves;
 	unsigned nr_tables;
 	unsigned nr_troubles;
+	unsigned nr_structures;
 	int result;
 } told;
 
@@ -84,11 +85,19 @@ static void take_trouble(void *ctx, const struct iopt_decode_device *device,
 	told.nr_troubles++;
 }
 
+static void take_structure(void *ctx, uint64_t pa, uint64_t bytes)
+{
+	assert_ptr_equal(ctx, &told);
+	assert_true(pa + bytes <= PAGES * PAGE || pa >= PAGES * PAGE);
+	told.nr_structures++;
+}
+
 static const struct iopt_decode_visitor visitor = {
 	.ctx = &told,
 	.device = take_device,
 	.leaf = take_leaf,
 	.table = take_table,
+	.structure = take_structure,
 	.trouble = take_trouble,
 };
 

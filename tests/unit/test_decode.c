@@ -106,11 +106,44 @@ static void vtd_scalable_without_pasids(void **state)
 	memory[3][0] = 4 * PAGE | PRESENT;
 	memory[3][1] = 5 * PAGE | PRESENT;
 	set_pasid(&memory[4][0], 4, 0, 0);
+	set_pasid(&memory[4][3 * 8], 4, 0, 0);
 	set_pasid(&memory[5][0], 4, 0, 0);
 	devices_of(IOPT_DECODE_VTD, PAGE | SCALABLE);
 	assert_int_equal(told.nr_devices, 1);
 	assert_int_equal(told.devices[0].id, 7);
 	assert_int_equal(told.devices[0].pasid, IOPT_DECODE_NO_PASID);
+	assert_int_equal(told.nr_structures, 4);
+}
+
+/* The register says how tables are read; where it aborts all, nobody reaches anything. */
+static void vtd_modes(void **state)
+{
+	(void)state;
+	memory[1][0] = 2 * PAGE | PRESENT;
+	memory[2][0] = TYPE(2) | PRESENT;
+	devices_of(IOPT_DECODE_VTD, PAGE);
+	assert_int_equal(told.nr_devices, 1);
+	devices_of(IOPT_DECODE_VTD, PAGE | 3ull << 10);
+	assert_int_equal(told.nr_devices, 1);
+	assert_int_equal(told.nr_troubles, 0);
+	devices_of(IOPT_DECODE_VTD, PAGE | 2ull << 10);
+	assert_int_equal(told.nr_devices, 1);
+	check_trouble(IOPT_DECODE_BAD_ROOT, 0, IOPT_MAX_LEVELS, PAGE);
+}
+
+/* All lead to one table: there are more devices than anybody has. */
+static void too_many_devices(void **state)
+{
+	(void)state;
+	for (unsigned bus = 0; bus < 256; bus++)
+		memory[1][2 * bus] = 2 * PAGE | PRESENT;
+	for (unsigned i = 0; i < 256; i++)
+		memory[2][2 * i] = TYPE(2) | PRESENT;
+	source.tables_limit = 1024;
+	devices_of(IOPT_DECODE_VTD, PAGE);
+	assert_int_equal(told.nr_devices, 1024 / 64 + 64);
+	assert_int_equal(told.nr_troubles, 1);
+	assert_int_equal(told.troubles[0].what, IOPT_DECODE_LIMIT_REACHED);
 }
 
 /* ---- AMD ----------------------------------------------------------------------------------- */
@@ -257,7 +290,7 @@ static void smmuv3_linear(void **state)
 	memory[1][1 * 8] = STE(4);
 	memory[1][2 * 8] = STE(6);
 	memory[1][2 * 8 + 2] = VTCR(24, 1, 0) | S2AA64 | 0x55;
-	memory[1][2 * 8 + 3] = 5 * PAGE;
+	memory[1][2 * 8 + 3] = 5 * PAGE; /* aligned to its two pages */
 	memory[1][3 * 8] = STE(5) | 3 * PAGE;
 	memory[1][4 * 8] = STE(3);
 	memory[1][5 * 8] = 6 * 2; /* not valid */
@@ -273,7 +306,7 @@ static void smmuv3_linear(void **state)
 	assert_int_equal(told.devices[1].domain, 0x55);
 	assert_string_equal(told.devices[1].format, "arm-s2");
 	assert_int_equal(told.devices[1].hw.levels, 3);
-	assert_int_equal(told.devices[1].hw.arm.ttb, 5 * PAGE);
+	assert_int_equal(told.devices[1].hw.arm.ttb, 4 * PAGE);
 	assert_string_equal(told.devices[2].format, "arm-s1-16k");
 	assert_int_equal(told.devices[2].domain, 7);
 	assert_int_equal(told.devices[2].pasid, IOPT_DECODE_NO_PASID);
@@ -354,6 +387,69 @@ static void smmuv3_missing(void **state)
 	source.config = 33;
 	devices_of(IOPT_DECODE_SMMUV3, PAGE);
 	check_trouble(IOPT_DECODE_BAD_ROOT, 0, IOPT_MAX_LEVELS, PAGE);
+}
+
+/* What is reserved behaves as 6 or as linear; for few streams there is still an entry. */
+static void smmuv3_odd_configs(void **state)
+{
+	(void)state;
+	memory[1][1] = (2 * PAGE + 64) | 2; /* aligned to two entries: the address of the first */
+	memory[2][0] = STE(4);
+	source.config = 1 << 16 | 7 << 6 | 8;
+	devices_of(IOPT_DECODE_SMMUV3, PAGE);
+	assert_int_equal(told.nr_devices, 1);
+	assert_int_equal(told.devices[0].id, 0x40);
+	memory[1][0] = 3 * PAGE | 5;
+	memory[3][3 * 8] = memory[3][4 * 8] = STE(4);
+	source.config = 1 << 16 | 8 << 6 | 2;
+	devices_of(IOPT_DECODE_SMMUV3, PAGE);
+	assert_int_equal(told.nr_devices, 2);
+	assert_int_equal(told.devices[1].id, 3);
+	source.config = 2 << 16 | 2;
+	devices_of(IOPT_DECODE_SMMUV3, 3 * PAGE);
+	assert_int_equal(told.nr_devices, 3);
+	assert_int_equal(told.nr_troubles, 0);
+}
+
+/* A table of descriptors' tables that ends where memory does; a format that behaves as linear. */
+static void smmuv3_odd_descriptors(void **state)
+{
+	(void)state;
+	memory[1][0] = STE(5) | ((PAGES - 1) * PAGE + 4096 - 64) | S1FMT(1) | S1CDMAX(9);
+	memory[PAGES - 1][511] = 2 * PAGE | 1;
+	memory[2][5 * 8] = CD(25, 0) | CD_EPD1;
+	memory[1][8] = STE(5) | 3 * PAGE | S1FMT(3) | S1CDMAX(1);
+	memory[3][8] = CD(25, 0); /* without an upper half: all that is of it is zero */
+	memory[1][16] = STE(5) | 4 * PAGE;
+	memory[4][0] = CD(25, 0) | CD_EPD1 | 1 << 15; /* big-endian */
+	source.config = 2;
+	devices_of(IOPT_DECODE_SMMUV3, PAGE);
+	assert_int_equal(told.nr_devices, 2);
+	assert_int_equal(told.devices[0].pasid, 7 * 64 + 5);
+	assert_int_equal(told.devices[1].pasid, 1);
+	check_trouble(IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, 4 * PAGE);
+}
+
+/* DBM is a permission where hardware gives it: HD, which is nothing without HA. */
+static void smmuv3_dirty(void **state)
+{
+	const uint64_t had = 1ull << 43, hd = 1ull << 42;
+	const uint64_t entry = 16 * PAGE | 1ull << 51 | 1 << 10 | 3 << 6 | 3;
+
+	(void)state;
+	memory[1][0] = STE(5) | 2 * PAGE;
+	memory[3][0] = 4 * PAGE | 3;
+	memory[4][0] = 5 * PAGE | 3;
+	memory[5][0] = entry;
+	for (unsigned i = 0; i < 3; i++) {
+		memory[2][0] = CD(25, 0) | CD_EPD1 | (i ? hd : 0) | (i == 2 ? had : 0);
+		memory[2][1] = 3 * PAGE;
+		devices_of(IOPT_DECODE_SMMUV3, PAGE);
+		leaves_of(&told.devices[i]);
+		assert_int_equal(told.nr_leaves, i + 1);
+		assert_int_equal(!!(told.leaves[i].prot & IOPT_WRITE), i == 2);
+	}
+	assert_int_equal(told.nr_troubles, 0);
 }
 
 /* Linux's own attributes of a processor: what index 4 stands for MAIR says. */
@@ -695,6 +791,8 @@ int main(void)
 		TEST(vtd_reserved_type),
 		TEST(vtd_scalable),
 		TEST(vtd_scalable_without_pasids),
+		TEST(vtd_modes),
+		TEST(too_many_devices),
 		TEST(amd_devices),
 		TEST(amd_guest),
 		TEST(amd_guest_address),
@@ -706,6 +804,9 @@ int main(void)
 		TEST(smmuv3_across_pages),
 		TEST(smmuv3_missing),
 		TEST(smmuv3_attributes),
+		TEST(smmuv3_odd_configs),
+		TEST(smmuv3_odd_descriptors),
+		TEST(smmuv3_dirty),
 		TEST(riscv_three_levels),
 		TEST(riscv_extended),
 		TEST(a_loop),

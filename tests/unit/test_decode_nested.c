@@ -66,6 +66,7 @@ static void both_stages(void **state)
 	assert_int_equal(told.leaves[0].last, 4 * PAGE - 1);
 	assert_int_equal(told.leaves[0].pa, 0x123000);
 	assert_int_equal(told.leaves[0].prot & (IOPT_READ | IOPT_WRITE), IOPT_READ);
+	assert_true(told.leaves[0].prot & IOPT_EXEC); /* VT-d's second stage says nothing of it */
 	assert_int_equal(told.leaves[0].entry_pa, 12 * PAGE + 3 * 8);
 	assert_int_equal(told.leaves[1].pa, 0x456000);
 	assert_int_equal(told.leaves[1].prot & (IOPT_READ | IOPT_WRITE), IOPT_READ | IOPT_WRITE);
@@ -156,9 +157,9 @@ static void table_untranslated(void **state)
 
 	(void)state;
 	memory[42][5] = 0;
-	memory[42][3] |= 0; /* the table above is there */
 	leaves_of(&device);
 	assert_int_equal(told.nr_leaves, 0);
+	assert_int_equal(told.nr_tables, 3); /* nor is it told as a table */
 	check_trouble(IOPT_DECODE_UNTRANSLATED, 0, 0, GUEST + 5 * PAGE);
 	/* Nor is it read where that may not be read. */
 	clear(NULL);
@@ -184,19 +185,41 @@ static void second_stage_wrong(void **state)
 	leaves_of(&device);
 	check_trouble(IOPT_DECODE_BAD_ROOT, 0, IOPT_MAX_LEVELS, 0);
 	device.format = "none";
-	assert_int_equal(iopt_decode_tables(&source, &device, 0, UINT64_MAX, &visitor), 0);
-	assert_int_equal(told.nr_troubles, 2);
+	assert_int_equal(iopt_decode_tables(&source, &device, 0, UINT64_MAX, &visitor), -EINVAL);
 }
 
 #define LIMIT 50u
 
-/* No more than the tables that may be read have entries for. */
+/* No more than the tables that may be read have entries for, in each stage. */
 static int count_leaf(void *ctx, const struct iopt_decode_leaf *leaf)
 {
 	(void)ctx;
 	(void)leaf;
-	assert_true(told.nr_leaves++ < LIMIT * 512);
+	assert_true(told.nr_leaves++ < 2 * LIMIT * 512);
 	return 0;
+}
+
+/* Nor is it more where the same pages are looked up again and again. */
+static void too_much_of_the_same(void **state)
+{
+	struct iopt_decode_device device = second_stage(1 * PAGE, 2);
+	struct iopt_decode_visitor counts = visitor;
+
+	(void)state;
+	memory[1][0] = 2 * PAGE | RW_BITS;
+	memory[2][0] = 3 * PAGE | RW_BITS;
+	memory[3][0] = 4 * PAGE | RW_BITS;
+	for (unsigned i = 0; i < 512; i++) {
+		memory[4][i] = i % PAGES * PAGE | RW_BITS;
+		memory[6][i] = 7 * PAGE | X86_BITS;
+		memory[7][i] = X86_BITS | LARGE; /* the first GiB */
+	}
+	device.first_format = "x86-64";
+	device.first_hw.x86_64.fsptptr = 6 * PAGE;
+	source.tables_limit = LIMIT;
+	counts.leaf = count_leaf;
+	assert_int_equal(iopt_decode_tables(&source, &device, 0, UINT64_MAX, &counts), 0);
+	assert_int_equal(told.troubles[told.nr_troubles - 1].what, IOPT_DECODE_LIMIT_REACHED);
 }
 
 /* The largest leaves over a second stage that leads everywhere: the limit ends it. */
@@ -452,6 +475,7 @@ int main(void)
 		TEST(table_untranslated),
 		TEST(second_stage_wrong),
 		TEST(too_much),
+		TEST(too_much_of_the_same),
 		TEST(vtd),
 		TEST(amd),
 		TEST(smmuv3),
