@@ -15,6 +15,7 @@
 
 #include <iopt/decode.h>
 
+#include "tools/iopt/check_map.h"
 #include "tools/iopt/dump.h"
 #include "tools/iopt/mappings.h"
 
@@ -143,13 +144,6 @@ struct check_area {
 	enum check_kind kind;
 };
 
-/** struct check_map - numbers by key, which is less than UINT64_MAX: a hash that only grows */
-struct check_map {
-	struct check_slot *slots;
-	unsigned lg2;
-	uint64_t used;
-};
-
 /**
  * struct check - a check
  * @source, @dump: memory
@@ -230,12 +224,6 @@ void check_sort(struct check *check);
 int check_tables(struct check *check);
 
 /* ---- check_memory.c ------------------------------------------------------------------------ */
-
-/** check_map_find() - NULL: not there. Good until the next check_map_add() */
-const uint64_t *check_map_find(const struct check_map *map, uint64_t key);
-/** check_map_add() - 0, or -ENOMEM; @key is not there yet */
-int check_map_add(struct check_map *map, uint64_t key, uint64_t value);
-void check_map_free(struct check_map *map);
 
 /** check_ranges_add() - 0, or -ENOMEM. What touches may become one */
 int check_ranges_add(struct check_ranges *ranges, uint64_t first, uint64_t last, uint64_t iova);
