@@ -4,6 +4,7 @@
  * what is shared and of what is wrong, on tables in memory of the test's own. Each form as a whole
  * is for tests/cli/run, decode_forms.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +16,7 @@
 
 #include "tools/iopt/command.h"
 #include "tools/iopt/mappings.h"
+#include "tools/iopt/output.h"
 
 #define PAGES	 8u
 #define READ	 1ull
@@ -62,10 +64,10 @@ static int set_up(void **state)
 }
 
 /* What is shown. Freed by the next call. */
-static const char *show(struct mappings_wish wish, const char *form, uint64_t expected)
+static const char *show_of(const struct iopt_decode_source *source, struct mappings_wish wish,
+			   const char *form, uint64_t expected)
 {
 	static char *text;
-	const struct iopt_decode_source source = { .read = read_memory, .unit = IOPT_DECODE_VTD };
 	uint64_t troubles;
 	size_t bytes;
 	FILE *stream;
@@ -79,10 +81,17 @@ static const char *show(struct mappings_wish wish, const char *form, uint64_t ex
 	assert_non_null(wish.form);
 	if (!wish.iova.last)
 		wish.iova.last = UINT64_MAX;
-	assert_int_equal(mappings_show(&source, &wish, stream, &troubles), 0);
+	assert_int_equal(mappings_show(source, &wish, stream, &troubles), 0);
 	assert_int_equal(troubles, expected);
 	assert_int_equal(fclose(stream), 0);
 	return text;
+}
+
+static const char *show(struct mappings_wish wish, const char *form, uint64_t expected)
+{
+	const struct iopt_decode_source source = { .read = read_memory, .unit = IOPT_DECODE_VTD };
+
+	return show_of(&source, wish, form, expected);
 }
 
 static void has(const char *text, const char *what)
@@ -130,6 +139,105 @@ static void other_levels_are_other_tables(void **state)
 	memory[1][4] = 0x2001;
 	memory[1][5] = 9 << 8 | 2;
 	has_not(strstr(show((struct mappings_wish){ 0 }, "tree", 2), "00:00.2"), "the same tables");
+}
+
+/* Address spaces of the two halves of one, by one table, beside one of other attributes. */
+static const struct iopt_decode_source halves = {
+	.read = read_memory,
+	.unit = IOPT_DECODE_SMMUV3,
+	.root = 0x1000,
+	.config = 2,
+};
+
+/* Of a stream table entry and a context descriptor: arm-s1, 3 levels, root 0x3000. */
+static void put_stream(unsigned stream, uint64_t mair)
+{
+	uint64_t *ste = &memory[1][8 * stream], *cd = &memory[2][8 * stream];
+
+	ste[0] = (0x2000 + 64 * stream) | 5 << 1 | 1; /* CONFIG: stage 1 translates */
+	/* T0SZ and T1SZ 25; TG1 4K; V, IPS 48 bits, AA64. */
+	cd[0] = 25 | 25 << 16 | 2ull << 22 | 1ull << 31 | 5ull << 32 | 1ull << 41;
+	cd[1] = cd[2] = 0x3000;
+	cd[3] = mair;
+}
+
+static void halves_are_not_the_same_tables(void **state)
+{
+	const char *text;
+
+	(void)state;
+	memset(memory, 0, sizeof(memory));
+	put_stream(0, 0xff);
+	put_stream(1, 0xff);
+	put_stream(2, 0x44);
+	memory[3][0] = 0x4003;
+	memory[4][0] = 0x5003;
+	memory[5][1] = 0x10000 | 1 << 10 | 3;
+	text = show_of(&halves, (struct mappings_wish){ 0 }, "tree", 0);
+	has(text, "  0x000000001000..0x000000001fff  0x000000010000");
+	has(text, "  0xffffff8000001000..0xffffff8000001fff  0x000000010000");
+	text = strstr(text, "00:00.1");
+	has(text, "  the same tables as 00:00.0\n\n00:00.1");
+	has_not(strstr(text, "00:00.2"), "the same tables as 00:00.0");
+}
+
+/* Device 3 passes through. */
+static void what_passes_through_is_told_if_asked_for(void **state)
+{
+	struct mappings_wish wish = { .one = true, .id = 3 };
+
+	(void)state;
+	memory[1][6] = 2 << 2 | 1;
+	memory[1][7] = 10 << 8 | 2;
+	assert_string_equal(show(wish, "tsv", 0), "");
+	assert_string_equal(show(wish, "raw", 0), "Device 00:00.3 passes through\n");
+	wish.iova = (struct span){ 0x1000, 0x2fff };
+	assert_string_equal(show(wish, "tsv", 0), "00:00.3\t-\t0x1000\t0x1000\t8192\trw-\n");
+	assert_string_equal(show(wish, "raw", 0), "Device 00:00.3 passes through\n");
+	wish.dirty = true;
+	assert_string_equal(show(wish, "tsv", 0), "");
+	wish = (struct mappings_wish){ .by_pa = true, .pa = { 0, UINT64_MAX } };
+	has(show(wish, "tsv", 0), "00:00.3\t-\t0x0\t0x0\t18446744073709551616\trw-\n");
+	has(show(wish, "json", 0), "\"pa\": \"0x0\", \"size\": 18446744073709551616, ");
+	has(show(wish, "tree", 0), "  0x000000000000       all  rw-");
+}
+
+static ssize_t fails_to_read(void *cookie, char *to, size_t bytes)
+{
+	(void)cookie;
+	(void)to;
+	(void)bytes;
+	errno = EIO;
+	return -1;
+}
+
+static int seeks(void *cookie, off64_t *offset, int whence)
+{
+	(void)cookie;
+	(void)whence;
+	*offset = 0;
+	return 0;
+}
+
+static void what_was_put_aside_must_be_readable(void **state)
+{
+	FILE *bad = fopencookie(NULL, "r+",
+				(cookie_io_functions_t){ .read = fails_to_read, .seek = seeks });
+	FILE *aside = tmpfile(), *to = tmpfile();
+	char text[8] = "";
+
+	(void)state;
+	assert_non_null(bad);
+	assert_true(aside && to);
+	assert_int_equal(output_copy(bad, to), -EIO);
+	assert_int_equal(ftell(to), 0);
+	fputs("aside", aside);
+	assert_int_equal(output_copy(aside, to), 0);
+	rewind(to);
+	assert_string_equal(fgets(text, sizeof(text), to), "aside");
+	fclose(bad);
+	fclose(aside);
+	fclose(to);
 }
 
 static void sums_are_of_what_is_there(void **state)
@@ -187,6 +295,9 @@ int main(void)
 		cmocka_unit_test_setup(only_what_is_alike_is_put_together, set_up),
 		cmocka_unit_test_setup(shared_tables_are_shown_once, set_up),
 		cmocka_unit_test_setup(other_levels_are_other_tables, set_up),
+		cmocka_unit_test_setup(halves_are_not_the_same_tables, set_up),
+		cmocka_unit_test_setup(what_passes_through_is_told_if_asked_for, set_up),
+		cmocka_unit_test(what_was_put_aside_must_be_readable),
 		cmocka_unit_test_setup(sums_are_of_what_is_there, set_up),
 		cmocka_unit_test_setup(what_is_wrong_is_at_its_place, set_up),
 		cmocka_unit_test_setup(raw_forgets_no_entry, set_up),

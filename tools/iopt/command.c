@@ -152,6 +152,19 @@ const char *size_text(uint64_t bytes, char text[SIZE_TEXT_BYTES])
 	return text;
 }
 
+const char *span_text(uint64_t first, uint64_t last, char text[SIZE_TEXT_BYTES])
+{
+	return last - first == UINT64_MAX ? "all" : size_text(last - first + 1, text);
+}
+
+const char *span_bytes(uint64_t first, uint64_t last, char text[SIZE_TEXT_BYTES])
+{
+	if (last - first == UINT64_MAX)
+		return "18446744073709551616";
+	snprintf(text, SIZE_TEXT_BYTES, "%" PRIu64, last - first + 1);
+	return text;
+}
+
 const char *amount_text(uint64_t bytes, char text[SIZE_TEXT_BYTES])
 {
 	double value = (double)bytes;

@@ -110,6 +110,19 @@ void check_output(const char *name, const char *option, const char *path);
 const char *size_text(uint64_t bytes, char text[SIZE_TEXT_BYTES]);
 
 /**
+ * span_text() - the size of a span of addresses, as size_text() has it; "all" of all of 64 bits
+ * @first: first address
+ * @last:  last one
+ * @text:  filled in
+ *
+ * Return: what it is.
+ */
+const char *span_text(uint64_t first, uint64_t last, char text[SIZE_TEXT_BYTES]);
+
+/** span_bytes() - the same as a number of bytes, decimal. All of 64 bits are 2^64. */
+const char *span_bytes(uint64_t first, uint64_t last, char text[SIZE_TEXT_BYTES]);
+
+/**
  * amount_text() - a size to three digits: "784K", "13.7M", "1.00G"
  * @bytes: the size
  * @text:  filled in

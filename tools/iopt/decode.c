@@ -10,6 +10,7 @@
 
 #include "tools/iopt/command.h"
 #include "tools/iopt/mappings.h"
+#include "tools/iopt/output.h"
 #include "tools/iopt/where.h"
 
 #define NAME "iopt decode"
@@ -126,17 +127,6 @@ static void read_arguments(int argc, char **argv, struct arguments *arguments)
 	arguments->wish.name = arguments->path;
 }
 
-/* What was put aside goes to standard output. */
-static void print_aside(FILE *aside)
-{
-	char buffer[65536];
-	size_t bytes;
-
-	rewind(aside);
-	while ((bytes = fread(buffer, 1, sizeof(buffer), aside)) && !ferror(stdout))
-		fwrite(buffer, 1, bytes, stdout);
-}
-
 static int show(struct arguments *arguments, FILE *stream, uint64_t *troubles)
 {
 	struct iopt_decode_source source;
@@ -158,15 +148,14 @@ static int show(struct arguments *arguments, FILE *stream, uint64_t *troubles)
 static int show_live(struct arguments *arguments, uint64_t *troubles)
 {
 	FILE *aside = tmpfile();
-	int status;
+	int status, error;
 
 	if (!aside)
 		return content_error("no temporary file: %s", strerror(errno));
 	status = show(arguments, aside, troubles);
-	if (!status && (fflush(aside) || ferror(aside)))
-		status = content_error("temporary file: %s", strerror(errno));
-	if (!status)
-		print_aside(aside);
+	error = status ? 0 : output_copy(aside, stdout);
+	if (error)
+		status = content_error("temporary file: %s", strerror(-error));
 	fclose(aside);
 	return status;
 }

@@ -24,12 +24,6 @@ static void print_device(const struct changes *changes, const struct iopt_decode
 	putchar('\n');
 }
 
-/* Of first..last, which may be all that there are. */
-static const char *length_text(uint64_t first, uint64_t last, char text[SIZE_TEXT_BYTES])
-{
-	return last - first == UINT64_MAX ? "all" : size_text(last - first + 1, text);
-}
-
 static void text_mapping(const struct changes *changes, const struct iopt_decode_device *device,
 			 enum change change, uint64_t first, uint64_t last, const struct piece *old,
 			 const struct piece *new)
@@ -39,7 +33,7 @@ static void text_mapping(const struct changes *changes, const struct iopt_decode
 
 	print_device(changes, device);
 	printf("  %-11s  0x%012" PRIx64 "..0x%012" PRIx64 "  %8s  0x%012" PRIx64 " %s",
-	       names[change], first, last, length_text(first, last, size),
+	       names[change], first, last, span_text(first, last, size),
 	       either->pa + (first - either->first), mappings_perm_text(either->prot, perm));
 	if (change == MOVED || change == PERMITTED)
 		printf(" -> 0x%012" PRIx64 " %s", new->pa + (first - new->first),
@@ -113,12 +107,11 @@ static void tsv_mapping(const struct changes *changes, const struct iopt_decode_
 			enum change change, uint64_t first, uint64_t last, const struct piece *old,
 			const struct piece *new)
 {
+	char bytes[SIZE_TEXT_BYTES];
+
 	(void)changes;
 	tsv_begin(names[change], device);
-	if (last - first == UINT64_MAX)
-		printf("0x%" PRIx64 "\t18446744073709551616", first);
-	else
-		printf("0x%" PRIx64 "\t%" PRIu64, first, last - first + 1);
+	printf("0x%" PRIx64 "\t%s", first, span_bytes(first, last, bytes));
 	tsv_piece(old, first);
 	tsv_piece(new, first);
 	putchar('\n');

@@ -7,6 +7,7 @@
 #ifndef TOOLS_IOPT_FORM_H
 #define TOOLS_IOPT_FORM_H
 
+#include "tools/iopt/check_map.h"
 #include "tools/iopt/mappings.h"
 #include "tools/iopt/progress.h"
 
@@ -83,7 +84,9 @@ struct shown {
  * @begun:    the device was told to the form
  * @devices:  how many were
  * @troubles: of all
+ * @found:    the one device that is of interest was told of, or that something is wrong with it
  * @shown:    tables, @nr_shown of them
+ * @shown_of: their numbers, by a hash of what makes them the same
  * @tables:   that were read, of all
  * @error:    what became of telling what is wrong
  * @own:      the form's
@@ -100,8 +103,10 @@ struct show {
 	bool begun;
 	uint64_t devices;
 	uint64_t troubles;
+	bool found;
 	struct shown *shown;
 	size_t nr_shown;
+	struct check_map shown_of;
 	uint64_t tables;
 	int error;
 	struct progress progress;
@@ -127,7 +132,7 @@ enum form_devices {
  * @begin:    before all; may be NULL, as all of the following
  * @device:   show::device begins
  * @mapping:  one of it
- * @leaf:     instead: each leaf, at once
+ * @leaf:     instead: each leaf, at once; @mapping is then of devices that pass through alone
  * @table:    a table of it, before the leaves in it; mappings before may still be pending
  * @trouble:  something is wrong, of @device or, with NULL, of what leads to devices. NULL: told on
  *            standard error

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "tools/iopt/command.h"
 #include "tools/iopt/form.h"
+#include "tools/iopt/output.h"
 
 static int json_begin(struct show *show)
 {
@@ -79,15 +81,16 @@ static void print_sizes(FILE *stream, const struct leaf_sizes *leaves)
 
 static int json_mapping(struct show *show, const struct mapping *mapping)
 {
-	char perm[MAPPINGS_PERM_BYTES];
+	char perm[MAPPINGS_PERM_BYTES], bytes[SIZE_TEXT_BYTES];
 	const char *attributes[FORM_ATTRIBUTES];
 	const unsigned nr = form_attributes(mapping->prot, attributes);
 
 	fprintf(show->stream,
 		"%s\n      {\"iova\": \"0x%" PRIx64 "\", \"pa\": \"0x%" PRIx64
-		"\", \"size\": %" PRIu64 ", \"perm\": \"%s\", \"attributes\": [",
+		"\", \"size\": %s, \"perm\": \"%s\", \"attributes\": [",
 		show->sums.mappings ? "," : "", mapping->first, mapping->pa,
-		mapping->last - mapping->first + 1, mappings_perm_text(mapping->prot, perm));
+		span_bytes(mapping->first, mapping->last, bytes),
+		mappings_perm_text(mapping->prot, perm));
 	for (unsigned i = 0; i < nr; i++)
 		fprintf(show->stream, "%s\"%s\"", i ? ", " : "", attributes[i]);
 	fprintf(show->stream, "], \"accessed\": %s, \"dirty\": %s, \"leaves\": ",
@@ -147,26 +150,13 @@ static int json_trouble(struct show *show, const struct iopt_decode_device *devi
 	return ferror(kept) ? -errno : 0;
 }
 
-/* What was kept, to its end. */
-static int copy_kept(FILE *kept, FILE *stream)
-{
-	char buffer[4096];
-	size_t bytes;
-
-	if (fflush(kept) || fseek(kept, 0, SEEK_SET))
-		return -errno;
-	while ((bytes = fread(buffer, 1, sizeof(buffer), kept)))
-		fwrite(buffer, 1, bytes, stream);
-	return ferror(kept) ? -EIO : 0;
-}
-
 static int json_end(struct show *show)
 {
 	int error = 0;
 
 	fprintf(show->stream, "%s],\n  \"troubles\": [", show->devices ? "\n  " : "");
 	if (show->own)
-		error = copy_kept(show->own, show->stream);
+		error = output_copy(show->own, show->stream);
 	fprintf(show->stream, "%s]\n}\n", show->own ? "\n  " : "");
 	return error;
 }

@@ -3,7 +3,8 @@
  * `iopt decode --output raw`: a line for each leaf with the entries of all levels, in the layout of
  * Intel's domain_translation_struct (Linux, drivers/iommu/intel/debugfs.c,
  * domain_translation_struct_show() and dump_page_info()), as debugfs's raw of iopt.ko has it, too.
- * The segment is not told: tables don't know it. Tables of six levels have a column more.
+ * The segment is not told: tables don't know it. Tables of six levels have a column more. Devices
+ * without tables have a head that says what becomes of their requests.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -36,13 +37,15 @@ static int raw_device(struct show *show)
 	struct raw *raw = show->own;
 	char text[MAPPINGS_DEVICE_BYTES];
 
-	if (!stage.format)
-		return 0;
-	raw->levels = stage.hw->levels > USUAL_LEVELS ? IOPT_MAX_LEVELS : USUAL_LEVELS;
 	fprintf(show->stream, "%sDevice %s ", show->devices ? "\n" : "",
 		mappings_device_text(device->id, text));
 	if (device->pasid != IOPT_DECODE_NO_PASID)
 		fprintf(show->stream, "with pasid %" PRIx32 " ", device->pasid);
+	if (!stage.format) {
+		fprintf(show->stream, "%s\n", form_path_text(device->path));
+		return 0;
+	}
+	raw->levels = stage.hw->levels > USUAL_LEVELS ? IOPT_MAX_LEVELS : USUAL_LEVELS;
 	fprintf(show->stream, "@0x%" PRIx64 "\n%-17s", stage.hw->root, "IOVA_PFN");
 	if (raw->levels > USUAL_LEVELS)
 		fprintf(show->stream, "\t%-18s", "PML6E");
@@ -73,6 +76,14 @@ static int raw_leaf(struct show *show, const struct iopt_decode_leaf *leaf)
 	return 0;
 }
 
+/* Without tables there is no entry to show: the head has said what becomes of requests. */
+static int raw_mapping(struct show *show, const struct mapping *mapping)
+{
+	(void)show;
+	(void)mapping;
+	return 0;
+}
+
 static void raw_free(struct show *show)
 {
 	free(show->own);
@@ -83,6 +94,7 @@ const struct form form_raw = {
 	.devices = FORM_UNFILTERED,
 	.begin = raw_begin,
 	.device = raw_device,
+	.mapping = raw_mapping,
 	.leaf = raw_leaf,
 	.table = raw_table,
 	.free = raw_free,

@@ -29,7 +29,7 @@ static int tree_mapping(struct show *show, const struct mapping *mapping)
 	fprintf(show->stream,
 		"  0x%012" PRIx64 "..0x%012" PRIx64 "  0x%012" PRIx64 "  %8s  %s  %c%c  ",
 		mapping->first, mapping->last, mapping->pa,
-		size_text(mapping->last - mapping->first + 1, size),
+		span_text(mapping->first, mapping->last, size),
 		mappings_perm_text(mapping->prot, perm), mapping->accessed ? 'a' : '-',
 		mapping->dirty ? 'd' : '-');
 	print_sizes(show->stream, &mapping->leaves);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/iopt/command.h"
 #include "tools/iopt/form.h"
 
 #define LINE_BYTES 128u
@@ -49,6 +50,16 @@ static char *put_decimal(char *to, uint64_t value)
 	return to;
 }
 
+/* But for all addresses at once, which are one more than a number holds. */
+static char *put_size(char *to, const struct mapping *mapping)
+{
+	char text[SIZE_TEXT_BYTES];
+
+	if (mapping->last - mapping->first == UINT64_MAX)
+		return stpcpy(to, span_bytes(mapping->first, mapping->last, text));
+	return put_decimal(to, mapping->last - mapping->first + 1);
+}
+
 static int tsv_begin(struct show *show)
 {
 	show->own = calloc(1, sizeof(struct tsv));
@@ -85,7 +96,7 @@ static int tsv_mapping(struct show *show, const struct mapping *mapping)
 	*to++ = '\t';
 	to = put_hex(to, mapping->pa);
 	*to++ = '\t';
-	to = put_decimal(to, mapping->last - mapping->first + 1);
+	to = put_size(to, mapping);
 	*to++ = '\t';
 	mappings_perm_text(mapping->prot, to);
 	to[MAPPINGS_PERM_BYTES - 1] = '\n';

@@ -172,6 +172,7 @@ static void take_trouble(void *ctx, const struct iopt_decode_device *device,
 
 	show->troubles++;
 	show->sums.troubles++;
+	show->found |= device && device->id == show->wish->id;
 	if (!show->form->trouble) {
 		form_print_trouble(stderr, "iopt: ", device, trouble);
 		return;
@@ -184,35 +185,91 @@ static void take_trouble(void *ctx, const struct iopt_decode_device *device,
 
 /* ---- devices ------------------------------------------------------------------------------- */
 
-static bool is_same_stage(const char *a, const struct iopt_hw *a_hw, const char *b,
-			  const struct iopt_hw *b_hw)
+#define STAGE_WORDS 7u
+#define NAME_WORDS  3u
+#define SAME_WORDS  (2 * STAGE_WORDS + 1)
+
+/* What makes tables the same: all that changes leaves, or whether there are any. */
+static void put_stage(uint64_t *words, const char *format, const struct iopt_hw *hw)
 {
-	if (!a || !b)
-		return !a && !b;
-	return a_hw->root == b_hw->root && a_hw->levels == b_hw->levels && !strcmp(a, b);
+	const struct iopt_hw_arm *arm;
+
+	if (!format)
+		return;
+	snprintf((char *)words, NAME_WORDS * sizeof(*words), "%s", format);
+	words += NAME_WORDS;
+	*words++ = hw->root;
+	*words++ = hw->levels;
+	if (strncmp(format, "arm", 3) != 0)
+		return;
+	arm = &hw->arm;
+	*words++ = arm->mair;
+	*words++ = (uint64_t)arm->upper << 32 | arm->ds << 24 | arm->ha << 23 | arm->hd << 22 |
+		   arm->tsz << 8 | arm->ps;
 }
 
-static bool is_same(const struct iopt_decode_device *a, const struct iopt_decode_device *b)
+static void put_device(uint64_t words[SAME_WORDS], const struct iopt_decode_device *device)
 {
-	return a->prot == b->prot && is_same_stage(a->format, &a->hw, b->format, &b->hw) &&
-	       is_same_stage(a->first_format, &a->first_hw, b->first_format, &b->first_hw);
+	memset(words, 0, SAME_WORDS * sizeof(*words));
+	put_stage(words, device->format, &device->hw);
+	put_stage(words + STAGE_WORDS, device->first_format, &device->first_hw);
+	words[2 * STAGE_WORDS] = device->prot;
 }
 
-/* Whose the same tables are that were shown before; they are put down if they were not. */
-static int find_shown(struct show *show, const struct iopt_decode_device *device)
+static bool is_same(const uint64_t words[SAME_WORDS], const struct iopt_decode_device *device)
 {
+	uint64_t others[SAME_WORDS];
+
+	put_device(others, device);
+	return !memcmp(words, others, sizeof(others));
+}
+
+/* The multiplier is Fibonacci hashing's, Knuth: The Art of Computer Programming 3, 6.4. */
+static uint64_t key_of(const uint64_t words[SAME_WORDS])
+{
+	uint64_t key = 0;
+
+	for (unsigned i = 0; i < SAME_WORDS; i++) {
+		key = (key ^ words[i]) * 0x9e3779b97f4a7c15ull;
+		key ^= key >> 32;
+	}
+	return key >> 1;
+}
+
+/* There is room for a power of two. */
+static bool make_room(struct show *show)
+{
+	const size_t nr = show->nr_shown;
 	struct shown *more;
 
-	for (size_t i = 0; i < show->nr_shown && !show->same; i++)
-		if (is_same(&show->shown[i].device, device))
-			show->same = &show->shown[i];
-	if (show->same)
-		return 0;
-	more = realloc(show->shown, (show->nr_shown + 1) * sizeof(*more));
+	if (nr & (nr - 1))
+		return true;
+	more = realloc(show->shown, (nr ? 2 * nr : 1) * sizeof(*more));
 	if (!more)
-		return -ENOMEM;
+		return false;
 	show->shown = more;
-	more[show->nr_shown] = (struct shown){ *device, show->nr_shown };
+	return true;
+}
+
+/*
+ * Whose the same tables are that were shown before; they are put down if they were not. Others of
+ * the same hash, if ever there are any, are shown once more.
+ */
+static int find_shown(struct show *show, const struct iopt_decode_device *device)
+{
+	uint64_t words[SAME_WORDS], key;
+	const uint64_t *found;
+
+	put_device(words, device);
+	key = key_of(words);
+	found = check_map_find(&show->shown_of, key);
+	if (found && is_same(words, &show->shown[*found].device)) {
+		show->same = &show->shown[*found];
+		return 0;
+	}
+	if (!make_room(show) || (!found && check_map_add(&show->shown_of, key, show->nr_shown)))
+		return -ENOMEM;
+	show->shown[show->nr_shown] = (struct shown){ *device, show->nr_shown };
 	show->nr_shown++;
 	return 0;
 }
@@ -221,12 +278,13 @@ static int find_shown(struct show *show, const struct iopt_decode_device *device
 static void take_passing(struct show *show)
 {
 	const struct mappings_wish *wish = show->wish;
-	const struct span span = {
-		wish->pa.first > wish->iova.first ? wish->pa.first : wish->iova.first,
-		wish->pa.last < wish->iova.last ? wish->pa.last : wish->iova.last
-	};
+	struct span span = wish->iova;
 
-	if (!wish->by_pa || span.first > span.last || wish->accessed || wish->dirty)
+	if (wish->by_pa && wish->pa.first > span.first)
+		span.first = wish->pa.first;
+	if (wish->by_pa && wish->pa.last < span.last)
+		span.last = wish->pa.last;
+	if (!form_is_filtered(wish) || span.first > span.last || wish->accessed || wish->dirty)
 		return;
 	show->pending = (struct mapping){
 		.first = span.first,
@@ -284,6 +342,7 @@ static int take_device(void *ctx, const struct iopt_decode_device *device)
 
 	if (show->wish->one && show->wish->id != device->id)
 		return 0;
+	show->found = true;
 	error = begin_device(show, device);
 	if (!error)
 		error = show_device(show);
@@ -297,6 +356,15 @@ static int take_device(void *ctx, const struct iopt_decode_device *device)
 	show->device = NULL;
 	show_progress(show);
 	return error;
+}
+
+/* No error: what has no entry reaches nothing. But so does a device that is misspelt. */
+static void tell_unknown(const struct mappings_wish *wish)
+{
+	char text[MAPPINGS_DEVICE_BYTES];
+
+	fprintf(stderr, "iopt: %s: no device %s, or all is refused to it\n", wish->name,
+		mappings_device_text(wish->id, text));
 }
 
 int mappings_show(const struct iopt_decode_source *source, const struct mappings_wish *wish,
@@ -323,9 +391,12 @@ int mappings_show(const struct iopt_decode_source *source, const struct mappings
 	progress_end(&show.progress);
 	if (!error && show.form->end)
 		error = show.form->end(&show);
+	if (!error && wish->one && !show.found)
+		tell_unknown(wish);
 	if (show.form->free)
 		show.form->free(&show);
 	free(show.shown);
+	check_map_free(&show.shown_of);
 	*troubles = show.troubles;
 	return error;
 }

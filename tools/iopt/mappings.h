@@ -26,7 +26,7 @@ struct form;
  * @one:      only the device @id
  * @iova:     only addresses of the device's in here
  * @pa:       only what leads in here
- * @by_pa:    @pa was asked for: devices that pass through are shown, too
+ * @by_pa:    @pa was asked for
  * @accessed: only leaves that say so
  * @dirty:    likewise
  */

@@ -88,3 +88,20 @@ bool output_close(struct output *output)
 	free(output->temporary);
 	return true;
 }
+
+int output_copy(FILE *aside, FILE *stream)
+{
+	char buffer[65536];
+	size_t bytes;
+
+	if (fflush(aside))
+		return -errno;
+	/* Of a write before, whose errno is gone. */
+	if (ferror(aside))
+		return -EIO;
+	if (fseek(aside, 0, SEEK_SET))
+		return -errno;
+	while ((bytes = fread(buffer, 1, sizeof(buffer), aside)) && !ferror(stream))
+		fwrite(buffer, 1, bytes, stream);
+	return ferror(aside) ? -EIO : 0;
+}

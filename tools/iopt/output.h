@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Files that are there whole or not at all: written under another name beside, then renamed.
+ * Files that are there whole or not at all: written under another name beside, then renamed. Also
+ * what was put aside in a temporary one, and comes out later.
  */
 #ifndef TOOLS_IOPT_OUTPUT_H
 #define TOOLS_IOPT_OUTPUT_H
@@ -38,5 +39,14 @@ bool output_open(struct output *output, const char *path);
  * Return: whether it worked; if not, the error is told and nothing is left behind.
  */
 bool output_close(struct output *output);
+
+/**
+ * output_copy() - copy what was put aside
+ * @aside:  from its beginning to its end, written or not
+ * @stream: where to; whether that worked is for whoever closes it
+ *
+ * Return: 0, or -errno if @aside could not be written or read.
+ */
+int output_copy(FILE *aside, FILE *stream);
 
 #endif
