@@ -116,7 +116,7 @@ class Space {
 		const base = this.tables.length ? this.tables[0].first : 0;
 		const top = this.pieces ? this.end[this.pieces - 1] : 0;
 		this.from = base;
-		this.to = base + 2 ** Math.max(0, this.bits - 12);
+		this.to = Math.min(base + 2 ** Math.max(0, this.bits - 12), 2 ** 52);
 		if (top > this.to)
 			[this.from, this.to] = [0, 2 ** 52];
 	}

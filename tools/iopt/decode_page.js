@@ -198,7 +198,8 @@ function draw_tables(canvas, space) {
 	for (const table of space.tables)
 		(levels[table.level] = levels[table.level] || []).push(table);
 	const across = Math.max(8, Math.floor((canvas.clientWidth - LEFT) / each)), most = across * 40;
-	const lines = levels.map((tables, level) => ({ level, tables, some: Math.ceil(tables.length / most) })).reverse();
+	const lines = levels.map((tables, level) => ({ level, tables, some: Math.ceil(tables.length / most) }))
+		.filter(Boolean).reverse(); // levels without a table are holes in the array
 	const height = lines.reduce((sum, { tables, some }) => sum + Math.ceil(Math.ceil(tables.length / some) / across) * each + 12, 0);
 	const { context } = prepare(canvas, Math.max(20, height)), soft = css('--soft');
 	canvas.cells = [];
@@ -281,6 +282,12 @@ function add_tables() {
 	matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
 }
 
+// The device whose tables may have a page: two halves of an address space are two devices of one name.
+function device_at(id, pasid, page) {
+	const alike = devices.filter(one => one.space && one.id === id && one.pasid === pasid);
+	return alike.find(({ space }) => page >= space.from && page < space.to) || alike[0];
+}
+
 function add_troubles() {
 	if (!data.nr_troubles)
 		return;
@@ -289,8 +296,8 @@ function add_troubles() {
 	list(part, [['device', 'left mono'], ['what', 'left'], ['iova', 'left mono'], ['level'], ['at', 'left mono'], ['entry', 'left mono']],
 		() => data.troubles.length, i => {
 		const [id, pasid, what, iova, level, at, entry] = data.troubles[i];
-		const device = devices.find(one => one.id === id && one.pasid === pasid);
-		const click = device && device.space && level >= 0 && (() => visit({ space: device.space, page: parse_address(iova).page }));
+		const { page } = parse_address(iova), device = level >= 0 && device_at(id, pasid, page);
+		const click = device && (() => visit({ space: device.space, page }));
 		const name = pasid < 0 ? id : `${id} pasid ${pasid}`;
 		return { click, cells: [name, what, level < 0 ? '' : iova, level < 0 ? '' : level, at, entry === '0x0' ? '' : entry] };
 	}).fill();
@@ -301,10 +308,9 @@ function add_troubles() {
 // #device=00:1f.0&iova=0x1000, or #pa=0x1000; colour and holes as the page has them.
 function read_link() {
 	const link = new URLSearchParams(location.hash.slice(1));
-	const wanted = link.get('device'), pasid = link.get('pasid');
-	const device = devices.find(one => one.space && one.id === wanted && (pasid === null ? one.pasid < 0 : one.pasid === Number(pasid)));
 	const iova = link.get('iova') && parse_address(link.get('iova'));
-	if (colouring[link.get('colour')])
+	const pasid = link.has('pasid') ? Number(link.get('pasid')) : -1, device = device_at(link.get('device'), pasid, iova ? iova.page : 0);
+	if (Object.hasOwn(colouring, link.get('colour')))
 		state.mode = link.get('colour');
 	if (device)
 		choose(device.space);
