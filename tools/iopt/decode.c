@@ -41,7 +41,9 @@ static uint32_t parse_device(const struct where *where, const char *text)
 		if (number <= UINT32_MAX)
 			return (uint32_t)number;
 	}
-	if (sscanf(text, "%2x:%2x.%1x%n", &bus, &device, &function, &end) != 3 || text[end] ||
+	/* sscanf() would take signs and spaces. */
+	if (text[strspn(text, "0123456789abcdefABCDEF:.")] ||
+	    sscanf(text, "%2x:%2x.%1x%n", &bus, &device, &function, &end) != 3 || text[end] ||
 	    device > 0x1f || function > 7)
 		usage_error(NAME,
 			    "--device: '%s' is no device, expected bus:device.function such as "

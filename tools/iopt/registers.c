@@ -133,7 +133,7 @@ static const struct layout *find_layout(const char *path, struct json_object *fi
 }
 
 /* All of a file, which ends with a zero; NULL, and errno is set. */
-static char *read_file(const char *path)
+static char *read_file(const char *path, size_t *size)
 {
 	FILE *file = fopen(path, "r");
 	char *text = file ? malloc(FILE_BYTES + 1) : NULL;
@@ -147,23 +147,45 @@ static char *read_file(const char *path)
 	}
 	if (text)
 		text[bytes] = '\0';
+	*size = bytes;
 	if (file)
 		fclose(file);
 	return text;
+}
+
+/* All of it is to be one JSON value, with nothing but spaces behind. */
+static struct json_object *parse(const char *text, size_t bytes, enum json_tokener_error *error)
+{
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *file = NULL;
+
+	if (!tokener)
+		return NULL;
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+	file = json_tokener_parse_ex(tokener, text, (int)bytes);
+	*error = json_tokener_get_error(tokener);
+	if (file && json_tokener_get_parse_end(tokener) != bytes) {
+		*error = json_tokener_error_parse_unexpected;
+		json_object_put(file);
+		file = NULL;
+	}
+	json_tokener_free(tokener);
+	return file;
 }
 
 /* What a file says; NULL, and it was told why. */
 static struct json_object *read_json(const char *path)
 {
 	enum json_tokener_error error = json_tokener_success;
-	char *text = read_file(path);
+	size_t bytes;
+	char *text = read_file(path, &bytes);
 	struct json_object *file;
 
 	if (!text) {
 		content_error("%s: %s", path, strerror(errno));
 		return NULL;
 	}
-	file = json_tokener_parse_verbose(text, &error);
+	file = parse(text, bytes, &error);
 	free(text);
 	if (file && json_object_get_type(file) == json_type_object)
 		return file;
