@@ -149,7 +149,7 @@ static int show(struct arguments *arguments, FILE *stream, uint64_t *troubles)
  */
 static int show_live(struct arguments *arguments, uint64_t *troubles)
 {
-	FILE *aside = tmpfile();
+	FILE *aside = temporary_file();
 	int status, error;
 
 	if (!aside)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* See dump.h. */
+#include <ctype.h>
+#include <elf.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +17,7 @@
 #include "tools/iopt/elf_core.h"
 #include "tools/iopt/input.h"
 #include "tools/iopt/machine.h"
+#include "tools/iopt/output.h"
 #include "tools/iopt/progress.h"
 
 #define PAGE_BYTES 4096u
@@ -28,7 +31,8 @@
  * @segments: of an ELF core, @nr_segments of them: read without libkdumpfile
  * @refused: libkdumpfile does not want it
  * @base:  of a raw image
- * @bytes: of a raw image
+ * @bytes: of a raw image, or an ELF core
+ * @end:   of an ELF core: where in it its last segment ends
  * @live:  a running machine instead
  * @next:  of those that are kept
  * @progress: of copying
@@ -45,6 +49,7 @@ struct dump {
 	bool refused;
 	uint64_t base;
 	uint64_t bytes;
+	uint64_t end;
 	struct progress progress;
 	uint64_t copied;
 };
@@ -211,7 +216,7 @@ static bool open_copied(struct dump *dump, const char *path, char error[DUMP_ERR
 
 	if (!input)
 		return false;
-	dump->file = tmpfile();
+	dump->file = temporary_file();
 	if (!dump->file) {
 		snprintf(error, DUMP_ERROR_BYTES, "no temporary file: %s", strerror(errno));
 		input_close(input);
@@ -317,6 +322,28 @@ static bool is_raw(const struct dump *dump)
 	return !dump->kdump && !dump->segments && !dump->live;
 }
 
+/*
+ * Segments of an ELF core, if there are some. Where a file was cut off, libkdumpfile reads zeros:
+ * only what is read without it can be told from them.
+ */
+static bool open_segments(struct dump *dump, char error[DUMP_ERROR_BYTES])
+{
+	struct stat stat;
+
+	dump->segments = elf_segments(dump->fd, &dump->nr_segments, &dump->end);
+	if (fstat(dump->fd, &stat)) {
+		snprintf(error, DUMP_ERROR_BYTES, "%s", strerror(errno));
+		return false;
+	}
+	dump->bytes = (uint64_t)stat.st_size;
+	if (dump->segments || !dump_is_cut(dump))
+		return true;
+	snprintf(error, DUMP_ERROR_BYTES,
+		 "an ELF core that was cut off at byte %llu of %llu, of segments that overlap",
+		 (unsigned long long)dump->bytes, (unsigned long long)dump->end);
+	return false;
+}
+
 static bool open_kdump(struct dump *dump, char error[DUMP_ERROR_BYTES])
 {
 	if (is_odd_elf(dump->fd, error))
@@ -327,8 +354,7 @@ static bool open_kdump(struct dump *dump, char error[DUMP_ERROR_BYTES])
 			"neither an ELF core nor a kdump file; a raw image of memory wants --base");
 		return false;
 	}
-	dump->segments = elf_segments(dump->fd, &dump->nr_segments);
-	return dump->segments || open_library(dump, error);
+	return open_segments(dump, error) && (dump->segments || open_library(dump, error));
 }
 
 static bool open_raw(struct dump *dump, uint64_t base, char error[DUMP_ERROR_BYTES])
@@ -376,6 +402,11 @@ struct dump *dump_open_live(const char *path, bool stop, char error[DUMP_ERROR_B
 	return NULL;
 }
 
+bool dump_is_cut(const struct dump *dump)
+{
+	return dump->end > dump->bytes;
+}
+
 static bool read_raw(const struct dump *dump, uint64_t pa, void *to, size_t bytes)
 {
 	return pa >= dump->base && pa - dump->base <= dump->bytes &&
@@ -386,14 +417,17 @@ static bool read_raw(const struct dump *dump, uint64_t pa, void *to, size_t byte
 bool dump_read(void *ctx, uint64_t pa, void *to, size_t bytes)
 {
 	struct dump *dump = ctx;
+	enum elf_found found = ELF_NOWHERE;
 	size_t got = bytes;
 
 	if (dump->live)
 		return machine_read(dump->live, pa, to, bytes);
 	if (is_raw(dump))
 		return read_raw(dump, pa, to, bytes);
-	if (dump->segments && elf_read(dump->fd, dump->segments, dump->nr_segments, pa, to, bytes))
-		return true;
+	if (dump->segments)
+		found = elf_read(dump->fd, dump->segments, dump->nr_segments, pa, to, bytes);
+	if (found != ELF_NOWHERE)
+		return found == ELF_READ;
 	return library(dump) &&
 	       kdump_read(dump->kdump, KDUMP_MACHPHYSADDR, pa, to, &got) == KDUMP_OK &&
 	       got == bytes;
@@ -422,6 +456,40 @@ bool dump_has(struct dump *dump, uint64_t first, uint64_t last)
 		return !find_gap(pages.val.bitmap, first >> shift.val.number,
 				 last >> shift.val.number);
 	return dump_read(dump, first, &byte, 1) && dump_read(dump, last, &byte, 1);
+}
+
+/* System V ABI, e_machine: those that have one of the IOMMUs; others by number. */
+static const char *elf_machine_text(unsigned machine, char text[DUMP_MACHINE_BYTES])
+{
+	switch (machine) {
+	case EM_386: return "i686";
+	case EM_X86_64: return "x86_64";
+	case EM_AARCH64: return "aarch64";
+	case EM_RISCV: return "riscv64";
+	default: snprintf(text, DUMP_MACHINE_BYTES, "machine %u", machine); return text;
+	}
+}
+
+/* QEMU, include/sysemu/dump.h: DiskDumpHeader64::utsname, NewUtsname::machine; where it does not
+ * know, dump/dump.c writes "Unknown" (ELF_MACHINE_UNAME). */
+#define KDUMP_MACHINE_AT (12 + 4 * 65)
+
+const char *dump_machine(const struct dump *dump, char text[DUMP_MACHINE_BYTES])
+{
+	unsigned machine;
+
+	if (dump->live || is_raw(dump))
+		return NULL;
+	if (elf_machine(dump->fd, &machine))
+		return elf_machine_text(machine, text);
+	text[DUMP_MACHINE_BYTES - 1] = '\0';
+	if (pread(dump->fd, text, DUMP_MACHINE_BYTES - 1, KDUMP_MACHINE_AT) !=
+	    DUMP_MACHINE_BYTES - 1)
+		return NULL;
+	for (const char *byte = text; *byte; byte++)
+		if (!isalnum((unsigned char)*byte) && *byte != '_')
+			return NULL;
+	return *text && strcmp(text, "Unknown") ? text : NULL;
 }
 
 char *dump_vmcoreinfo(struct dump *dump)

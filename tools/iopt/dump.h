@@ -51,6 +51,21 @@ bool dump_read(void *ctx, uint64_t pa, void *to, size_t bytes);
  */
 bool dump_has(struct dump *dump, uint64_t first, uint64_t last);
 
+/** dump_is_cut() - whether an ELF core was cut off: its segments go on behind the file's end */
+bool dump_is_cut(const struct dump *dump);
+
+#define DUMP_MACHINE_BYTES 32
+
+/**
+ * dump_machine() - whose memory is it?
+ * @dump: the dump
+ * @text: for the name
+ *
+ * Return: its architecture, as uname(2) has it, "x86_64"; or "machine 20", by ELF's number;
+ * NULL: the file does not say.
+ */
+const char *dump_machine(const struct dump *dump, char text[DUMP_MACHINE_BYTES]);
+
 /** dump_vmcoreinfo() - the note that a Linux kernel leaves, for free(); NULL: there is none */
 char *dump_vmcoreinfo(struct dump *dump);
 

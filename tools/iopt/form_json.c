@@ -131,7 +131,7 @@ static int json_trouble(struct show *show, const struct iopt_decode_device *devi
 	FILE *kept = show->own;
 
 	if (!kept)
-		show->own = kept = tmpfile();
+		show->own = kept = temporary_file();
 	if (!kept)
 		return -errno;
 	fprintf(kept, "%s\n    {", show->troubles > 1 ? "," : "");

@@ -5,6 +5,7 @@
 #include "tools/iopt/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,28 @@ static bool is_special(const char *path)
 	struct stat stat_of;
 
 	return !stat(path, &stat_of) && !S_ISREG(stat_of.st_mode) && !S_ISDIR(stat_of.st_mode);
+}
+
+FILE *temporary_file(void)
+{
+	const char *folder = getenv("TMPDIR");
+	FILE *file = NULL;
+	char *path;
+	int fd, error;
+
+	if (asprintf(&path, "%s/iopt.XXXXXX", folder && *folder ? folder : "/tmp") < 0)
+		return NULL;
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0) {
+		unlink(path);
+		file = fdopen(fd, "w+");
+	}
+	error = errno;
+	if (fd >= 0 && !file)
+		close(fd);
+	free(path);
+	errno = error;
+	return file;
 }
 
 bool output_writable(const char *path, const char **why)

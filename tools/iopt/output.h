@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Files that are there whole or not at all: written under another name beside, then renamed. Also
- * what was put aside in a temporary one, and comes out later.
+ * Files that are there whole or not at all: written under another name beside, then renamed. And
+ * files that nobody but this program sees, and what was put aside in one, which comes out later.
  */
 #ifndef TOOLS_IOPT_OUTPUT_H
 #define TOOLS_IOPT_OUTPUT_H
@@ -15,6 +15,14 @@ struct output {
 	const char *path;
 	char *temporary; /* NULL: written in place (a pipe, a device) */
 };
+
+/**
+ * temporary_file() - a file without a name, below the folder that the environment's TMPDIR names,
+ * or /tmp
+ *
+ * Return: it, to write and to read; NULL, and errno is set.
+ */
+FILE *temporary_file(void);
 
 /**
  * output_writable() - could a file be written here?

@@ -282,6 +282,28 @@ static bool find_tables(const struct where *where, struct dump *dump, const char
 	return true;
 }
 
+/* Tables of one architecture's unit are nothing but numbers in another one's memory. */
+static bool fits_machine(const struct dump *dump, const char *path, enum iopt_decode_unit unit)
+{
+	static const char *const machines[][2] = {
+		[IOPT_DECODE_VTD] = { "x86_64", "i686" },
+		[IOPT_DECODE_AMD] = { "x86_64", "i686" },
+		[IOPT_DECODE_SMMUV3] = { "aarch64" },
+		[IOPT_DECODE_RISCV] = { "riscv64" },
+	};
+	char text[DUMP_MACHINE_BYTES];
+	const char *machine = dump_machine(dump, text);
+
+	if (!machine)
+		return true;
+	for (unsigned i = 0; i < 2 && machines[unit][i]; i++)
+		if (!strcmp(machine, machines[unit][i]))
+			return true;
+	content_error("%s: memory of %s, expected %s: the unit is %s", path, machine,
+		      machines[unit][0], registers_kind_text(unit));
+	return false;
+}
+
 static struct dump *open_source(const struct where *where, unsigned number, const char *path)
 {
 	char error[DUMP_ERROR_BYTES];
@@ -312,7 +334,11 @@ struct dump *where_open(const struct where *where, unsigned number, const char *
 		tell_off(regs);
 	source->read = dump_read;
 	source->ctx = dump;
-	if (regs || where->root || find_tables(where, dump, path, source))
+	if (dump_is_cut(dump))
+		fprintf(stderr, "iopt: %s: the file ends before its segments do: it was cut off\n",
+			path);
+	if ((regs || where->root || find_tables(where, dump, path, source)) &&
+	    fits_machine(dump, path, source->unit))
 		return dump;
 	dump_close(dump);
 	return NULL;
