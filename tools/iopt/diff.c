@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * `iopt diff`: what changed between two dumps, or since one: mappings that appeared, went, lead
- * elsewhere or have other permissions, and tables, device by device. Two dumps may have mappings in
- * leaves of other sizes: what counts is where addresses lead.
+ * elsewhere or have other permissions, tables, and what devices' own entries say. Two dumps may have
+ * mappings in leaves of other sizes: what counts is where addresses lead.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -112,6 +112,41 @@ static void compare_tables(struct changes *changes, const struct space *a, const
 	}
 }
 
+/* ---- devices ------------------------------------------------------------------------------- */
+
+static bool is_same_stage(const char *old_format, const struct iopt_hw *old, const char *new_format,
+			  const struct iopt_hw *new, bool tables)
+{
+	if (!old_format || !new_format)
+		return old_format == new_format;
+	return !strcmp(old_format, new_format) && old->levels == new->levels &&
+	       (!tables || old->root == new->root);
+}
+
+/* What a device's own entry says; where its tables begin only if tables count. */
+static bool is_same_device(const struct iopt_decode_device *old,
+			   const struct iopt_decode_device *new, bool tables)
+{
+	return old->path == new->path && old->domain == new->domain &&
+	       old->first_domain == new->first_domain &&is_same_stage(
+					    old->format, &old->hw, new->format, &new->hw, tables) &&
+	       is_same_stage(old->first_format, &old->first_hw, new->first_format, &new->first_hw,
+			     tables);
+}
+
+static void compare_devices(struct changes *changes, const struct iopt_decode_device *old,
+			    const struct iopt_decode_device *new, bool tables)
+{
+	const enum change change = !old ? APPEARED : !new ? WENT : CHANGED;
+
+	if (old && new &&is_same_device(old, new, tables))
+		return;
+	changes->form->device(changes, change, old, new);
+	changes->shown = true;
+	changes->devices[change]++;
+	changes->nr++;
+}
+
 /* ---- all of it ----------------------------------------------------------------------------- */
 
 static void compare_sides(struct changes *changes, const struct side *a, const struct side *b,
@@ -128,6 +163,8 @@ static void compare_sides(struct changes *changes, const struct side *a, const s
 		const struct space *new = order >= 0 ? &b->spaces[j] : &none;
 
 		changes->shown = false;
+		compare_devices(changes, order <= 0 ? &old->device : NULL,
+				order >= 0 ? &new->device : NULL, tables);
 		compare_pieces(changes, old, new);
 		if (tables)
 			compare_tables(changes, old, new);
@@ -174,7 +211,8 @@ static const struct argp_option options[] = {
 	  "text, for people; tsv: change, device, pasid, iova, size, and before and after it "
 	  "pa and perm, of a table its level; json",
 	  0 },
-	{ "no-tables", OPT_NO_TABLES, NULL, 0, "leave out tables that appeared, went or moved", 0 },
+	{ "no-tables", OPT_NO_TABLES, NULL, 0,
+	  "leave out tables that appeared, went or moved, roots too", 0 },
 	{ 0 },
 };
 

@@ -53,12 +53,13 @@ void side_free(struct side *side);
 /** space_order() - which of two comes first, as qsort()'s functions say it */
 int space_order(const void *a, const void *b);
 
-/** enum change - of an address, or of the table for it */
+/** enum change - of an address, of the table for it, or of a device */
 enum change {
 	APPEARED,
 	WENT,
 	MOVED,
-	PERMITTED, /* its permissions changed */
+	CHANGED = MOVED, /* of a device: its entry says something else */
+	PERMITTED,	 /* of an address: its permissions changed */
 	NR_CHANGES,
 };
 
@@ -68,19 +69,22 @@ enum change {
  * @shown:  a line was printed for this device
  * @bytes:  of addresses, by change
  * @tables: by change
- * @nr:     how many, of both
+ * @devices: likewise
+ * @nr:     how many, of all
  */
 struct changes {
 	const struct diff_form *form;
 	bool shown;
 	uint64_t bytes[NR_CHANGES];
 	uint64_t tables[NR_CHANGES];
+	uint64_t devices[NR_CHANGES];
 	uint64_t nr;
 };
 
 /**
  * struct diff_form - a form
  * @begin:   before all; may be NULL, as @end
+ * @device:  one of a side or of both, NULL: not there
  * @mapping: first..last changed: what they were and are part of; NULL: they led nowhere
  * @table:   likewise
  * @end:     after all
@@ -88,6 +92,8 @@ struct changes {
 struct diff_form {
 	const char *name;
 	void (*begin)(void);
+	void (*device)(const struct changes *changes, enum change change,
+		       const struct iopt_decode_device *old, const struct iopt_decode_device *new);
 	void (*mapping)(const struct changes *changes, const struct iopt_decode_device *device,
 			enum change change, uint64_t first, uint64_t last, const struct piece *old,
 			const struct piece *new);

@@ -6,9 +6,11 @@
 
 #include "tools/iopt/command.h"
 #include "tools/iopt/diff.h"
+#include "tools/iopt/form.h"
 #include "tools/iopt/mappings.h"
 
 static const char *const names[] = { "appeared", "went", "moved", "permissions" };
+static const char *const device_names[] = { "appeared", "went", "changed" };
 
 /* ---- text ---------------------------------------------------------------------------------- */
 
@@ -21,6 +23,35 @@ static void print_device(const struct changes *changes, const struct iopt_decode
 	printf("%s%s", changes->nr ? "\n" : "", mappings_device_text(device->id, text));
 	if (device->pasid != IOPT_DECODE_NO_PASID)
 		printf("  pasid %" PRIu32, device->pasid);
+	putchar('\n');
+}
+
+/* Its format, levels and root; nothing where there are no tables. */
+static void print_stage(const char *format, const struct iopt_hw *hw)
+{
+	if (format)
+		printf("  %s, %u levels, root 0x%" PRIx64, format, hw->levels, hw->root);
+}
+
+static void print_entry(const struct iopt_decode_device *device)
+{
+	printf("device, domain %" PRIu32 "  %s", device->domain, form_path_text(device->path));
+	print_stage(device->format, &device->hw);
+	if (device->first_format)
+		printf("; first stage: domain %" PRIu32, device->first_domain);
+	print_stage(device->first_format, &device->first_hw);
+}
+
+static void text_device(const struct changes *changes, enum change change,
+			const struct iopt_decode_device *old, const struct iopt_decode_device *new)
+{
+	print_device(changes, old ? old : new);
+	printf("  %-11s  ", device_names[change]);
+	print_entry(old ? old : new);
+	if (change == CHANGED) {
+		printf(" -> ");
+		print_entry(new);
+	}
 	putchar('\n');
 }
 
@@ -76,6 +107,13 @@ static void text_end(const struct changes *changes)
 		       changes->tables[i] == 1 ? "table" : "tables", tables[i]);
 		between = ", ";
 	}
+	for (unsigned i = 0; i <= CHANGED; i++) {
+		if (!changes->devices[i])
+			continue;
+		printf("%s%" PRIu64 " %s %s", between, changes->devices[i],
+		       changes->devices[i] == 1 ? "device" : "devices", device_names[i]);
+		between = ", ";
+	}
 	puts(changes->nr ? "" : "no change");
 }
 
@@ -90,6 +128,40 @@ static void tsv_begin(const char *what, const struct iopt_decode_device *device)
 		printf("-\t");
 	else
 		printf("%" PRIu32 "\t", device->pasid);
+}
+
+/* Where its tables begin, and what else its entry says. */
+static void tsv_entry(const struct iopt_decode_device *device)
+{
+	if (!device) {
+		printf("\t-\t-");
+		return;
+	}
+	if (device->format)
+		printf("\t0x%" PRIx64, device->hw.root);
+	else
+		printf("\t-");
+	printf("\tdomain %" PRIu32 ", %s", device->domain, form_path_text(device->path));
+	if (device->format)
+		printf(", %s, %u levels", device->format, device->hw.levels);
+	if (device->first_format)
+		printf(", first stage: domain %" PRIu32 ", %s, %u levels, 0x%" PRIx64,
+		       device->first_domain, device->first_format, device->first_hw.levels,
+		       device->first_hw.root);
+}
+
+static void tsv_device(const struct changes *changes, enum change change,
+		       const struct iopt_decode_device *old, const struct iopt_decode_device *new)
+{
+	char what[32];
+
+	(void)changes;
+	snprintf(what, sizeof(what), "device-%s", device_names[change]);
+	tsv_begin(what, old ? old : new);
+	printf("-\t-");
+	tsv_entry(old);
+	tsv_entry(new);
+	putchar('\n');
 }
 
 static void tsv_piece(const struct piece *piece, uint64_t first)
@@ -161,6 +233,42 @@ static void json_device(const struct changes *changes, const char *what, const c
 		printf("%" PRIu32, device->pasid);
 }
 
+static void json_stage(uint32_t domain, const char *format, const struct iopt_hw *hw)
+{
+	printf("\"domain\": %" PRIu32 ", \"format\": ", domain);
+	if (format)
+		printf("\"%s\", \"levels\": %u, \"root\": \"0x%" PRIx64 "\"", format, hw->levels,
+		       hw->root);
+	else
+		printf("null, \"levels\": null, \"root\": null");
+}
+
+static void json_entry(const char *name, const struct iopt_decode_device *device)
+{
+	if (!device) {
+		printf(", \"%s\": null", name);
+		return;
+	}
+	printf(", \"%s\": {\"path\": \"%s\", ", name, form_path_text(device->path));
+	json_stage(device->domain, device->format, &device->hw);
+	if (device->first_format) {
+		printf(", \"first_stage\": {");
+		json_stage(device->first_domain, device->first_format, &device->first_hw);
+		putchar('}');
+	}
+	putchar('}');
+}
+
+static void json_of_device(const struct changes *changes, enum change change,
+			   const struct iopt_decode_device *old,
+			   const struct iopt_decode_device *new)
+{
+	json_device(changes, "device", device_names[change], old ? old : new);
+	json_entry("old", old);
+	json_entry("new", new);
+	putchar('}');
+}
+
 static void json_piece(const char *name, const struct piece *piece, uint64_t first)
 {
 	char perm[MAPPINGS_PERM_BYTES];
@@ -214,6 +322,9 @@ static void json_end(const struct changes *changes)
 	printf("},\n  \"tables\": {");
 	for (unsigned i = 0; i <= MOVED; i++)
 		printf("%s\"%s\": %" PRIu64, i ? ", " : "", names[i], changes->tables[i]);
+	printf("},\n  \"devices\": {");
+	for (unsigned i = 0; i <= CHANGED; i++)
+		printf("%s\"%s\": %" PRIu64, i ? ", " : "", device_names[i], changes->devices[i]);
 	printf("}\n}\n");
 }
 
@@ -222,9 +333,9 @@ static void json_end(const struct changes *changes)
 const struct diff_form *diff_form_find(const char *name)
 {
 	static const struct diff_form forms[] = {
-		{ "text", NULL, text_mapping, text_table, text_end },
-		{ "tsv", NULL, tsv_mapping, tsv_table, NULL },
-		{ "json", json_begin, json_mapping, json_table, json_end },
+		{ "text", NULL, text_device, text_mapping, text_table, text_end },
+		{ "tsv", NULL, tsv_device, tsv_mapping, tsv_table, NULL },
+		{ "json", json_begin, json_of_device, json_mapping, json_table, json_end },
 	};
 
 	for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++)
