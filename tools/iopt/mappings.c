@@ -358,12 +358,12 @@ static int take_device(void *ctx, const struct iopt_decode_device *device)
 	return error;
 }
 
-/* No error: what has no entry reaches nothing. But so does a device that is misspelt. */
+/* No error: entries that are not there say something, too. But so it looks if one is misspelt. */
 static void tell_unknown(const struct mappings_wish *wish)
 {
 	char text[MAPPINGS_DEVICE_BYTES];
 
-	fprintf(stderr, "iopt: %s: no device %s, or all is refused to it\n", wish->name,
+	fprintf(stderr, "iopt: %s: no entry for device %s\n", wish->name,
 		mappings_device_text(wish->id, text));
 }
 
