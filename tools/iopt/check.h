@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * What the files of `iopt check` share: findings, address spaces that were found, and physical
- * memory that they reach. check.c has the arguments, check_walk.c what is seen on the way through
- * the tables, check_memory.c what only all tables together show, check_findings.c the kinds,
- * check_show.c how they are shown.
+ * memory that they reach. check.c has the arguments, check_spaces.c devices and their
+ * address spaces, check_walk.c what is seen on the way through the tables, check_memory.c what only
+ * all tables together show, check_findings.c the kinds, check_show.c how they are shown.
  */
 #ifndef TOOLS_IOPT_CHECK_H
 #define TOOLS_IOPT_CHECK_H
@@ -218,10 +218,30 @@ void check_add_bytes(struct check *check, enum check_kind kind, uint32_t space, 
 /** check_sort() - put findings in the order in which they are shown, and sum them up */
 void check_sort(struct check *check);
 
-/* ---- check_walk.c -------------------------------------------------------------------------- */
+/* ---- check_spaces.c ------------------------------------------------------------------------ */
 
 /** check_tables() - go through all tables: 0, or a negative errno value */
 int check_tables(struct check *check);
+
+/** check_format() - of two stages the first one's tables, else of the only one's */
+static inline const char *check_format(const struct iopt_decode_device *device)
+{
+	return device->first_format ? device->first_format : device->format;
+}
+
+/** check_hw() - likewise, where they begin */
+static inline const struct iopt_hw *check_hw(const struct iopt_decode_device *device)
+{
+	return device->first_format ? &device->first_hw : &device->hw;
+}
+
+/* ---- check_walk.c -------------------------------------------------------------------------- */
+
+/** check_walk_space() - go through the tables of an address space: 0, or a negative errno value */
+int check_walk_space(struct check *check, uint32_t number);
+
+/** check_kind_of() - what libiopt-decode finds wrong, as a finding */
+enum check_kind check_kind_of(const struct check *check, enum iopt_decode_wrong what);
 
 /* ---- check_memory.c ------------------------------------------------------------------------ */
 
