@@ -15,7 +15,7 @@ MIB = 1 << 20
 SIZE = 8 * MIB
 READ, WRITE = 1, 2
 DEVICE, OTHER = 8, 16  # 00:01.0, 00:02.0
-NAMES = {DEVICE: '00:01.0', OTHER: '00:02.0'}
+NAMES = {0: '00:00.0', DEVICE: '00:01.0', OTHER: '00:02.0'}
 BUFFER = 3 * MIB  # memory that is nobody's table
 BLOCK = 4 * MIB
 
@@ -95,7 +95,7 @@ class Memory:
         value = self.load(at) if at and entry else 0
         self.expected.append('\t'.join([
             severity, kind, NAMES.get(device, '-'), '-', '-' if level is None else hex(iova),
-            '-' if level is None else str(level), hex(at) if at else '-', hex(value) if value else '-', str(count)]))
+            '-' if level is None else str(level), hex(at) if at is not None else '-', hex(value) if value else '-', str(count)]))
 
     def image(self):
         image = bytearray(SIZE)
@@ -253,6 +253,28 @@ def clean_riscv(m):
 @case(Scalable)
 def clean_scalable(m):
     m.start()
+
+
+# ---- the unit ------------------------------------------------------------------------------------------------------
+
+@case(Riscv)
+def unit_off(m):
+    """Bare: nothing is translated, and there is nothing to check."""
+    m.options = ['--base', '0', '--ddt', '1,0']
+    m.expect('error', 'unit-off', None)
+    m.expect('note', 'no-devices', None)
+
+
+@case(Riscv)
+def unit_refuses(m):
+    """The mode off: all requests are refused."""
+    m.options = ['--base', '0', '--ddt', '0,0']
+    m.expect('note', 'no-devices', None)
+
+
+@case(Memory)
+def no_devices(m):
+    m.expect('note', 'no-devices', None)
 
 
 # ---- entries -------------------------------------------------------------------------------------------------------
@@ -456,6 +478,35 @@ def doorbell_of_two(m):
 
 
 @case(Memory)
+def entry_at_zero(m):
+    """An entry's address may be 0."""
+    m.store(0x1000, 1)
+    m.store(0, 2 << 2 | 1)
+    m.store(8, 1)
+    m.expect('note', 'passes-through', 0, at=0, entry=False)
+
+
+@case(Arm)
+def memory_types_of_two(m):
+    """The same tables with other memory types are another address space: their findings are told of both."""
+    root = m.start()
+    cd = m.device(OTHER, root)
+    m.store(cd + 24, 0xff)
+    slot = m.map(root, BUFFER + PAGE, BUFFER + PAGE)
+    for device in (DEVICE, OTHER):
+        m.expect('note', 'identity', device, BUFFER + PAGE, 0, slot)
+
+
+@case(Amd)
+def tables_of_two(m):
+    """The same tables with other permissions are not shared by mistake, nor is memory."""
+    root = m.start()
+    m.device(OTHER, root)
+    at = 0x1000 + OTHER * 32
+    m.store(at, m.load(at) & ~(1 << 62))
+
+
+@case(Memory)
 def empty_table(m):
     root = m.start()
     m.slot(root, 0x80000000, 1)
@@ -534,6 +585,24 @@ def writes_protected(m):
     root = m.start()
     m.options += ['--protect', hex(BLOCK + 0x5000) + '-' + hex(BLOCK + 0x5fff)]
     m.expect('error', 'writes-protected', iova=0x40005000, level=1, at=m.slot(root, 0x40000000, 1))
+
+
+@case(Memory)
+def writes_protected_passes(m):
+    """Who passes through writes all of memory, and so what was asked for."""
+    at = m.device(DEVICE, 0, kind=2)
+    m.options += ['--protect', hex(BLOCK)]
+    m.expect('note', 'passes-through', at=at, entry=False)
+    m.expect('error', 'writes-protected', at=at, entry=False)
+
+
+@case(Amd)
+def reads_protected(m):
+    """Not who may only read."""
+    at = m.device(DEVICE, 0, mode=0)
+    m.store(at, m.load(at) & ~(1 << 62))
+    m.options += ['--protect', hex(BLOCK)]
+    m.expect('note', 'passes-through', at=at, entry=False)
 
 
 @case(Memory)

@@ -179,6 +179,23 @@ static void devices_that_share(void **state)
 	assert_null(find(check, CHECK_WRITABLE_BY_TWO));
 }
 
+/* Each bus leads to the same contexts: of so many users some are kept, and all are counted. */
+static void very_many_that_share(void **state)
+{
+	struct check *check = *state;
+
+	add_tables(1, 10);
+	add_device(2, 10);
+	for (unsigned bus = 0; bus < 256; bus++)
+		memory[1][2 * bus] = 2 * PAGE | 1;
+	do_check(check);
+	assert_int_equal(check->nr_spaces, 1);
+	assert_int_equal(check->spaces[0].nr_users, 511);
+	assert_int_equal(check->spaces[0].nr_kept, CHECK_MOST_USERS);
+	assert_int_equal(check->spaces[0].users[255].id, 128 << 8 | 1);
+	assert_true(check->spaces[0].several);
+}
+
 /* ---- memory -------------------------------------------------------------------------------- */
 
 /* What the first one shares with the third is found though the second one lies between. */
@@ -308,6 +325,7 @@ int main(void)
 		TEST(too_many_tables),
 		TEST(dirty_without_ssade),
 		TEST(devices_that_share),
+		TEST(very_many_that_share),
 		TEST(the_farthest_claim),
 		TEST(bytes_of_tables),
 		TEST(place_of_neighbours),

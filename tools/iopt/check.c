@@ -204,7 +204,7 @@ static int check_source(struct arguments *arguments)
 	const char *path = arguments->path;
 	int error;
 
-	check->dump = where_open(&arguments->where, 0, path, &check->source);
+	check->dump = where_open(&arguments->where, 0, path, &check->source, &check->off);
 	if (!check->dump)
 		return EXIT_CONTENT;
 	error = run(check);

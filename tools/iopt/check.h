@@ -29,6 +29,7 @@ enum check_severity {
 
 /** enum check_kind - what can be found; check_findings.c describes them in the same order */
 enum check_kind {
+	CHECK_UNIT_OFF,
 	CHECK_RESERVED_BITS,
 	CHECK_MISALIGNED,
 	CHECK_BAD_RUN_SIZE,
@@ -52,6 +53,7 @@ enum check_kind {
 	CHECK_MARK_CLEAR,
 	CHECK_DIRTY_NOT_WRITABLE,
 	CHECK_NOT_READ,
+	CHECK_NO_DEVICES,
 	CHECK_DOMAIN_ID_DIFFERS,
 	CHECK_PASSES_THROUGH,
 	CHECK_IDENTITY,
@@ -61,20 +63,23 @@ enum check_kind {
 	CHECK_KINDS,
 };
 
-#define CHECK_NO_SPACE UINT32_MAX
+#define CHECK_NO_SPACE	 UINT32_MAX
+#define CHECK_MOST_USERS 256u
 
 /**
  * struct check_place - where in tables
  * @iova:     a device's address
  * @level:    of the entry; IOPT_MAX_LEVELS: above all tables
- * @entry_pa: address of the entry; 0: there is none
- * @entry:    its value
+ * @entry_pa: address of the entry
+ * @entry:    its value; 0: it is not told
+ * @has_entry: there is an entry, which may be at address 0
  */
 struct check_place {
 	uint64_t iova;
 	unsigned level;
 	uint64_t entry_pa;
 	uint64_t entry;
+	bool has_entry;
 };
 
 /**
@@ -124,18 +129,23 @@ struct check_user {
  * struct check_space - an address space: tables, and the devices that use them. Of two stages each
  * is one: the second one alone, which says what of memory may be written, and the first one.
  * @device:   the first that was found
- * @users:    the others, @nr_users of them
+ * @users:    the others, the first @nr_kept of them
+ * @nr_users: how many others there are
+ * @nr_kept:  at most CHECK_MOST_USERS: tables that share tables make billions of a small file
  * @several:  there is another device among them, not only other PASIDs
  * @findings: number of the finding of each kind, and one; 0: there is none
  * @writes:   what it may write
+ * @next:     number of another one whose key is the same; CHECK_NO_SPACE: there is none
  */
 struct check_space {
 	struct iopt_decode_device device;
 	struct check_user *users;
-	size_t nr_users;
+	uint64_t nr_users;
+	size_t nr_kept;
 	bool several;
 	uint32_t findings[CHECK_KINDS];
 	struct check_ranges writes;
+	uint32_t next;
 };
 
 /** struct check_area - memory that devices are not to write; @kind: of the finding if they do */
@@ -147,13 +157,15 @@ struct check_area {
 /**
  * struct check - a check
  * @source, @dump: memory
+ * @off:      the unit does not translate, its registers say
+ * @has_devices: a device has an entry
  * @allowed:  bit n: findings of kind n are not told
  * @areas:    memory that is not to be written, @nr_areas of them
  * @findings, @nr_findings: what was found
  * @apart:    as check_space::findings, of what is found apart from address spaces
  * @totals:   how many of each severity
  * @spaces, @nr_spaces: address spaces, each once
- * @space_of: an address space's number by its root and so on
+ * @space_of: the first address space's number by its root and so on
  * @tag_of:   likewise by what caches are tagged with
  * @tables:   of each table the address space and level that it was found in first
  * @holders:  memory that holds tables, and what leads to them
@@ -162,6 +174,8 @@ struct check_area {
 struct check {
 	struct iopt_decode_source source;
 	struct dump *dump;
+	bool off;
+	bool has_devices;
 	uint64_t allowed;
 	struct check_area *areas;
 	size_t nr_areas;
@@ -222,6 +236,9 @@ void check_sort(struct check *check);
 
 /** check_tables() - go through all tables: 0, or a negative errno value */
 int check_tables(struct check *check);
+
+/** check_is_same_tables() - the same roots, walked in the same way; permissions may differ */
+bool check_is_same_tables(const struct iopt_decode_device *a, const struct iopt_decode_device *b);
 
 /** check_format() - of two stages the first one's tables, else of the only one's */
 static inline const char *check_format(const struct iopt_decode_device *device)

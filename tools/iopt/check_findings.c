@@ -40,6 +40,12 @@ struct kind {
 };
 
 static const struct kind kinds[CHECK_KINDS] = {
+	[CHECK_UNIT_OFF] = {
+		"unit-off", CHECK_ERROR, "the unit does not translate",
+		"All devices reach all of memory, whatever the tables say.",
+		"Linux 6.12 drivers/iommu: DMA_GSTS_TES (Intel), CONTROL_IOMMU_EN (AMD), "
+		"CR0_SMMUEN (Arm), RISCV_IOMMU_DDTP_IOMMU_MODE_BARE", { NULL },
+	},
 	[CHECK_RESERVED_BITS] = {
 		"reserved-bits", CHECK_ERROR, "a reserved bit is set",
 		"The hardware faults on all that the entry translates, or will give the bit a "
@@ -214,6 +220,11 @@ static const struct kind kinds[CHECK_KINDS] = {
 		"not-read", CHECK_WARNING, "too many tables: the rest was not read",
 		"What was not read was not checked.",
 		"include/iopt/decode.h, iopt_decode_source::tables_limit", { NULL },
+	},
+	[CHECK_NO_DEVICES] = {
+		"no-devices", CHECK_NOTE, "no device has an entry",
+		"Nothing was checked: the registers may be another machine's, or all is refused.",
+		"include/iopt/decode.h, iopt_decode_devices()", { NULL },
 	},
 	[CHECK_DOMAIN_ID_DIFFERS] = {
 		"domain-id-differs", CHECK_NOTE, "the same tables under different domain ids",

@@ -111,11 +111,15 @@ static int take_leaf(void *ctx, const struct iopt_decode_leaf *leaf)
 		.level = leaf->level,
 		.entry_pa = leaf->entry_pa,
 		.entry = leaf->entry,
+		.has_entry = true,
 	};
 	return 1;
 }
 
-/* By which entry an address space may write to an address: where it is likely, or anywhere. */
+/*
+ * By which entry an address space may write to an address: where it is likely, or anywhere. If it
+ * passes through, by the device's own.
+ */
 static struct check_place locate(const struct check *check, uint32_t space,
 				 const struct check_range *range, uint64_t pa)
 {
@@ -124,6 +128,8 @@ static struct check_place locate(const struct check *check, uint32_t space,
 	struct search search = { .pa = pa, .place.level = IOPT_MAX_LEVELS };
 	const struct iopt_decode_visitor visitor = { .ctx = &search, .leaf = take_leaf };
 
+	if (!device->format)
+		return (struct check_place){ 0, IOPT_MAX_LEVELS, device->entry_pa, 0, true };
 	if (iopt_decode_tables(&check->source, device, likely, likely, &visitor) <= 0)
 		iopt_decode_tables(&check->source, device, 0, UINT64_MAX, &visitor);
 	return search.place;
@@ -229,6 +235,16 @@ static void find_in_areas(struct check *check, uint32_t space, const struct chec
 	}
 }
 
+/* Who passes through is told of as that, and of nothing else but what was asked for. */
+static void find_protected(struct check *check, uint32_t space)
+{
+	const struct check_range all = { 0, UINT64_MAX, 0 };
+
+	for (size_t i = 0; i < check->nr_areas; i++)
+		if (check->areas[i].kind == CHECK_WRITES_PROTECTED)
+			found_in_area(check, space, &all, &check->areas[i]);
+}
+
 /* ---- memory that several can write --------------------------------------------------------- */
 
 /** struct claim - a range of an address space's */
@@ -242,12 +258,13 @@ static int by_range(const void *a, const void *b)
 	return by_first(((const struct claim *)a)->range, ((const struct claim *)b)->range);
 }
 
-/* PASIDs of one device, and halves of an address space, are one device's. */
-static bool is_same_device(const struct check *check, const struct claim *a, const struct claim *b)
+/* PASIDs of one device, and halves of an address space, are one device's; tables are shared. */
+static bool is_same_owner(const struct check *check, const struct claim *a, const struct claim *b)
 {
 	const struct check_space *x = &check->spaces[a->space], *y = &check->spaces[b->space];
 
-	return x->device.id == y->device.id && !x->several && !y->several;
+	return (x->device.id == y->device.id && !x->several && !y->several) ||
+	       check_is_same_tables(&x->device, &y->device);
 }
 
 static void found_two(struct check *check, const struct claim *a, const struct claim *b)
@@ -283,15 +300,15 @@ static void compare_claims(struct check *check, const struct claim *claims, size
 	for (const struct claim *claim = claims; claim < claims + nr; claim++) {
 		const struct claim *rival = farthest;
 
-		if (rival && is_same_device(check, rival, claim))
+		if (rival && is_same_owner(check, rival, claim))
 			rival = other;
 		if (rival && rival->range->last >= claim->range->first)
 			found_two(check, rival, claim);
 		if (!farthest || claim->range->last > farthest->range->last) {
-			if (farthest && !is_same_device(check, farthest, claim))
+			if (farthest && !is_same_owner(check, farthest, claim))
 				other = farthest;
 			farthest = claim;
-		} else if (!is_same_device(check, farthest, claim) &&
+		} else if (!is_same_owner(check, farthest, claim) &&
 			   (!other || claim->range->last > other->range->last)) {
 			other = claim;
 		}
@@ -328,7 +345,10 @@ int check_memory(struct check *check)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < check->nr_spaces; i++) {
 		const struct check_ranges *writes = &check->spaces[i].writes;
+		const struct iopt_decode_device *device = &check->spaces[i].device;
 
+		if (!device->format && device->prot & IOPT_WRITE)
+			find_protected(check, i);
 		check_ranges_sort(&check->spaces[i].writes);
 		for (size_t j = 0; j < writes->nr; j++) {
 			find_tables(check, i, &writes->list[j], sums);

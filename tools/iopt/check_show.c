@@ -19,7 +19,7 @@ static const struct check_space *space_of(const struct check *check,
 	return finding->space == CHECK_NO_SPACE ? NULL : &check->spaces[finding->space];
 }
 
-static size_t users_of(const struct check *check, const struct check_finding *finding)
+static uint64_t users_of(const struct check *check, const struct check_finding *finding)
 {
 	const struct check_space *space = space_of(check, finding);
 
@@ -58,7 +58,8 @@ static void print_user(FILE *out, const char *before, uint32_t id, uint32_t pasi
 static void print_users(const struct check *check, const struct check_finding *finding, FILE *out)
 {
 	const struct check_space *space = space_of(check, finding);
-	const size_t nr = users_of(check, finding);
+	const uint64_t nr = users_of(check, finding);
+	char text[SIZE_TEXT_BYTES];
 
 	if (!finding->device) {
 		fprintf(out, "  -");
@@ -68,14 +69,14 @@ static void print_users(const struct check *check, const struct check_finding *f
 	for (size_t i = 0; i < nr && i < MOST_USERS; i++)
 		print_user(out, ", ", space->users[i].id, space->users[i].pasid);
 	if (nr > MOST_USERS)
-		fprintf(out, " and %zu more", nr - MOST_USERS);
+		fprintf(out, " and %s more", grouped(nr - MOST_USERS, text));
 }
 
 static void print_place(const struct check_place *place, FILE *out)
 {
 	if (place->level < IOPT_MAX_LEVELS)
 		fprintf(out, "  iova 0x%012" PRIx64 "  level %u", place->iova, place->level);
-	if (place->entry_pa)
+	if (place->has_entry)
 		fprintf(out, "  at 0x%" PRIx64, place->entry_pa);
 	if (place->entry)
 		fprintf(out, " = 0x%016" PRIx64, place->entry);
@@ -192,9 +193,9 @@ static void show_line(const struct check *check, const struct check_finding *fin
 	put_decimal(out, finding->device && finding->pasid != IOPT_DECODE_NO_PASID, finding->pasid);
 	put_hex(out, place->level < IOPT_MAX_LEVELS, place->iova);
 	put_decimal(out, place->level < IOPT_MAX_LEVELS, place->level);
-	put_hex(out, place->entry_pa, place->entry_pa);
+	put_hex(out, place->has_entry, place->entry_pa);
 	put_hex(out, place->entry, place->entry);
-	fprintf(out, "\t%zu\t%" PRIu64 "\t%" PRIu64 "\t%s\n", users_of(check, finding),
+	fprintf(out, "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%s\n", users_of(check, finding),
 		finding->count, finding->bytes, finding->detail ? finding->detail : "-");
 }
 
@@ -239,7 +240,7 @@ static struct json_object *json_users(const struct check *check,
 
 	if (finding->device)
 		json_object_array_add(users, json_user(finding->id, finding->pasid));
-	for (size_t i = 0; i < users_of(check, finding); i++)
+	for (size_t i = 0; space && i < space->nr_kept; i++)
 		json_object_array_add(users, json_user(space->users[i].id, space->users[i].pasid));
 	return users;
 }
@@ -255,9 +256,11 @@ static struct json_object *json_finding(const struct check *check,
 	json_object_object_add(row, "kind", json_text(check_kind_name(finding->kind)));
 	json_object_object_add(row, "title", json_text(check_kind_title(finding->kind)));
 	json_object_object_add(row, "devices", json_users(check, finding));
+	json_object_object_add(row, "other_devices",
+			       json_object_new_uint64(users_of(check, finding)));
 	json_object_object_add(row, "iova", json_hex(level, place->iova));
 	json_object_object_add(row, "level", level ? json_object_new_int64(place->level) : NULL);
-	json_object_object_add(row, "entry_pa", json_hex(place->entry_pa, place->entry_pa));
+	json_object_object_add(row, "entry_pa", json_hex(place->has_entry, place->entry_pa));
 	json_object_object_add(row, "entry", json_hex(place->entry, place->entry));
 	json_object_object_add(row, "count", json_object_new_uint64(finding->count));
 	json_object_object_add(row, "bytes", json_object_new_uint64(finding->bytes));

@@ -15,26 +15,81 @@
 
 /* ---- address spaces ------------------------------------------------------------------------ */
 
-/*
- * What tells address spaces apart, mostly: is_same() has the last word. A root that hardware would
- * take has at most 56 bits, of which the lowest four are clear.
- */
-static uint64_t space_key(const struct iopt_decode_device *device)
+static bool is_upper(const struct iopt_decode_device *device)
 {
-	const struct iopt_hw *hw = check_hw(device);
-	const uint64_t prot = device->prot & (IOPT_READ | IOPT_WRITE);
-	const uint64_t upper = !strncmp(check_format(device), "arm", 3) && hw->arm.upper;
-	const uint64_t first_stage = !strcmp(check_format(device), "x86-64");
-	const uint64_t nested = device->first_format ? device->hw.root >> 12 << 32 : 0;
-
-	return nested ^ (hw->root | hw->levels | upper << 3 | prot << 56 | first_stage << 60);
+	return device->format && !strncmp(check_format(device), "arm", 3) &&
+	       check_hw(device)->arm.upper;
 }
 
+/* Names are the library's own, but not each once. */
+static bool is_same_name(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+bool check_is_same_tables(const struct iopt_decode_device *a, const struct iopt_decode_device *b)
+{
+	return is_same_name(a->format, b->format) &&
+	       is_same_name(a->first_format, b->first_format) && a->hw.root == b->hw.root &&
+	       a->hw.levels == b->hw.levels && check_hw(a)->root == check_hw(b)->root &&
+	       check_hw(a)->levels == check_hw(b)->levels && is_upper(a) == is_upper(b);
+}
+
+/* What of an entry changes what its tables' leaves say. */
+static unsigned prot_of(const struct iopt_decode_device *device)
+{
+	return device->prot & (IOPT_READ | IOPT_WRITE);
+}
+
+static uint64_t mair_of(const struct iopt_decode_device *device)
+{
+	return !strncmp(check_format(device), "arm-s1", 6) ? check_hw(device)->arm.mair : 0;
+}
+
+static unsigned tsz_of(const struct iopt_decode_device *device)
+{
+	return !strncmp(check_format(device), "arm", 3) ? check_hw(device)->arm.tsz : 0;
+}
+
+/* All that pass are one, if they may do the same: they reach the same. */
 static bool is_same(const struct iopt_decode_device *a, const struct iopt_decode_device *b)
 {
-	return a->hw.root == b->hw.root && a->hw.levels == b->hw.levels &&
-	       !a->first_format == !b->first_format && check_hw(a)->root == check_hw(b)->root &&
-	       check_hw(a)->levels == check_hw(b)->levels;
+	if (!a->format || !b->format)
+		return !a->format && !b->format && prot_of(a) == prot_of(b);
+	return check_is_same_tables(a, b) && prot_of(a) == prot_of(b) && mair_of(a) == mair_of(b) &&
+	       tsz_of(a) == tsz_of(b);
+}
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	hash = (hash ^ value) * 0x9e3779b97f4a7c15ull; /* as in check_memory.c */
+	return hash ^ hash >> 32;
+}
+
+/* Of all that is_same() compares, but for names, which roots mostly go with. */
+static uint64_t space_key(const struct iopt_decode_device *device)
+{
+	uint64_t hash = prot_of(device);
+
+	if (device->format) {
+		hash = mix(hash, device->hw.root | device->hw.levels);
+		hash = mix(hash, check_hw(device)->root | check_hw(device)->levels);
+		hash = mix(hash, mair_of(device));
+		hash = mix(hash, (uint64_t)tsz_of(device) << 2 | is_upper(device) << 1 |
+					 !device->first_format);
+	}
+	return hash >> 1; /* less than UINT64_MAX */
+}
+
+/* CHECK_NO_SPACE: there is none yet. */
+static uint32_t find_space(const struct check *check, const struct iopt_decode_device *device)
+{
+	const uint64_t *first = check_map_find(&check->space_of, space_key(device));
+	uint32_t number = first ? (uint32_t)*first : CHECK_NO_SPACE;
+
+	while (number != CHECK_NO_SPACE && !is_same(&check->spaces[number].device, device))
+		number = check->spaces[number].next;
+	return number;
 }
 
 static bool is_first_stage(const struct iopt_decode_device *device)
@@ -62,14 +117,18 @@ static int look_at_domain_id(struct check *check, const struct iopt_decode_devic
 			     uint32_t number)
 {
 	const uint64_t *found = check_map_find(&check->tag_of, tag_key(device));
-	const struct check_place place = { 0, IOPT_MAX_LEVELS, device->entry_pa, 0 };
+	const struct check_place place = { 0, IOPT_MAX_LEVELS, device->entry_pa, 0, true };
 	const struct iopt_decode_device *other;
 	char text[MAPPINGS_DEVICE_BYTES];
+	bool differs;
 
 	if (!found)
 		return check_map_add(&check->tag_of, tag_key(device), number);
 	other = &check->spaces[*found].device;
-	if (!is_same(other, device))
+	/* Who passes through is like nobody but who does so, too. */
+	differs = check->spaces[number].device.format ? !check_is_same_tables(other, device)
+						      : other->format != NULL;
+	if (differs)
 		check_say(check_found(check, CHECK_DOMAIN_ID_SHARED, number, &place),
 			  "domain %" PRIu32 " is also %s's, of %u levels, root 0x%" PRIx64,
 			  device->domain, mappings_device_text(other->id, text),
@@ -81,7 +140,7 @@ static int look_at_domain(struct check *check, const struct iopt_decode_device *
 			  uint32_t number)
 {
 	const struct check_space *space = &check->spaces[number];
-	const struct check_place place = { 0, IOPT_MAX_LEVELS, device->entry_pa, 0 };
+	const struct check_place place = { 0, IOPT_MAX_LEVELS, device->entry_pa, 0, true };
 	char text[MAPPINGS_DEVICE_BYTES];
 
 	if (space->device.domain != device->domain && !is_first_stage(device))
@@ -99,21 +158,28 @@ static bool is_full(uint64_t nr)
 
 static int add_user(struct check_space *space, const struct iopt_decode_device *device)
 {
-	if (is_full(space->nr_users)) {
-		size_t room = space->nr_users ? 2 * space->nr_users : 1;
+	space->several |= device->id != space->device.id;
+	space->nr_users++;
+	if (space->nr_kept == CHECK_MOST_USERS)
+		return 0;
+	if (is_full(space->nr_kept)) {
+		size_t room = space->nr_kept ? 2 * space->nr_kept : 1;
 		struct check_user *more = realloc(space->users, room * sizeof(*more));
 
 		if (!more)
 			return -ENOMEM;
 		space->users = more;
 	}
-	space->users[space->nr_users++] = (struct check_user){ device->id, device->pasid };
-	space->several |= device->id != space->device.id;
+	space->users[space->nr_kept++] = (struct check_user){ device->id, device->pasid };
 	return 0;
 }
 
 static int add_space(struct check *check, const struct iopt_decode_device *device)
 {
+	const uint64_t key = space_key(device);
+	const uint64_t *alike = check_map_find(&check->space_of, key);
+	struct check_space *space;
+
 	if (is_full(check->nr_spaces)) {
 		size_t room = check->nr_spaces ? 2 * (size_t)check->nr_spaces : 1;
 		struct check_space *more = realloc(check->spaces, room * sizeof(*more));
@@ -122,8 +188,26 @@ static int add_space(struct check *check, const struct iopt_decode_device *devic
 			return -ENOMEM;
 		check->spaces = more;
 	}
-	check->spaces[check->nr_spaces++] = (struct check_space){ .device = *device };
+	space = &check->spaces[check->nr_spaces++];
+	*space = (struct check_space){ .device = *device, .next = CHECK_NO_SPACE };
+	if (!alike)
+		return check_map_add(&check->space_of, key, check->nr_spaces - 1);
+	/* Behind the first one of the key. */
+	space->next = check->spaces[*alike].next;
+	check->spaces[*alike].next = check->nr_spaces - 1;
 	return 0;
+}
+
+/* The address space of a device, a new one perhaps. */
+static int take_space(struct check *check, const struct iopt_decode_device *device,
+		      uint32_t *number, bool *is_new)
+{
+	*number = find_space(check, device);
+	*is_new = *number == CHECK_NO_SPACE;
+	if (!*is_new)
+		return add_user(&check->spaces[*number], device);
+	*number = check->nr_spaces;
+	return add_space(check, device);
 }
 
 /* Intel has domain ids for them, too: not those of tables, nor the other way round. */
@@ -136,34 +220,30 @@ static int look_at_passing_domain(struct check *check, const struct iopt_decode_
 	return check->source.unit == IOPT_DECODE_VTD ? look_at_domain_id(check, &bare, number) : 0;
 }
 
-/* All that pass are one: they reach the same. */
 static int take_passing(struct check *check, const struct iopt_decode_device *device)
 {
-	const struct check_place place = { 0, IOPT_MAX_LEVELS, device->entry_pa, 0 };
-	const uint64_t *found = check_map_find(&check->space_of, 0);
-	const uint32_t number = found ? (uint32_t)*found : check->nr_spaces;
-	int error = found ? add_user(&check->spaces[number], device) : add_space(check, device);
+	const struct check_place place = { 0, IOPT_MAX_LEVELS, device->entry_pa, 0, true };
+	struct iopt_decode_device bare = *device;
+	uint32_t number;
+	bool is_new;
+	int error;
 
-	if (!error && !found)
-		error = check_map_add(&check->space_of, 0, number);
-	if (!error && !found)
+	bare.format = bare.first_format = NULL;
+	error = take_space(check, &bare, &number, &is_new);
+	if (!error && is_new)
 		check_found(check, CHECK_PASSES_THROUGH, number, &place);
 	return error ? error : look_at_passing_domain(check, device, number);
 }
 
 static int take_translated(struct check *check, const struct iopt_decode_device *device)
 {
-	const uint64_t key = space_key(device);
-	const uint64_t *alike = check_map_find(&check->space_of, key);
-	const bool same = alike && is_same(&check->spaces[*alike].device, device);
-	const uint32_t number = same ? (uint32_t)*alike : check->nr_spaces;
-	int error = same ? add_user(&check->spaces[number], device) : add_space(check, device);
+	uint32_t number;
+	bool is_new;
+	int error = take_space(check, device, &number, &is_new);
 
-	if (!error && !alike)
-		error = check_map_add(&check->space_of, key, number);
 	if (!error)
 		error = look_at_domain(check, device, number);
-	return error || same ? error : check_walk_space(check, number);
+	return error || !is_new ? error : check_walk_space(check, number);
 }
 
 /* A guest's own entries lie in memory that it may write: only Intel's are the host's, always. */
@@ -182,6 +262,7 @@ static int take_device(void *ctx, const struct iopt_decode_device *device)
 	struct iopt_decode_device second = *device;
 	int error = note_entry(check, device);
 
+	check->has_devices = true;
 	if (error)
 		return error;
 	if (device->path == IOPT_DECODE_PASSES)
@@ -219,9 +300,10 @@ static void take_trouble_apart(void *ctx, const struct iopt_decode_device *devic
 	const enum check_kind kind = check_kind_of(check, trouble->what);
 	const bool missing = kind == CHECK_TABLE_MISSING || kind == CHECK_UNTRANSLATED;
 	const struct check_place place = { 0, IOPT_MAX_LEVELS, missing ? 0 : trouble->entry_pa,
-					   trouble->entry };
+					   trouble->entry, !missing };
 	struct check_finding *finding = check_found(check, kind, CHECK_NO_SPACE, &place);
 
+	check->has_devices |= device != NULL;
 	if (missing)
 		check_say(finding, "memory at 0x%" PRIx64, trouble->entry_pa);
 	if (!finding || !device)
@@ -229,6 +311,22 @@ static void take_trouble_apart(void *ctx, const struct iopt_decode_device *devic
 	finding->device = true;
 	finding->id = device->id;
 	finding->pasid = device->pasid;
+}
+
+/* RISC-V's modes without tables: RISCV_IOMMU_DDTP_IOMMU_MODE_OFF, _BARE. */
+static bool is_ddtp_mode(const struct check *check, unsigned mode)
+{
+	return check->source.unit == IOPT_DECODE_RISCV && (check->source.root & 15) == mode;
+}
+
+static void look_at_unit(struct check *check)
+{
+	if (check->off || is_ddtp_mode(check, 1))
+		check_found(check, CHECK_UNIT_OFF, CHECK_NO_SPACE, NULL);
+	if (!check->has_devices)
+		check_say(check_found(check, CHECK_NO_DEVICES, CHECK_NO_SPACE, NULL), "%s",
+			  is_ddtp_mode(check, 0) ? "ddtp's mode is off: all requests are refused"
+						 : "none was found where the registers say");
 }
 
 int check_tables(struct check *check)
@@ -240,5 +338,9 @@ int check_tables(struct check *check)
 	};
 	int error = add_root(check);
 
-	return error ? error : iopt_decode_devices(&check->source, &visitor);
+	if (!error)
+		error = iopt_decode_devices(&check->source, &visitor);
+	if (!error)
+		look_at_unit(check);
+	return error;
 }

@@ -223,7 +223,8 @@ static int take_leaf(void *ctx, const struct iopt_decode_leaf *leaf)
 {
 	struct walk *walk = ctx;
 	struct mapping *pending = &walk->pending;
-	const struct check_place place = { leaf->first, leaf->level, leaf->entry_pa, leaf->entry };
+	const struct check_place place = { leaf->first, leaf->level, leaf->entry_pa, leaf->entry,
+					   true };
 	int error = 0;
 
 	/* A guest's own affair, in pieces of two stages; the second one is looked at by itself. */
@@ -250,7 +251,7 @@ static int take_leaf(void *ctx, const struct iopt_decode_leaf *leaf)
 /* Of the entry that leads to a table: decode tells of what is wrong with that alone. */
 static struct check_place place_above(const struct walk *walk, uint64_t iova, unsigned level)
 {
-	struct check_place place = { .iova = iova, .level = level + 1 };
+	struct check_place place = { .iova = iova, .level = level + 1, .has_entry = true };
 	const struct step *above = &walk->steps[level + 1];
 	unsigned lg2;
 
@@ -308,12 +309,18 @@ static void look_at_use(struct walk *walk, const struct iopt_decode_table *table
 {
 	struct check_finding *finding;
 
-	if (table->used || !table->entry_pa || device_of(walk)->first_format ||
-	    !is_there(walk, table->pa))
+	if (table->used || device_of(walk)->first_format || !is_there(walk, table->pa))
 		return;
 	finding = check_found(walk->check, CHECK_EMPTY_TABLE, walk->space, place);
 	check_say(finding, "at 0x%" PRIx64, table->pa);
 	check_add_bytes(walk->check, CHECK_EMPTY_TABLE, walk->space, table->bytes);
+}
+
+/* The same tables in another address space, by entries that grant other permissions and so on. */
+static bool is_root_of(const struct walk *walk, unsigned level, uint64_t found)
+{
+	return (found & 7) == level && found >> 3 != walk->space &&
+	       check_is_same_tables(&walk->check->spaces[found >> 3].device, device_of(walk));
 }
 
 static int take_table(void *ctx, const struct iopt_decode_table *table)
@@ -322,19 +329,21 @@ static int take_table(void *ctx, const struct iopt_decode_table *table)
 	struct check *check = walk->check;
 	struct step *step = &walk->steps[table->level];
 	const struct step *above = step + 1;
-	const bool root = !table->entry_pa;
+	const bool root = table->level + 1 >= check_hw(device_of(walk))->levels;
 	const struct check_place place = {
 		.iova = table->first,
 		.level = root ? IOPT_MAX_LEVELS : table->level + 1,
 		.entry_pa = root ? device_of(walk)->entry_pa : table->entry_pa,
 		.entry = table->entry,
+		.has_entry = true,
 	};
 	const uint64_t *found = check_map_find(&check->tables, table->pa);
 
 	*step = (struct step){ table->pa, table->bytes / 8, !root && above->shared };
-	look_at_use(walk, table, &place);
+	if (!root)
+		look_at_use(walk, table, &place);
 	if (found) {
-		if (!step->shared)
+		if (!step->shared && !(root && is_root_of(walk, table->level, *found)))
 			found_again(walk, table->pa, table->level, *found, &place);
 		step->shared = true;
 		return 0;
@@ -380,7 +389,7 @@ static void take_trouble(void *ctx, const struct iopt_decode_device *device,
 	struct walk *walk = ctx;
 	const enum check_kind kind = check_kind_of(walk->check, trouble->what);
 	struct check_place place = { trouble->iova, trouble->level, trouble->entry_pa,
-				     trouble->entry };
+				     trouble->entry, true };
 	const uint64_t *found;
 
 	if (kind != CHECK_TABLE_MISSING && kind != CHECK_UNTRANSLATED &&

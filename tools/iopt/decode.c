@@ -132,7 +132,7 @@ static void read_arguments(int argc, char **argv, struct arguments *arguments)
 static int show(struct arguments *arguments, FILE *stream, uint64_t *troubles)
 {
 	struct iopt_decode_source source;
-	struct dump *dump = where_open(&arguments->where, 0, arguments->path, &source);
+	struct dump *dump = where_open(&arguments->where, 0, arguments->path, &source, NULL);
 	int error;
 
 	if (!dump)

@@ -247,7 +247,7 @@ int command_diff(int argc, char **argv)
 	changes.form = arguments.form;
 	for (unsigned i = 0; good && i < WHERE_SOURCES; i++) {
 		struct dump *dump =
-			where_open(&arguments.where, i, arguments.paths[i], &sides[i].source);
+			where_open(&arguments.where, i, arguments.paths[i], &sides[i].source, NULL);
 
 		good = dump;
 		if (dump && !side_read(&sides[i])) {

@@ -260,24 +260,23 @@ static bool read_registers(struct dump *dump, const struct unit *unit, const cha
 
 /* By the registers of a unit that was found. */
 static bool find_tables(const struct where *where, struct dump *dump, const char *path,
-			struct iopt_decode_source *source)
+			struct iopt_decode_source *source, bool *off)
 {
 	struct units units = { .nr = 0 };
 	const struct unit *unit;
-	bool off = false;
 
 	if (!find_units(where, dump, path, &units))
 		return false;
 	unit = units_choose(&units, where->chosen ? &where->unit : NULL, path);
-	if (!unit || !read_registers(dump, unit, path, source, &off))
+	if (!unit || !read_registers(dump, unit, path, source, off))
 		return false;
-	if (off && !source->root) {
+	if (*off && !source->root) {
 		content_error("%s: the unit at 0x%llx does not translate and never did: it has no "
 			      "tables",
 			      path, (unsigned long long)unit->base);
 		return false;
 	}
-	if (off)
+	if (*off)
 		tell_off(path);
 	return true;
 }
@@ -317,27 +316,29 @@ static struct dump *open_source(const struct where *where, unsigned number, cons
 }
 
 struct dump *where_open(const struct where *where, unsigned number, const char *path,
-			struct iopt_decode_source *source)
+			struct iopt_decode_source *source, bool *off)
 {
 	const char *regs = where->nr_regs ? where->regs[number < where->nr_regs ? number : 0]
 					  : NULL;
+	bool is_off = false;
 	struct dump *dump;
-	bool off = false;
 
+	off = off ? off : &is_off;
+	*off = false;
 	*source = where->source;
-	if (regs && !registers_read(regs, source, &off))
+	if (regs && !registers_read(regs, source, off))
 		return NULL;
 	dump = open_source(where, number, path);
 	if (!dump)
 		return NULL;
-	if (off)
+	if (*off)
 		tell_off(regs);
 	source->read = dump_read;
 	source->ctx = dump;
 	if (dump_is_cut(dump))
 		fprintf(stderr, "iopt: %s: the file ends before its segments do: it was cut off\n",
 			path);
-	if ((regs || where->root || find_tables(where, dump, path, source)) &&
+	if ((regs || where->root || find_tables(where, dump, path, source, off)) &&
 	    fits_machine(dump, path, source->unit))
 		return dump;
 	dump_close(dump);

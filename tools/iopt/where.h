@@ -77,6 +77,7 @@ void where_check(const struct where *where, unsigned sources);
  * @number: of the source, 0 and up
  * @path:   of it
  * @source: filled in, for libiopt-decode
+ * @off:    set to whether its registers say that the unit does not translate; may be NULL
  *
  * If no option says where the tables begin, the unit is looked for. A running machine is paused
  * until dump_close(): whoever waits for somebody to read what it prints should print it later.
@@ -84,7 +85,7 @@ void where_check(const struct where *where, unsigned sources);
  * Return: the memory, for dump_close(); NULL if it can't be had, which was told.
  */
 struct dump *where_open(const struct where *where, unsigned number, const char *path,
-			struct iopt_decode_source *source);
+			struct iopt_decode_source *source, bool *off);
 
 /** where_is_live() - whether a source is a running machine; where_add_live() was called */
 bool where_is_live(const struct where *where, unsigned number);
