@@ -17,7 +17,7 @@
 #define MSI_FIRST 0xfee00000ull
 #define MSI_LAST  0xfeefffffull
 
-enum { OPT_PROTECT = 256, OPT_MSI, OPT_SEVERITY, OPT_ALLOW, OPT_STRICT };
+enum { OPT_PROTECT = 256, OPT_MSI, OPT_SEVERITY, OPT_ALLOW, OPT_STRICT, OPT_DEVICE, OPT_ALL };
 
 /**
  * struct arguments - of the command line
@@ -102,6 +102,11 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 	case OPT_MSI: parse_area(arguments, "msi", CHECK_WRITES_MSI, arg); return 0;
 	case OPT_SEVERITY: parse_severity(arguments, arg); return 0;
 	case OPT_ALLOW: parse_kind(arguments, arg); return 0;
+	case OPT_ALL: arguments->check->all = true; return 0;
+	case OPT_DEVICE:
+		arguments->check->one = true;
+		arguments->check->id = where_device(&arguments->where, "device", arg);
+		return 0;
 	case OPT_STRICT: arguments->strict = true; return 0;
 	case ARGP_KEY_ARG:
 		if (arguments->path)
@@ -114,6 +119,8 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "What is checked:", 2 },
+	{ "device", OPT_DEVICE, "BUS:DEV.FN", 0,
+	  "only this device's address spaces, and what others share with them", 2 },
 	{ "protect", OPT_PROTECT, "A[-B]", 0,
 	  "physical memory that no device is to write; may be repeated. The kernel's text besides, "
 	  "where the dump says where that is",
@@ -124,6 +131,7 @@ static const struct argp_option options[] = {
 	  "findings of this kind are all right: not shown and not counted; may be repeated", 2 },
 	{ NULL, 0, NULL, 0, "How it is shown:", 3 },
 	{ "severity", OPT_SEVERITY, "LEVEL", 0, "show nothing below: note, warning or error", 3 },
+	{ "all", OPT_ALL, NULL, 0, "each finding by itself, not only the first of its kind", 3 },
 	{ "strict", OPT_STRICT, NULL, 0, "warnings count as errors for the exit status", 3 },
 	{ "output", 'o', "FORM", 0,
 	  "text, for people; tsv: severity, kind, device, pasid, iova, level, entry's address, "

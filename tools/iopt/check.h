@@ -159,6 +159,10 @@ struct check_area {
  * @source, @dump: memory
  * @off:      the unit does not translate, its registers say
  * @has_devices: a device has an entry
+ * @all:      each finding is told by itself
+ * @one:      only what the device @id has to do with is told
+ * @first_other: number of the first address space that it does not use: its own are found first.
+ *	      CHECK_NO_SPACE: there is none, or it is not known yet
  * @allowed:  bit n: findings of kind n are not told
  * @areas:    memory that is not to be written, @nr_areas of them
  * @findings, @nr_findings: what was found
@@ -176,6 +180,10 @@ struct check {
 	struct dump *dump;
 	bool off;
 	bool has_devices;
+	bool all;
+	bool one;
+	uint32_t id;
+	uint32_t first_other;
 	uint64_t allowed;
 	struct check_area *areas;
 	size_t nr_areas;
@@ -214,13 +222,18 @@ const char *check_source_text(const struct check *check, const struct check_find
  * @space: in which address space, or CHECK_NO_SPACE
  * @place: where; NULL: the address space as a whole
  *
- * What was found in the same address space before is only counted.
+ * What was found in the same address space before is only counted, unless check::all. Address
+ * spaces of other devices than check::id are not of interest.
  *
  * Return: the finding if it is the first of its kind there, for more to be said of it; NULL if it
  * is not, if it is allowed, or if there is no memory, which check::no_memory keeps.
  */
 struct check_finding *check_found(struct check *check, enum check_kind kind, uint32_t space,
 				  const struct check_place *place);
+
+/** check_found_between() - the same if either of two address spaces is of interest */
+struct check_finding *check_found_between(struct check *check, enum check_kind kind, uint32_t space,
+					  uint32_t other, const struct check_place *place);
 
 /** check_say() - say more of a finding, as printf(); NULL is allowed, and nothing is said */
 __attribute__((format(printf, 2, 3))) void check_say(struct check_finding *finding,

@@ -366,14 +366,15 @@ static struct check_finding *add_finding(struct check *check)
 	return &check->findings[check->nr_findings++];
 }
 
-struct check_finding *check_found(struct check *check, enum check_kind kind, uint32_t space,
-				  const struct check_place *place)
+struct check_finding *check_found_between(struct check *check, enum check_kind kind, uint32_t space,
+					  uint32_t other, const struct check_place *place)
 {
 	struct check_finding *finding;
 
-	if (check->allowed >> kind & 1)
+	if (check->allowed >> kind & 1 ||
+	    (space != CHECK_NO_SPACE && space >= check->first_other && other >= check->first_other))
 		return NULL;
-	finding = find_same(check, kind, space);
+	finding = check->all ? NULL : find_same(check, kind, space);
 	if (finding) {
 		finding->count++;
 		return NULL;
@@ -399,6 +400,12 @@ struct check_finding *check_found(struct check *check, enum check_kind kind, uin
 	finding->id = check->spaces[space].device.id;
 	finding->pasid = check->spaces[space].device.pasid;
 	return finding;
+}
+
+struct check_finding *check_found(struct check *check, enum check_kind kind, uint32_t space,
+				  const struct check_place *place)
+{
+	return check_found_between(check, kind, space, space, place);
 }
 
 void check_say(struct check_finding *finding, const char *format, ...)
@@ -432,7 +439,11 @@ static int by_severity(const void *a, const void *b)
 		return x->kind < y->kind ? -1 : 1;
 	if (x->id != y->id)
 		return x->id < y->id ? -1 : 1;
-	return x->space < y->space ? -1 : x->space > y->space;
+	if (x->space != y->space)
+		return x->space < y->space ? -1 : 1;
+	if (x->place.iova != y->place.iova)
+		return x->place.iova < y->place.iova ? -1 : 1;
+	return x->place.entry_pa < y->place.entry_pa ? -1 : x->place.entry_pa > y->place.entry_pa;
 }
 
 void check_sort(struct check *check)

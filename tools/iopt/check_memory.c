@@ -258,12 +258,16 @@ static int by_range(const void *a, const void *b)
 	return by_first(((const struct claim *)a)->range, ((const struct claim *)b)->range);
 }
 
-/* PASIDs of one device, and halves of an address space, are one device's; tables are shared. */
+/*
+ * PASIDs of one device, and halves of an address space, are one device's; the same tables are one
+ * owner's, and all that nobody asked for is.
+ */
 static bool is_same_owner(const struct check *check, const struct claim *a, const struct claim *b)
 {
 	const struct check_space *x = &check->spaces[a->space], *y = &check->spaces[b->space];
 
 	return (x->device.id == y->device.id && !x->several && !y->several) ||
+	       (a->space >= check->first_other && b->space >= check->first_other) ||
 	       check_is_same_tables(&x->device, &y->device);
 }
 
@@ -278,7 +282,8 @@ static void found_two(struct check *check, const struct claim *a, const struct c
 	/* What is no memory is told as that: the interrupts' doorbell, for one, is all devices'. */
 	if (!dump_has(check->dump, first, first) && !dump_has(check->dump, last, last))
 		return;
-	finding = check_found(check, CHECK_WRITABLE_BY_TWO, newer->space, NULL);
+	finding =
+		check_found_between(check, CHECK_WRITABLE_BY_TWO, newer->space, older->space, NULL);
 	check_add_bytes(check, CHECK_WRITABLE_BY_TWO, newer->space, last - first + 1);
 	if (!finding)
 		return;

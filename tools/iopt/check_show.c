@@ -117,9 +117,9 @@ static void print_head(const struct check *check, const struct check_finding *fi
 		fprintf(out, "  [%s]\n", source);
 }
 
-static void print_more(unsigned in_group, FILE *out)
+static void print_more(const struct check *check, unsigned in_group, FILE *out)
 {
-	if (in_group > MOST_FINDINGS)
+	if (in_group > MOST_FINDINGS && !check->all)
 		fprintf(out, "  and %u more devices or PASIDs, see --output tsv\n",
 			in_group - MOST_FINDINGS);
 }
@@ -147,17 +147,17 @@ static void show_text(const struct check *check, enum check_severity least, FILE
 		if (finding->severity < least)
 			break;
 		if (begins_group(check, finding, before)) {
-			print_more(in_group, out);
+			print_more(check, in_group, out);
 			if (before)
 				fputc('\n', out);
 			print_head(check, finding, out);
 			in_group = 0;
 		}
-		if (++in_group <= MOST_FINDINGS)
+		if (++in_group <= MOST_FINDINGS || check->all)
 			print_finding(check, finding, out);
 		before = finding;
 	}
-	print_more(in_group, out);
+	print_more(check, in_group, out);
 	if (before)
 		fputc('\n', out);
 	print_sum(check, out);

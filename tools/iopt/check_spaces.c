@@ -129,7 +129,8 @@ static int look_at_domain_id(struct check *check, const struct iopt_decode_devic
 	differs = check->spaces[number].device.format ? !check_is_same_tables(other, device)
 						      : other->format != NULL;
 	if (differs)
-		check_say(check_found(check, CHECK_DOMAIN_ID_SHARED, number, &place),
+		check_say(check_found_between(check, CHECK_DOMAIN_ID_SHARED, number,
+					      (uint32_t)*found, &place),
 			  "domain %" PRIu32 " is also %s's, of %u levels, root 0x%" PRIx64,
 			  device->domain, mappings_device_text(other->id, text),
 			  check_hw(other)->levels, check_hw(other)->root);
@@ -260,9 +261,14 @@ static int take_device(void *ctx, const struct iopt_decode_device *device)
 {
 	struct check *check = ctx;
 	struct iopt_decode_device second = *device;
-	int error = note_entry(check, device);
+	const bool asked = !check->one || device->id == check->id;
+	int error;
 
-	check->has_devices = true;
+	/* Who was asked for comes first, all others thereafter. */
+	if (asked != (check->first_other == CHECK_NO_SPACE))
+		return 0;
+	check->has_devices |= asked;
+	error = note_entry(check, device);
 	if (error)
 		return error;
 	if (device->path == IOPT_DECODE_PASSES)
@@ -301,9 +307,12 @@ static void take_trouble_apart(void *ctx, const struct iopt_decode_device *devic
 	const bool missing = kind == CHECK_TABLE_MISSING || kind == CHECK_UNTRANSLATED;
 	const struct check_place place = { 0, IOPT_MAX_LEVELS, missing ? 0 : trouble->entry_pa,
 					   trouble->entry, !missing };
-	struct check_finding *finding = check_found(check, kind, CHECK_NO_SPACE, &place);
+	struct check_finding *finding;
 
+	if (device && check->one && device->id != check->id)
+		return;
 	check->has_devices |= device != NULL;
+	finding = check_found(check, kind, CHECK_NO_SPACE, &place);
 	if (missing)
 		check_say(finding, "memory at 0x%" PRIx64, trouble->entry_pa);
 	if (!finding || !device)
@@ -321,12 +330,18 @@ static bool is_ddtp_mode(const struct check *check, unsigned mode)
 
 static void look_at_unit(struct check *check)
 {
+	char text[MAPPINGS_DEVICE_BYTES];
+	struct check_finding *finding;
+
 	if (check->off || is_ddtp_mode(check, 1))
 		check_found(check, CHECK_UNIT_OFF, CHECK_NO_SPACE, NULL);
-	if (!check->has_devices)
-		check_say(check_found(check, CHECK_NO_DEVICES, CHECK_NO_SPACE, NULL), "%s",
-			  is_ddtp_mode(check, 0) ? "ddtp's mode is off: all requests are refused"
-						 : "none was found where the registers say");
+	if (check->has_devices)
+		return;
+	finding = check_found(check, CHECK_NO_DEVICES, CHECK_NO_SPACE, NULL);
+	if (is_ddtp_mode(check, 0))
+		check_say(finding, "ddtp's mode is off: all requests are refused");
+	else if (check->one)
+		check_say(finding, "none of %s", mappings_device_text(check->id, text));
 }
 
 int check_tables(struct check *check)
@@ -336,10 +351,16 @@ int check_tables(struct check *check)
 		.device = take_device,
 		.trouble = take_trouble_apart,
 	};
+	const struct iopt_decode_visitor others = { .ctx = check, .device = take_device };
 	int error = add_root(check);
 
+	check->first_other = CHECK_NO_SPACE;
 	if (!error)
 		error = iopt_decode_devices(&check->source, &visitor);
+	if (!error && check->one) {
+		check->first_other = check->nr_spaces;
+		error = iopt_decode_devices(&check->source, &others);
+	}
 	if (!error)
 		look_at_unit(check);
 	return error;

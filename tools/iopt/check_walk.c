@@ -91,6 +91,19 @@ static uint64_t leaves_needed(const struct mapping *mapping, uint64_t sizes)
 	return UINT64_MAX;
 }
 
+/* What was added up on the way, or since the last one. */
+static void say_sums(struct walk *walk)
+{
+	struct check *check = walk->check;
+	uint32_t number = check->spaces[walk->space].findings[CHECK_COULD_BE_LARGER];
+	char leaves[SIZE_TEXT_BYTES], needed[SIZE_TEXT_BYTES];
+
+	if (number)
+		check_say(&check->findings[number - 1], "%s leaves where %s would do",
+			  grouped(walk->leaves, leaves), grouped(walk->needed, needed));
+	walk->leaves = walk->needed = 0;
+}
+
 static void look_at_size(struct walk *walk, const struct mapping *mapping)
 {
 	uint64_t needed;
@@ -105,6 +118,8 @@ static void look_at_size(struct walk *walk, const struct mapping *mapping)
 			mapping->last - mapping->first + 1);
 	walk->leaves += mapping->nr;
 	walk->needed += needed;
+	if (walk->check->all)
+		say_sums(walk);
 }
 
 /* Addresses that these units take for something else, of requests without a PASID. */
@@ -282,12 +297,12 @@ static void found_again(struct walk *walk, uint64_t pa, unsigned level, uint64_t
 	}
 	mappings_device_text(check->spaces[space].device.id, text);
 	if (before != level) {
-		check_say(check_found(check, CHECK_BAD_LEVEL, walk->space, place),
+		check_say(check_found_between(check, CHECK_BAD_LEVEL, walk->space, space, place),
 			  "the table at 0x%" PRIx64 " is of level %u here and of level %u of %s",
 			  pa, level, before, text);
 		return;
 	}
-	finding = check_found(check, CHECK_TABLE_SHARED, walk->space, place);
+	finding = check_found_between(check, CHECK_TABLE_SHARED, walk->space, space, place);
 	check_say(finding, "the table at 0x%" PRIx64 ", of level %u, is also %s%s", pa, level,
 		  space == walk->space ? "elsewhere in these tables" : text,
 		  space == walk->space ? "" : "'s");
@@ -410,18 +425,6 @@ static void take_trouble(void *ctx, const struct iopt_decode_device *device,
 
 /* ---- an address space ---------------------------------------------------------------------- */
 
-/* What was added up on the way. */
-static void say_sums(struct walk *walk)
-{
-	struct check *check = walk->check;
-	uint32_t number = check->spaces[walk->space].findings[CHECK_COULD_BE_LARGER];
-	char leaves[SIZE_TEXT_BYTES], needed[SIZE_TEXT_BYTES];
-
-	if (number)
-		check_say(&check->findings[number - 1], "%s leaves where %s would do",
-			  grouped(walk->leaves, leaves), grouped(walk->needed, needed));
-}
-
 int check_walk_space(struct check *check, uint32_t number)
 {
 	const struct iopt_decode_device device = check->spaces[number].device;
@@ -441,6 +444,7 @@ int check_walk_space(struct check *check, uint32_t number)
 	error = iopt_decode_tables(&check->source, &device, 0, UINT64_MAX, &visitor);
 	if (!error)
 		error = end_mapping(&walk);
-	say_sums(&walk);
+	if (!check->all)
+		say_sums(&walk);
 	return error;
 }

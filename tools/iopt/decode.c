@@ -29,29 +29,6 @@ struct arguments {
 	struct mappings_wish wish;
 };
 
-/* bus:device.function, hexadecimal, or a stream's number. */
-static uint32_t parse_device(const struct where *where, const char *text)
-{
-	unsigned bus, device, function;
-	uint64_t number;
-	int end = 0;
-
-	if (!strncmp(text, "0x", 2)) {
-		number = where_address(where, "device", text);
-		if (number <= UINT32_MAX)
-			return (uint32_t)number;
-	}
-	/* sscanf() would take signs and spaces. */
-	if (text[strspn(text, "0123456789abcdefABCDEF:.")] ||
-	    sscanf(text, "%2x:%2x.%1x%n", &bus, &device, &function, &end) != 3 || text[end] ||
-	    device > 0x1f || function > 7)
-		usage_error(NAME,
-			    "--device: '%s' is no device, expected bus:device.function such as "
-			    "00:1f.0",
-			    text);
-	return bus << 8 | device << 3 | function;
-}
-
 static void parse_output(struct arguments *arguments, const char *text)
 {
 	arguments->wish.form = mappings_form(text);
@@ -70,7 +47,7 @@ static error_t parser(int key, char *arg, struct argp_state *state)
 	case OPT_LEAVES: wish->leaves = true; return 0;
 	case OPT_DEVICE:
 		wish->one = true;
-		wish->id = parse_device(&arguments->where, arg);
+		wish->id = where_device(&arguments->where, "device", arg);
 		return 0;
 	case OPT_IOVA: wish->iova = where_span(&arguments->where, "iova", arg); return 0;
 	case OPT_PA:

@@ -55,6 +55,28 @@ struct span where_span(const struct where *where, const char *option, const char
 	return span;
 }
 
+uint32_t where_device(const struct where *where, const char *option, const char *text)
+{
+	unsigned bus, device, function;
+	uint64_t number;
+	int end = 0;
+
+	if (!strncmp(text, "0x", 2)) {
+		number = where_address(where, option, text);
+		if (number <= UINT32_MAX)
+			return (uint32_t)number;
+	}
+	/* sscanf() would take signs and spaces. */
+	if (text[strspn(text, "0123456789abcdefABCDEF:.")] ||
+	    sscanf(text, "%2x:%2x.%1x%n", &bus, &device, &function, &end) != 3 || text[end] ||
+	    device > 0x1f || function > 7)
+		usage_error(where->command,
+			    "--%s: '%s' is no device, expected bus:device.function such as "
+			    "00:1f.0",
+			    option, text);
+	return bus << 8 | device << 3 | function;
+}
+
 static void set_root(struct where *where, enum iopt_decode_unit unit, uint64_t root)
 {
 	if (where->root)

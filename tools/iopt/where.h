@@ -58,6 +58,9 @@ uint64_t where_address(const struct where *where, const char *option, const char
 /** where_span() - likewise, "A" or "A-B", both ends included */
 struct span where_span(const struct where *where, const char *option, const char *text);
 
+/** where_device() - likewise, a device: bus:device.function, hexadecimal, or a stream's number */
+uint32_t where_device(const struct where *where, const char *option, const char *text);
+
 /**
  * where_add_live() - put running machines behind the files that were named
  * @where:   of the command line
