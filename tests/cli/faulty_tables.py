@@ -573,6 +573,13 @@ def writes_tables_context(m):
     m.expect('error', 'writes-tables', OTHER, 0x40001000, 1, slot)
 
 
+@case(Scalable)
+def writes_tables_directory(m):
+    """What leads to a PASID table, two levels above the tables."""
+    slot = m.map(m.start(), 0x105000, 0x4000 + DEVICE * PAGE)
+    m.expect('error', 'writes-tables', iova=0x105000, level=0, at=slot)
+
+
 @case(Memory)
 def reads_tables(m):
     """Reading them is no matter."""

@@ -10,8 +10,6 @@
 
 #include "tools/iopt/check.h"
 
-#define PAGE_BYTES 4096u
-#define PAGE(pa)   ((pa) / PAGE_BYTES * PAGE_BYTES)
 
 /* ---- address spaces ------------------------------------------------------------------------ */
 
@@ -247,14 +245,13 @@ static int take_translated(struct check *check, const struct iopt_decode_device 
 	return error || !is_new ? error : check_walk_space(check, number);
 }
 
-/* A guest's own entries lie in memory that it may write: only Intel's are the host's, always. */
-static int note_entry(struct check *check, const struct iopt_decode_device *device)
+/* What leads to tables is no device's to write; what a guest has written is not told. */
+static void take_structure(void *ctx, uint64_t pa, uint64_t bytes)
 {
-	const uint64_t page = PAGE(device->entry_pa);
+	struct check *check = ctx;
 
-	if (device->first_format && check->source.unit != IOPT_DECODE_VTD)
-		return 0;
-	return check_ranges_add(&check->holders, page, page + PAGE_BYTES - 1, 0);
+	if (check_ranges_add(&check->holders, pa, pa + bytes - 1, 0))
+		check->no_memory = true;
 }
 
 static int take_device(void *ctx, const struct iopt_decode_device *device)
@@ -268,9 +265,6 @@ static int take_device(void *ctx, const struct iopt_decode_device *device)
 	if (asked != (check->first_other == CHECK_NO_SPACE))
 		return 0;
 	check->has_devices |= asked;
-	error = note_entry(check, device);
-	if (error)
-		return error;
 	if (device->path == IOPT_DECODE_PASSES)
 		return take_passing(check, device);
 	if (!device->format)
@@ -279,23 +273,6 @@ static int take_device(void *ctx, const struct iopt_decode_device *device)
 	second.first_domain = 0;
 	error = take_translated(check, &second);
 	return error || !device->first_format ? error : take_translated(check, device);
-}
-
-/* Where all begins; of tables of several levels the first one. */
-static int add_root(struct check *check)
-{
-	const uint64_t root = check->source.root & 0xfffffffffffffull; /* 52 bits of address */
-	uint64_t first = PAGE(root), bytes = PAGE_BYTES;
-
-	switch (check->source.unit) {
-	case IOPT_DECODE_VTD: break;
-	case IOPT_DECODE_AMD: bytes *= (root & 0x1ff) + 1; break; /* decode/amd.c: TABLE_PAGES() */
-	case IOPT_DECODE_SMMUV3: first = root & ~63ull; break;	  /* decode/smmuv3.c: TABLE() */
-	case IOPT_DECODE_RISCV:					  /* decode/riscv.c: PPN_PA() */
-		first = (check->source.root >> 10 & 0xfffffffffffull) << 12;
-		break;
-	}
-	return check_ranges_add(&check->holders, first, first + bytes - 1, 0);
 }
 
 /* Of what leads to tables. */
@@ -349,14 +326,14 @@ int check_tables(struct check *check)
 	const struct iopt_decode_visitor visitor = {
 		.ctx = check,
 		.device = take_device,
+		.structure = take_structure,
 		.trouble = take_trouble_apart,
 	};
 	const struct iopt_decode_visitor others = { .ctx = check, .device = take_device };
-	int error = add_root(check);
+	int error;
 
 	check->first_other = CHECK_NO_SPACE;
-	if (!error)
-		error = iopt_decode_devices(&check->source, &visitor);
+	error = iopt_decode_devices(&check->source, &visitor);
 	if (!error && check->one) {
 		check->first_other = check->nr_spaces;
 		error = iopt_decode_devices(&check->source, &others);
