@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * `iopt diff`: what changed between two dumps, or since one: mappings that appeared, went, lead
- * elsewhere or have other permissions, tables, and what devices' own entries say. Two dumps may have
- * mappings in leaves of other sizes: what counts is where addresses lead.
+ * elsewhere or have other permissions, tables, and what devices' own entries say. Of mappings leaf
+ * sizes do not matter: what counts is where addresses lead.
  */
 #include <errno.h>
 #include <inttypes.h>
