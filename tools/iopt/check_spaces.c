@@ -10,7 +10,6 @@
 
 #include "tools/iopt/check.h"
 
-
 /* ---- address spaces ------------------------------------------------------------------------ */
 
 static bool is_upper(const struct iopt_decode_device *device)
