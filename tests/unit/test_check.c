@@ -95,9 +95,9 @@ static int tear_down(void **state)
 	free(check->spaces);
 	free(check->findings);
 	free(check->holders.list);
-	check_map_free(&check->space_of);
-	check_map_free(&check->tag_of);
-	check_map_free(&check->tables);
+	key_map_free(&check->space_of);
+	key_map_free(&check->tag_of);
+	key_map_free(&check->tables);
 	free(check);
 	return 0;
 }
@@ -304,16 +304,16 @@ static void room_for_ranges(void **state)
 
 static void keys(void **state)
 {
-	struct check_map map = { 0 };
+	struct key_map map = { 0 };
 
 	(void)state;
-	assert_null(check_map_find(&map, 0));
+	assert_null(key_map_find(&map, 0));
 	for (uint64_t i = 0; i < 10000; i++)
-		assert_int_equal(check_map_add(&map, i * PAGE, i), 0);
+		assert_int_equal(key_map_add(&map, i * PAGE, i), 0);
 	for (uint64_t i = 0; i < 10000; i++)
-		assert_int_equal(*check_map_find(&map, i * PAGE), i);
-	assert_null(check_map_find(&map, 1));
-	check_map_free(&map);
+		assert_int_equal(*key_map_find(&map, i * PAGE), i);
+	assert_null(key_map_find(&map, 1));
+	key_map_free(&map);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

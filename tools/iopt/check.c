@@ -201,9 +201,9 @@ static void free_check(struct check *check)
 	free(check->findings);
 	free(check->areas);
 	free(check->holders.list);
-	check_map_free(&check->space_of);
-	check_map_free(&check->tag_of);
-	check_map_free(&check->tables);
+	key_map_free(&check->space_of);
+	key_map_free(&check->tag_of);
+	key_map_free(&check->tables);
 }
 
 static int check_source(struct arguments *arguments)

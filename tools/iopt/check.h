@@ -15,7 +15,7 @@
 
 #include <iopt/decode.h>
 
-#include "tools/iopt/check_map.h"
+#include "tools/iopt/key_map.h"
 #include "tools/iopt/dump.h"
 #include "tools/iopt/mappings.h"
 
@@ -193,9 +193,9 @@ struct check {
 	uint64_t totals[CHECK_SEVERITIES];
 	struct check_space *spaces;
 	uint32_t nr_spaces;
-	struct check_map space_of;
-	struct check_map tag_of;
-	struct check_map tables;
+	struct key_map space_of;
+	struct key_map tag_of;
+	struct key_map tables;
 	struct check_ranges holders;
 	bool no_memory;
 };

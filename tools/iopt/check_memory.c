@@ -180,7 +180,7 @@ static void say_table(const struct check *check, struct check_finding *finding, 
 	char text[MAPPINGS_DEVICE_BYTES];
 
 	for (unsigned lg2 = 12; !table && lg2 <= 16; lg2 += 2)
-		table = check_map_find(&check->tables, pa >> lg2 << lg2);
+		table = key_map_find(&check->tables, pa >> lg2 << lg2);
 	if (table)
 		check_say(finding, "it leads to 0x%" PRIx64 ", a table of level %u of %s", pa,
 			  (unsigned)(*table & 7),

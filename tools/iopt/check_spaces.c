@@ -81,7 +81,7 @@ static uint64_t space_key(const struct iopt_decode_device *device)
 /* CHECK_NO_SPACE: there is none yet. */
 static uint32_t find_space(const struct check *check, const struct iopt_decode_device *device)
 {
-	const uint64_t *first = check_map_find(&check->space_of, space_key(device));
+	const uint64_t *first = key_map_find(&check->space_of, space_key(device));
 	uint32_t number = first ? (uint32_t)*first : CHECK_NO_SPACE;
 
 	while (number != CHECK_NO_SPACE && !is_same(&check->spaces[number].device, device))
@@ -113,14 +113,14 @@ static uint64_t tag_key(const struct iopt_decode_device *device)
 static int look_at_domain_id(struct check *check, const struct iopt_decode_device *device,
 			     uint32_t number)
 {
-	const uint64_t *found = check_map_find(&check->tag_of, tag_key(device));
+	const uint64_t *found = key_map_find(&check->tag_of, tag_key(device));
 	const struct check_place place = { 0, IOPT_MAX_LEVELS, device->entry_pa, 0, true };
 	const struct iopt_decode_device *other;
 	char text[MAPPINGS_DEVICE_BYTES];
 	bool differs;
 
 	if (!found)
-		return check_map_add(&check->tag_of, tag_key(device), number);
+		return key_map_add(&check->tag_of, tag_key(device), number);
 	other = &check->spaces[*found].device;
 	/* Who passes through is like nobody but who does so, too. */
 	differs = check->spaces[number].device.format ? !check_is_same_tables(other, device)
@@ -175,7 +175,7 @@ static int add_user(struct check_space *space, const struct iopt_decode_device *
 static int add_space(struct check *check, const struct iopt_decode_device *device)
 {
 	const uint64_t key = space_key(device);
-	const uint64_t *alike = check_map_find(&check->space_of, key);
+	const uint64_t *alike = key_map_find(&check->space_of, key);
 	struct check_space *space;
 
 	if (is_full(check->nr_spaces)) {
@@ -189,7 +189,7 @@ static int add_space(struct check *check, const struct iopt_decode_device *devic
 	space = &check->spaces[check->nr_spaces++];
 	*space = (struct check_space){ .device = *device, .next = CHECK_NO_SPACE };
 	if (!alike)
-		return check_map_add(&check->space_of, key, check->nr_spaces - 1);
+		return key_map_add(&check->space_of, key, check->nr_spaces - 1);
 	/* Behind the first one of the key. */
 	space->next = check->spaces[*alike].next;
 	check->spaces[*alike].next = check->nr_spaces - 1;

@@ -352,7 +352,7 @@ static int take_table(void *ctx, const struct iopt_decode_table *table)
 		.entry = table->entry,
 		.has_entry = true,
 	};
-	const uint64_t *found = check_map_find(&check->tables, table->pa);
+	const uint64_t *found = key_map_find(&check->tables, table->pa);
 
 	*step = (struct step){ table->pa, table->bytes / 8, !root && above->shared };
 	if (!root)
@@ -363,7 +363,7 @@ static int take_table(void *ctx, const struct iopt_decode_table *table)
 		step->shared = true;
 		return 0;
 	}
-	if (check_map_add(&check->tables, table->pa, (uint64_t)walk->space << 3 | table->level))
+	if (key_map_add(&check->tables, table->pa, (uint64_t)walk->space << 3 | table->level))
 		return -ENOMEM;
 	/* Its own tables a guest may write. */
 	return device_of(walk)->first_format ? 0
@@ -414,7 +414,7 @@ static void take_trouble(void *ctx, const struct iopt_decode_device *device,
 	}
 	place = place_above(walk, trouble->iova, trouble->level);
 	found = kind == CHECK_TABLE_SHARED && !device->first_format
-			? check_map_find(&walk->check->tables, trouble->entry_pa)
+			? key_map_find(&walk->check->tables, trouble->entry_pa)
 			: NULL;
 	if (found)
 		found_again(walk, trouble->entry_pa, trouble->level, *found, &place);

@@ -7,7 +7,7 @@
 #ifndef TOOLS_IOPT_FORM_H
 #define TOOLS_IOPT_FORM_H
 
-#include "tools/iopt/check_map.h"
+#include "tools/iopt/key_map.h"
 #include "tools/iopt/mappings.h"
 #include "tools/iopt/progress.h"
 
@@ -106,7 +106,7 @@ struct show {
 	bool found;
 	struct shown *shown;
 	size_t nr_shown;
-	struct check_map shown_of;
+	struct key_map shown_of;
 	uint64_t tables;
 	int error;
 	struct progress progress;

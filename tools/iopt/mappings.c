@@ -262,12 +262,12 @@ static int find_shown(struct show *show, const struct iopt_decode_device *device
 
 	put_device(words, device);
 	key = key_of(words);
-	found = check_map_find(&show->shown_of, key);
+	found = key_map_find(&show->shown_of, key);
 	if (found && is_same(words, &show->shown[*found].device)) {
 		show->same = &show->shown[*found];
 		return 0;
 	}
-	if (!make_room(show) || (!found && check_map_add(&show->shown_of, key, show->nr_shown)))
+	if (!make_room(show) || (!found && key_map_add(&show->shown_of, key, show->nr_shown)))
 		return -ENOMEM;
 	show->shown[show->nr_shown] = (struct shown){ *device, show->nr_shown };
 	show->nr_shown++;
@@ -396,7 +396,7 @@ int mappings_show(const struct iopt_decode_source *source, const struct mappings
 	if (show.form->free)
 		show.form->free(&show);
 	free(show.shown);
-	check_map_free(&show.shown_of);
+	key_map_free(&show.shown_of);
 	*troubles = show.troubles;
 	return error;
 }
