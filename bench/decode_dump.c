@@ -83,7 +83,7 @@ static void read_all(const struct elf_segment *segments, size_t nr)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	for (size_t i = 0; i < needed.nr; i++)
-		if (!elf_read(fd, segments, nr, needed.pa[i], page, sizeof(page))) {
+		if (elf_read(fd, segments, nr, needed.pa[i], page, sizeof(page)) != ELF_READ) {
 			fprintf(stderr, "decode-dump: no page at 0x%" PRIx64 "\n", needed.pa[i]);
 			exit(1);
 		}
@@ -108,8 +108,9 @@ static int by_value(const void *a, const void *b)
 static void measure(uint64_t root, int fd, bool cold)
 {
 	double decode[ROUNDS], floor[ROUNDS];
+	uint64_t end;
 	size_t nr;
-	struct elf_segment *segments = elf_segments(fd, &nr);
+	struct elf_segment *segments = elf_segments(fd, &nr, &end);
 
 	if (!segments) {
 		fprintf(stderr, "decode-dump: %s: no ELF core\n", path);
