@@ -12,6 +12,7 @@
 /* Entries of x86-64, as in formats/x86_64.h. */
 #define X86_BITS 7ull /* present, writable, user */
 #define A_BIT	 (1ull << 5)
+#define SS_A_BIT (1ull << 8)
 #define SS_D_BIT (1ull << 9) /* of VT-d's second stage */
 
 /* Three levels of VT-d's second stage in pages 40 to 42: page i of the guest's 512 is @pages[i]. */
@@ -105,6 +106,37 @@ static void in_pieces(void **state)
 	assert_int_equal(told.nr_leaves, 2);
 }
 
+/* What a second stage has no bits for it leads nowhere, whatever the bits that it has would say. */
+static void beyond_the_second_stage(void **state)
+{
+	const struct iopt_decode_device device = nested_tables();
+
+	(void)state;
+	memory[42][9] = 0x123000 | RW_BITS;
+	memory[12][3] = (1ull << 39 | (GUEST + 9 * PAGE)) | X86_BITS;
+	leaves_of(&device);
+	assert_int_equal(told.nr_leaves, 0);
+	assert_int_equal(told.nr_troubles, 0);
+}
+
+/* What leads to a second stage takes permissions away, and what that says of marks counts. */
+static void of_the_second_stage(void **state)
+{
+	struct iopt_decode_device device = nested_tables();
+
+	(void)state;
+	memory[42][9] = 0x123000 | RW_BITS | SS_A_BIT;
+	memory[12][3] = (GUEST + 9 * PAGE) | X86_BITS;
+	leaves_of(&device);
+	assert_true(told.leaves[0].accessed);
+	assert_true(told.leaves[0].prot & IOPT_WRITE);
+	memory[42][9] &= ~SS_A_BIT;
+	device.prot = IOPT_READ;
+	leaves_of(&device);
+	assert_false(told.leaves[1].accessed);
+	assert_false(told.leaves[1].prot & IOPT_WRITE);
+}
+
 /* 4 KiB of the first stage within 2 MiB of the second one. */
 static void within_a_block(void **state)
 {
@@ -142,6 +174,7 @@ static void runs_of_a_second_stage(void **state)
 	leaves_of(&device);
 	assert_int_equal(told.nr_leaves, 1);
 	assert_int_equal(told.leaves[0].pa, 0x102000);
+	assert_true(told.leaves[0].prot & IOPT_WRITE);
 	assert_int_equal(told.nr_troubles, 0);
 	memory[40][9] = leaf & ~(1ull << 62);
 	leaves_of(&device);
@@ -349,6 +382,7 @@ static void smmuv3(void **state)
 	assert_int_equal(told.devices[1].domain, 0x55);
 	assert_int_equal(told.devices[1].first_domain, 7);
 	assert_string_equal(told.devices[1].first_format, "arm-s1");
+	assert_int_equal(told.nr_structures, 1); /* the descriptors are the guest's */
 	/* Without DS no address has more than 48 bits, whatever IPS says. */
 	leaves_of(&told.devices[1]);
 	check_trouble(IOPT_DECODE_UNTRANSLATED, 0, 2, GUEST + PAGE);
@@ -383,6 +417,30 @@ static void smmuv3_wide(void **state)
 		leaves_of(&told.devices[i]);
 	assert_int_equal(told.nr_troubles, 0);
 	assert_int_equal(told.nr_tables, 4);
+}
+
+/* S2HD is nothing without S2HA, and then DBM is none; big-endian tables are not read as others. */
+static void smmuv3_second_stage(void **state)
+{
+	(void)state;
+	memory[1][0] = STE(6);
+	memory[1][2] = VTCR(39, 0, 0) | S2AA64 | 1ull << 55;
+	memory[1][3] = 40 * PAGE;
+	memory[40][0] = 41 * PAGE | 3;
+	memory[41][0] = 16 * PAGE | 1ull << 51 | 1 << 10 | 1 << 6 | 15 << 2 | 3;
+	devices_of(IOPT_DECODE_SMMUV3, PAGE);
+	leaves_of(&told.devices[0]);
+	memory[1][2] |= 1ull << 56;
+	devices_of(IOPT_DECODE_SMMUV3, PAGE);
+	leaves_of(&told.devices[1]);
+	assert_int_equal(told.nr_troubles, 0);
+	assert_int_equal(told.nr_leaves, 2);
+	assert_false(told.leaves[0].prot & IOPT_WRITE);
+	assert_true(told.leaves[1].prot & IOPT_WRITE);
+	memory[1][2] |= 1ull << 52;
+	devices_of(IOPT_DECODE_SMMUV3, PAGE);
+	assert_int_equal(told.nr_devices, 2);
+	check_trouble(IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, PAGE);
 }
 
 #define PPN(page)	((uint64_t)(page) << 10)
@@ -432,6 +490,16 @@ static void riscv_processes(void **state)
 #define G_TABLE(page) ((uint64_t)(page) << 10 | 1)
 #define G_LEAF(page)  ((uint64_t)(page) << 10 | 0xd7) /* D, A, U, W, R, V */
 
+static void riscv_big_endian(void **state)
+{
+	(void)state;
+	memory[1][0] = 1 | 1 << 10;
+	memory[1][3] = ATP(8, 2);
+	devices_of(IOPT_DECODE_RISCV, PPN(1) | 2);
+	assert_int_equal(told.nr_devices, 0);
+	check_trouble(IOPT_DECODE_BAD_TYPE, 0, IOPT_MAX_LEVELS, PAGE);
+}
+
 /* A directory, its contexts and their tables are where the G-stage leads. */
 static void riscv_nested(void **state)
 {
@@ -471,6 +539,8 @@ int main(void)
 		TEST(both_stages),
 		TEST(in_pieces),
 		TEST(within_a_block),
+		TEST(beyond_the_second_stage),
+		TEST(of_the_second_stage),
 		TEST(runs_of_a_second_stage),
 		TEST(table_untranslated),
 		TEST(second_stage_wrong),
@@ -480,8 +550,10 @@ int main(void)
 		TEST(amd),
 		TEST(smmuv3),
 		TEST(smmuv3_wide),
+		TEST(smmuv3_second_stage),
 		TEST(riscv_processes),
 		TEST(riscv_nested),
+		TEST(riscv_big_endian),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
