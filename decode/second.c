@@ -8,13 +8,11 @@
 
 /**
  * struct second - a second stage
- * @prot:  what leads to it grants
  * @told:  address of the entry that was told to be wrong last
  * @at:    address of the table of each level that is at hand; NONE: there is none
  */
 struct second {
 	struct shape shape;
-	unsigned prot;
 	uint64_t told;
 	uint64_t at[SOFT_MAX_LEVELS];
 	struct copy copies[SOFT_MAX_LEVELS];
@@ -34,7 +32,6 @@ int second_make(struct second **made, const struct iopt_decode_device *device)
 		free(second);
 		return result;
 	}
-	second->prot = IOPT_EXEC | (device->prot & SOFT_ALL_PROT);
 	second->told = NONE;
 	for (unsigned level = 0; level < SOFT_MAX_LEVELS; level++)
 		second->at[level] = NONE;
@@ -113,7 +110,7 @@ struct piece second_find(struct reading *reading, struct second *second, uint64_
 	const struct shape *shape = &second->shape;
 	const uint64_t highest = shape->width < 64 ? (1ull << shape->width) - 1 : UINT64_MAX;
 	struct soft_entry found = { .kind = SOFT_TABLE, .pa = shape->root.pa };
-	unsigned prot = second->prot, level = shape->root.levels, index = 0;
+	unsigned prot = SOFT_ALL_PROT, level = shape->root.levels, index = 0;
 	struct piece piece = { .last = highest };
 
 	if (address > highest)
