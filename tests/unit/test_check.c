@@ -86,18 +86,7 @@ static int tear_down(void **state)
 {
 	struct check *check = *state;
 
-	for (uint32_t i = 0; i < check->nr_spaces; i++) {
-		free(check->spaces[i].users);
-		free(check->spaces[i].writes.list);
-	}
-	for (size_t i = 0; i < check->nr_findings; i++)
-		free(check->findings[i].detail);
-	free(check->spaces);
-	free(check->findings);
-	free(check->holders.list);
-	key_map_free(&check->space_of);
-	key_map_free(&check->tag_of);
-	key_map_free(&check->tables);
+	check_free(check);
 	free(check);
 	return 0;
 }

@@ -157,10 +157,7 @@ static const struct argp argp = {
 static void read_arguments(int argc, char **argv, struct arguments *arguments)
 {
 	parse_arguments(&argp, argc, argv, 0, NULL, arguments);
-	where_add_live(&arguments->where, &arguments->path, 1);
-	if (!arguments->path)
-		usage_error(NAME, "no SOURCE, expected a dump of memory, or --qmp");
-	where_check(&arguments->where, 1);
+	where_take_one(&arguments->where, &arguments->path);
 }
 
 /* What is not to be written without an option that says so. */
@@ -187,23 +184,6 @@ static int run(struct check *check)
 	if (!error)
 		check_sort(check);
 	return error;
-}
-
-static void free_check(struct check *check)
-{
-	for (uint32_t i = 0; i < check->nr_spaces; i++) {
-		free(check->spaces[i].users);
-		free(check->spaces[i].writes.list);
-	}
-	for (size_t i = 0; i < check->nr_findings; i++)
-		free(check->findings[i].detail);
-	free(check->spaces);
-	free(check->findings);
-	free(check->areas);
-	free(check->holders.list);
-	key_map_free(&check->space_of);
-	key_map_free(&check->tag_of);
-	key_map_free(&check->tables);
 }
 
 static int check_source(struct arguments *arguments)
@@ -238,6 +218,7 @@ int command_check(int argc, char **argv)
 
 	read_arguments(argc, argv, &arguments);
 	status = check_source(&arguments);
-	free_check(&check);
+	check_free(&check);
+	free(check.areas);
 	return status;
 }

@@ -250,6 +250,9 @@ void check_sort(struct check *check);
 /** check_tables() - go through all tables: 0, or a negative errno value */
 int check_tables(struct check *check);
 
+/** check_free() - all that was allocated on the way; check::areas is the caller's */
+void check_free(struct check *check);
+
 /** check_is_same_tables() - the same roots, walked in the same way; permissions may differ */
 bool check_is_same_tables(const struct iopt_decode_device *a, const struct iopt_decode_device *b);
 

@@ -341,3 +341,19 @@ int check_tables(struct check *check)
 		look_at_unit(check);
 	return error;
 }
+
+void check_free(struct check *check)
+{
+	for (uint32_t i = 0; i < check->nr_spaces; i++) {
+		free(check->spaces[i].users);
+		free(check->spaces[i].writes.list);
+	}
+	for (size_t i = 0; i < check->nr_findings; i++)
+		free(check->findings[i].detail);
+	free(check->spaces);
+	free(check->findings);
+	free(check->holders.list);
+	key_map_free(&check->space_of);
+	key_map_free(&check->tag_of);
+	key_map_free(&check->tables);
+}

@@ -99,10 +99,7 @@ static const struct argp argp = {
 static void read_arguments(int argc, char **argv, struct arguments *arguments)
 {
 	parse_arguments(&argp, argc, argv, 0, NULL, arguments);
-	where_add_live(&arguments->where, &arguments->path, 1);
-	if (!arguments->path)
-		usage_error(NAME, "no SOURCE, expected a dump of memory, or --qmp");
-	where_check(&arguments->where, 1);
+	where_take_one(&arguments->where, &arguments->path);
 	arguments->wish.name = arguments->path;
 }
 

@@ -236,6 +236,14 @@ void where_check(const struct where *where, unsigned sources)
 		usage_error(where->command, "--base: expected a multiple of 4096");
 }
 
+void where_take_one(struct where *where, const char **path)
+{
+	where_add_live(where, path, 1);
+	if (!*path)
+		usage_error(where->command, "no SOURCE, expected a dump of memory, or --qmp");
+	where_check(where, 1);
+}
+
 /* ---- units that are looked for ------------------------------------------------------------- */
 
 static void tell_off(const char *path)

@@ -90,6 +90,12 @@ void where_check(const struct where *where, unsigned sources);
 struct dump *where_open(const struct where *where, unsigned number, const char *path,
 			struct iopt_decode_source *source, bool *off);
 
+/**
+ * where_take_one() - both of that, for a command of one source, which has to be named
+ * @path: of the file, NULL: none was named; set to the socket then
+ */
+void where_take_one(struct where *where, const char **path);
+
 /** where_is_live() - whether a source is a running machine; where_add_live() was called */
 bool where_is_live(const struct where *where, unsigned number);
 
