@@ -7,8 +7,8 @@ import json
 import re
 import sys
 
-# What cmocka, the sanitizers and assert() begin their reasons with, and the seed that a test's chance came from.
-REASON = re.compile(r'(^ERROR: .+|\[  ERROR   \] --- (?!\[).+|(ERROR|WARNING): \w+Sanitizer: .+'
+# What cmocka, our scripts, the sanitizers and assert() begin their reasons with, and the seed that a test's chance came from.
+REASON = re.compile(r'(^ERROR: .+|^FAIL .+|\[  ERROR   \] --- (?!\[).+|(ERROR|WARNING): \w+Sanitizer: .+'
                     r'|\S+: runtime error: .+|\S+: Assertion .+ failed)', re.MULTILINE)
 SEED = re.compile(r'IOPT_TEST_SEED=\d+')
 

@@ -5,6 +5,7 @@
 qmp SOCKET COMMAND [JSON]   ask a QEMU, print what it returns
 qtest SOCKET COMMAND...     have QEMU's devices written to or read
 dump SOCKET FILE            an ELF core of a QEMU's memory
+firmware FILE               wait until a PC's firmware has put its ACPI tables into memory, which is FILE
 signal NAME WHEN LOG PROGRAM ARGUMENT...
                             run a program, end it by a signal after WHEN seconds, or when LOG has a line that is WHEN;
                             prints its exit status
@@ -86,6 +87,27 @@ def run_qtest(path, *commands):
 def run_dump(path, file):
     answer = Qmp(path).command("dump-guest-memory", paging=False, protocol="file:" + os.path.abspath(file))
     assert "return" in answer, answer
+
+
+def run_firmware(file):
+    """QEMU's last order to the firmware is the checksum of the RSDP (hw/i386/acpi-build.c, acpi_build())."""
+    until = time.monotonic() + 60
+    while not any(is_rsdp(table) for table in low_tables(file)):
+        assert time.monotonic() < until, "no RSDP within 60 s"
+        time.sleep(0.02)
+
+
+def low_tables(file):
+    """Where an RSDP may be, ACPI 5.2.5.1."""
+    with open(file, "rb") as memory:
+        memory.seek(0xE0000)
+        low = memory.read(0x20000)
+    return (low[at : at + 36] for at in range(0, len(low), 16))
+
+
+def is_rsdp(table):
+    """ACPI 5.2.5.3: its first 20 bytes add up to 0, with revision 2 all 36."""
+    return table.startswith(b"RSD PTR ") and sum(table[: 20 if table[15] < 2 else 36]) % 256 == 0
 
 
 def run_signal(name, when, log, *command):
