@@ -105,6 +105,24 @@ static struct piece leaf_piece(struct reading *reading, struct second *second, u
 	return piece;
 }
 
+/*
+ * Go down by an entry that leads to a table. False: it skips levels, and the address has bits that
+ * these would translate.
+ */
+static bool skip_levels(const struct shape *shape, unsigned *level, unsigned skips,
+			uint64_t address, struct piece *piece)
+{
+	const unsigned span_lg2 = soft_entry_lg2(shape->format, *level - skips);
+	const uint64_t end = piece->first + ((1ull << span_lg2) - 1);
+
+	if (address > end) {
+		piece->first = end + 1;
+		return false;
+	}
+	*level -= skips;
+	return true;
+}
+
 struct piece second_find(struct reading *reading, struct second *second, uint64_t address)
 {
 	const struct shape *shape = &second->shape;
@@ -130,6 +148,9 @@ struct piece second_find(struct reading *reading, struct second *second, uint64_
 			     copy_entry_pa(copy, index), copy->entries[index]);
 		if (found.kind != SOFT_EMPTY)
 			prot = soft_combine(prot, found.prot);
+		if (found.kind == SOFT_TABLE &&
+		    !skip_levels(shape, &level, found.skips, address, &piece))
+			return piece;
 	}
 	if (found.kind == SOFT_LEAF) {
 		piece = leaf_piece(reading, second, level, index, &found, piece);

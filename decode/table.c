@@ -109,8 +109,7 @@ enum iopt_decode_wrong wrong_of(enum soft_iommu_reason reason)
 	switch (reason) {
 	case SOFT_IOMMU_MISALIGNED: return IOPT_DECODE_MISALIGNED;
 	case SOFT_IOMMU_BAD_SIZE: return IOPT_DECODE_BAD_SIZE;
-	case SOFT_IOMMU_BAD_LEVEL:
-	case SOFT_IOMMU_SKIPPED_LEVEL: return IOPT_DECODE_BAD_LEVEL;
+	case SOFT_IOMMU_BAD_LEVEL: return IOPT_DECODE_BAD_LEVEL;
 	default: return IOPT_DECODE_RESERVED;
 	}
 }

@@ -287,10 +287,11 @@ static int look(struct walk *walk, struct step *step)
 			return 0;
 		table = (struct iopt_decode_table){
 			.pa = found.pa,
-			.level = level - 1,
+			.level = level - 1 - found.skips,
 			.first = first,
 			.entry_pa = copy_entry_pa(&step->copy, index),
 			.entry = entry,
+			.entry_level = level,
 		};
 		return enter(walk, &table, soft_combine(step->prot, found.prot));
 	case SOFT_WRONG:
@@ -306,12 +307,14 @@ static int walk_all(struct walk *walk)
 	const struct iopt_decode_table top = {
 		.pa = walk->shape.root.pa,
 		.level = walk->shape.root.levels - 1u,
+		.entry_level = walk->shape.root.levels,
 	};
 	int result = enter(walk, &top, IOPT_EXEC | (walk->reading->device->prot & SOFT_ALL_PROT));
 
 	while (!result && !reading_ended(walk->reading) && walk->level < walk->shape.root.levels) {
 		struct step *step = &walk->steps[walk->level];
 
+		/* Of a level that was skipped, too: it had no table yet, or one that is done. */
 		if (step->next == step->copy.nr)
 			walk->level++;
 		else

@@ -44,8 +44,8 @@
  *            As in Linux, PAGE_SIZE_PTE, PTE_PAGE_SIZE, PAGE_SIZE_PTE_COUNT.
  *   1 to L   leads to a table of level n - 1. With n < L levels are skipped, and the IOVA bits that
  *            these would have translated must be 0, else the walk faults (VirtualBox,
- *            iommuAmdIoPageTableWalk). The engine never writes such entries; who reads tables of
- *            others asks amd_v1_table_level() and amd_v1_skipped().
+ *            iommuAmdIoPageTableWalk). The engine never writes such entries; `iopt decode`, which
+ *            reads tables of others, follows them.
  *   else     faults: counts as not present.
  *
  * Sizes: 2^12 to 2^51, from levels 0 to 4. Level 5 holds tables only (Linux amdv1.h,
@@ -269,19 +269,6 @@ static inline uint64_t amd_v1_table(uint64_t pa, unsigned level)
 static inline uint64_t amd_v1_table_pa(uint64_t entry)
 {
 	return entry & AMD_V1_ADDR;
-}
-
-/* Level of the table that a table entry leads to: one below, unless somebody else skips levels. */
-static inline unsigned amd_v1_table_level(uint64_t entry)
-{
-	return amd_v1_next(entry) - 1;
-}
-
-/* IOVA bits that a table entry at @level skips: where one of them is 1, the walk faults. */
-static inline uint64_t amd_v1_skipped(uint64_t entry, unsigned level)
-{
-	return (1ull << amd_v1_default_lg2(level)) -
-	       (1ull << amd_v1_default_lg2(amd_v1_table_level(entry) + 1));
 }
 
 static inline bool amd_v1_table_accessed(uint64_t entry)

@@ -16,7 +16,7 @@
 
 enum soft_kind {
 	SOFT_EMPTY, /* not present */
-	SOFT_TABLE, /* leads to a table one level down */
+	SOFT_TABLE, /* leads to a table further down */
 	SOFT_LEAF,  /* translates */
 	SOFT_WRONG, /* see soft_entry::reason */
 };
@@ -29,6 +29,7 @@ enum soft_kind {
  * @reason: enum soft_iommu_reason, for SOFT_WRONG
  * @lg2:    leaf: log2 of its bytes (of the whole run)
  * @prot:   IOPT_READ and so on, as this entry alone grants them
+ * @skips:  table: how many levels lie between, whose IOVA bits have to be 0
  */
 struct soft_entry {
 	uint64_t pa;
@@ -37,6 +38,7 @@ struct soft_entry {
 	uint8_t reason;
 	uint8_t lg2;
 	uint8_t prot;
+	uint8_t skips;
 };
 
 /**

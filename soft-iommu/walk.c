@@ -324,7 +324,9 @@ static bool step(struct soft_walk *walk, const struct soft_root *root, struct po
 	walk->leaf = found;
 	switch (found.kind) {
 	case SOFT_EMPTY: *reason = SOFT_IOMMU_NOT_PRESENT; return true;
-	case SOFT_TABLE: return use_table(walk, root, slot, at, &found, reason);
+	case SOFT_TABLE:
+		*reason = SOFT_IOMMU_SKIPPED_LEVEL;
+		return found.skips || use_table(walk, root, slot, at, &found, reason);
 	case SOFT_LEAF:
 		walk->leaf.prot = (uint8_t)soft_combine(at->prot, found.prot);
 		*reason = SOFT_IOMMU_REPLICAS_DIFFER;

@@ -50,6 +50,7 @@ static int read_root(const struct soft_format *format, const struct iopt_hw *hw,
 	return 0;
 }
 
+/* Levels may be skipped, the IOVA bits of which are to be 0: as in VirtualBox, see above. */
 static struct soft_entry decode_table(uint64_t entry, unsigned level, uint64_t beyond)
 {
 	unsigned below = NEXT_LEVEL(entry) - 1;
@@ -58,12 +59,11 @@ static struct soft_entry decode_table(uint64_t entry, unsigned level, uint64_t b
 		return soft_wrong(SOFT_IOMMU_RESERVED_BITS);
 	if (below >= level)
 		return soft_wrong(SOFT_IOMMU_BAD_LEVEL);
-	if (below != level - 1)
-		return soft_wrong(SOFT_IOMMU_SKIPPED_LEVEL);
 	return (struct soft_entry){
 		.kind = SOFT_TABLE,
 		.pa = entry & ADDRESS,
 		.prot = (entry & R ? IOPT_READ : 0) | (entry & W ? IOPT_WRITE : 0),
+		.skips = (uint8_t)(level - 1 - below),
 	};
 }
 

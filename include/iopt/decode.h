@@ -131,6 +131,7 @@ struct iopt_decode_leaf {
  * @used:     entries that are not zero
  * @entry_pa: address of the entry that leads here; 0: it is the root
  * @entry:    its value
+ * @entry_level: level of the table that has this entry: @level + 1, more where AMD's skip levels
  */
 struct iopt_decode_table {
 	uint64_t pa;
@@ -140,6 +141,7 @@ struct iopt_decode_table {
 	unsigned used;
 	uint64_t entry_pa;
 	uint64_t entry;
+	unsigned entry_level;
 };
 
 /** enum iopt_decode_wrong - what can be wrong */
@@ -148,7 +150,7 @@ enum iopt_decode_wrong {
 	IOPT_DECODE_RESERVED,	   /* a reserved bit is set */
 	IOPT_DECODE_MISALIGNED,	   /* a block whose address is no multiple of its size */
 	IOPT_DECODE_BAD_SIZE,	   /* a run of a size that its level can't hold */
-	IOPT_DECODE_BAD_LEVEL,	   /* a table that leads up or sideways, or skips levels */
+	IOPT_DECODE_BAD_LEVEL,	   /* a table that leads up or sideways */
 	IOPT_DECODE_BAD_ROOT,	   /* hardware would not take this root */
 	IOPT_DECODE_BAD_TYPE,	   /* a translation type that is reserved, or not known here */
 	IOPT_DECODE_TABLE_TWICE,   /* a table that was read already, on this device's way */

@@ -255,6 +255,14 @@ def clean_scalable(m):
     m.start()
 
 
+@case(Amd)
+def clean_skipped_level(m):
+    """An entry of level 2 that leads to a table of level 0, behind a way with all levels."""
+    low = m.table()
+    m.store(m.slot(m.start(), 0x80000000, 2), m.to_table(low, 1))
+    m.store(low + 8, m.leaf(BUFFER + 4 * PAGE, 0, READ | WRITE))
+
+
 # ---- the unit ------------------------------------------------------------------------------------------------------
 
 @case(Riscv)
@@ -325,6 +333,33 @@ def bad_level_of_two(m):
     m.expect('error', 'bad-level', iova=0x80000000, level=1, at=m.slot(root, 0x80000000, 1))
     # That leads to its own table.
     m.expect('error', 'loop', iova=0x40200000, level=1, at=slot)
+
+
+@case(Amd)
+def skipped_level_missing(m):
+    slot = m.slot(m.start(), 0x80000000, 2)
+    m.store(slot, m.to_table(1 << 40, 1))
+    m.expect('error', 'table-missing', iova=0x80000000, level=2, at=slot)
+
+
+@case(Amd)
+def skipped_level_shared(m):
+    """The table of level 0 that another entry leads to by all levels; no loop, though one of level 1 was there."""
+    root = m.start()
+    shared = m.slot(root, 0x40200000) & ~4095
+    m.map(root, 0x40200000, BUFFER + 4 * PAGE)
+    slot = m.slot(root, 0x80000000, 2)
+    m.store(slot, m.to_table(shared, 1))
+    m.expect('warning', 'table-shared', iova=0x80000000, level=2, at=slot)
+
+
+@case(Amd)
+def skipped_level_taken(m):
+    """A table of level 1 that an entry takes for one of level 0."""
+    root = m.start()
+    slot = m.slot(root, 0x80000000, 2)
+    m.store(slot, m.to_table(m.slot(root, 0x40000000, 1) & ~4095, 1))
+    m.expect('error', 'bad-level', iova=0x80000000, level=2, at=slot)
 
 
 @case(Memory)

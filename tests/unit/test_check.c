@@ -131,6 +131,33 @@ static void a_loop(void **state)
 	assert_null(find(check, CHECK_TABLE_SHARED));
 }
 
+#define AMD_TO(page, levels) ((page)*PAGE | (levels) << 9 | 3ull << 61 | 1)
+
+/* Past level 1, to a table that is there already and to none: no loop by an earlier way. */
+static void past_a_level(void **state)
+{
+	struct check *check = *state;
+	const struct check_finding *found;
+
+	check->source.unit = IOPT_DECODE_AMD;
+	memory[1][0] = AMD_TO(10, 3ull) | 2;
+	memory[10][0] = AMD_TO(11, 2ull);
+	memory[10][1] = AMD_TO(PAGES, 1ull);
+	memory[10][2] = AMD_TO(11, 1ull);
+	memory[11][0] = AMD_TO(12, 1ull);
+	memory[12][0] = AMD_TO(20, 0ull);
+	do_check(check);
+	found = find(check, CHECK_TABLE_MISSING);
+	assert_non_null(found);
+	assert_int_equal(found->place.level, 2);
+	assert_int_equal(found->place.entry_pa, 10 * PAGE + 8);
+	assert_null(find(check, CHECK_LOOP));
+	found = find(check, CHECK_BAD_LEVEL);
+	assert_non_null(found);
+	assert_int_equal(found->place.level, 2);
+	assert_int_equal(found->place.entry_pa, 10 * PAGE + 2 * 8);
+}
+
 static void too_many_tables(void **state)
 {
 	struct check *check = *state;
@@ -311,6 +338,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_loop),
+		TEST(past_a_level),
 		TEST(too_many_tables),
 		TEST(dirty_without_ssade),
 		TEST(devices_that_share),

@@ -269,6 +269,49 @@ static void amd_runs(void **state)
 	}
 }
 
+/*
+ * Levels 2 and 1 of four are skipped by an entry of level 3, level 1 by one of level 2, and on the
+ * way back up entries behind both are found. What the skipped levels would translate is not mapped.
+ */
+static void amd_skipped_levels(void **state)
+{
+	(void)state;
+	const struct iopt_decode_device device = { .format = "amd-v1",
+						   .prot = IOPT_READ | IOPT_WRITE,
+						   .hw.amd_v1 = { .root_ptr = PAGE, .mode = 4 } };
+	static const struct {
+		uint64_t first;
+		unsigned level, entry_level;
+	} tables[] = {
+		{ 0, 3, 4 },
+		{ 0, 0, 3 },
+		{ 1ull << 39, 2, 3 },
+		{ (1ull << 39) + (1ull << 30), 0, 2 },
+	};
+
+	memory[1][0] = 1 | MODE(1) | 2 * PAGE | IR | IW;
+	memory[1][1] = 1 | MODE(3) | 3 * PAGE | IR | IW;
+	memory[2][511] = 1 | 0x5000 | IR | IW;
+	memory[3][1] = 1 | MODE(1) | 4 * PAGE | IR;
+	memory[3][2] = 1 | 0x40000000 | IR | IW;
+	memory[4][2] = 1 | 0x6000 | IR | IW;
+	leaves_of(&device);
+	assert_int_equal(told.nr_troubles, 0);
+	assert_int_equal(told.nr_leaves, 3);
+	assert_int_equal(told.leaves[0].first, 511 * PAGE);
+	assert_int_equal(told.leaves[0].pa, 0x5000);
+	assert_int_equal(told.leaves[1].first, (1ull << 39) + (1ull << 30) + 2 * PAGE);
+	assert_int_equal(told.leaves[1].prot & IOPT_WRITE, 0);
+	assert_int_equal(told.leaves[2].first, (1ull << 39) + (2ull << 30));
+	assert_int_equal(told.leaves[2].lg2, 30);
+	assert_int_equal(told.nr_tables, 4);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(told.tables[i].first, tables[i].first);
+		assert_int_equal(told.tables[i].level, tables[i].level);
+		assert_int_equal(told.tables[i].entry_level, tables[i].entry_level);
+	}
+}
+
 /* ---- SMMUv3 -------------------------------------------------------------------------------- */
 
 /* Fields of stream table entries and context descriptors, as in decode/smmuv3.c. */
@@ -798,6 +841,7 @@ int main(void)
 		TEST(amd_guest_address),
 		TEST(amd_entry_grants),
 		TEST(amd_runs),
+		TEST(amd_skipped_levels),
 		TEST(smmuv3_linear),
 		TEST(smmuv3_two_levels),
 		TEST(smmuv3_few_substreams),

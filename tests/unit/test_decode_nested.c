@@ -182,6 +182,66 @@ static void runs_of_a_second_stage(void **state)
 	check_trouble(IOPT_DECODE_RUN_DIFFERS, 10 * PAGE, 0, 40 * PAGE + 10 * 8);
 }
 
+/* Beyond the first 2 MiB of an entry that skips a level nothing is translated. */
+static void skipped_levels_of_a_second_stage(void **state)
+{
+	struct iopt_decode_device device = {
+		.format = "amd-v1",
+		.prot = IOPT_READ | IOPT_WRITE,
+		.hw.amd_v1 = { .root_ptr = 40 * PAGE, .mode = 3 },
+		.first_format = "x86-64",
+		.first_hw.x86_64.fsptptr = 1 * PAGE,
+	};
+
+	(void)state;
+	memory[40][0] = 1 | 1 << 9 | 41 * PAGE | 3ull << 61;
+	for (unsigned page = 1; page < 5; page++)
+		memory[41][page] = 1 | page * PAGE | 3ull << 61;
+	memory[41][10] = 1 | 30 * PAGE | 3ull << 61;
+	for (unsigned page = 1; page < 4; page++)
+		memory[page][0] = (page + 1) * PAGE | X86_BITS;
+	memory[4][0] = 10 * PAGE | X86_BITS;
+	memory[4][1] = (2 * MIB + 10 * PAGE) | X86_BITS;
+	memory[3][1] = (2 * MIB + 4 * PAGE) | X86_BITS;
+	leaves_of(&device);
+	assert_int_equal(told.nr_leaves, 1);
+	assert_int_equal(told.leaves[0].first, 0);
+	assert_int_equal(told.leaves[0].pa, 30 * PAGE);
+	check_trouble(IOPT_DECODE_UNTRANSLATED, 2 * MIB, 0, 2 * MIB + 4 * PAGE);
+}
+
+/* 2 MiB of the first stage over it: the piece that is mapped, and what is behind it to the end. */
+static void block_over_skipped_levels(void **state)
+{
+	struct iopt_decode_device device = {
+		.format = "amd-v1",
+		.prot = IOPT_READ | IOPT_WRITE,
+		.hw.amd_v1 = { .root_ptr = 40 * PAGE, .mode = 3 },
+		.first_format = "x86-64",
+		.first_hw.x86_64.fsptptr = 1 * PAGE,
+	};
+
+	(void)state;
+	memory[40][0] = 1 | 1 << 9 | 41 * PAGE | 3ull << 61;
+	memory[40][1] = 1 | 2 << 9 | 42 * PAGE | 3ull << 61;
+	memory[42][0] = 1 | 0x200000 | 3ull << 61;
+	for (unsigned page = 1; page < 5; page++)
+		memory[41][page] = 1 | page * PAGE | 3ull << 61;
+	memory[41][511] = 1 | 31 * PAGE | 3ull << 61;
+	memory[1][0] = 2 * PAGE | X86_BITS;
+	/* 1 GiB each. */
+	memory[2][0] = LARGE | X86_BITS;
+	memory[2][1] = 1ull << 30 | LARGE | X86_BITS;
+	leaves_of(&device);
+	assert_int_equal(told.nr_leaves, 6);
+	assert_int_equal(told.leaves[4].first, 511 * PAGE);
+	assert_int_equal(told.leaves[4].pa, 31 * PAGE);
+	assert_int_equal(told.leaves[5].first, 1ull << 30);
+	assert_int_equal(told.leaves[5].pa, 0x200000);
+	assert_int_equal(told.leaves[5].lg2, 21);
+	assert_int_equal(told.nr_troubles, 0);
+}
+
 /* ---- what is wrong ------------------------------------------------------------------------- */
 
 static void table_untranslated(void **state)
@@ -542,6 +602,8 @@ int main(void)
 		TEST(beyond_the_second_stage),
 		TEST(of_the_second_stage),
 		TEST(runs_of_a_second_stage),
+		TEST(skipped_levels_of_a_second_stage),
+		TEST(block_over_skipped_levels),
 		TEST(table_untranslated),
 		TEST(second_stage_wrong),
 		TEST(too_much),

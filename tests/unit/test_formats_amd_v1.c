@@ -113,8 +113,6 @@ static void tables(void **state)
 		assert_int_equal(F->table(0xabcdef000, level), entry);
 		assert_int_equal(F->kind(entry, level), IOPT_TABLE);
 		assert_int_equal(F->table_pa(entry), 0xabcdef000);
-		assert_int_equal(amd_v1_table_level(entry), level - 1);
-		assert_int_equal(amd_v1_skipped(entry, level), 0);
 		/* Reserved: 60:52. */
 		assert_int_equal(F->table(0xffffffffff000, level) & 0x1ff0000000000000, 0);
 	}
@@ -122,29 +120,6 @@ static void tables(void **state)
 	assert_true(F->table_accessed(0x6000000abcdef221));
 	assert_false(F->table_accessed(0x6000000abcdef2df));
 	assert_int_equal(F->table_hw, 0x20);
-}
-
-/* Pointers past one level and more, as others may write them, and the IOVA bits that must be 0. */
-static void skipped_levels(void **state)
-{
-	static const struct {
-		unsigned level, to;
-		uint64_t entry, skipped;
-	} skips[] = {
-		{ 2, 0, 0x6000000abcdef201, 0x000000003fe00000 }, /* 29:21 */
-		{ 3, 1, 0x6000000abcdef401, 0x0000007fc0000000 }, /* 38:30 */
-		{ 3, 0, 0x6000000abcdef201, 0x0000007fffe00000 }, /* 38:21 */
-		{ 5, 3, 0x6000000abcdef801, 0x01ff000000000000 }, /* 56:48 */
-		{ 5, 0, 0x6000000abcdef201, 0x01ffffffffe00000 }, /* 56:21 */
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(skips) / sizeof(skips[0]); i++) {
-		assert_int_equal(F->kind(skips[i].entry, skips[i].level), IOPT_TABLE);
-		assert_int_equal(F->table_pa(skips[i].entry), 0xabcdef000);
-		assert_int_equal(amd_v1_table_level(skips[i].entry), skips[i].to);
-		assert_int_equal(amd_v1_skipped(skips[i].entry, skips[i].level), skips[i].skipped);
-	}
 }
 
 /*
@@ -299,13 +274,19 @@ static void description(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(permissions),	      cmocka_unit_test(every_power_of_two),
-		cmocka_unit_test(sizes_of_others),    cmocka_unit_test(tables),
-		cmocka_unit_test(skipped_levels),     cmocka_unit_test(upward_is_nothing),
-		cmocka_unit_test(not_present),	      cmocka_unit_test(decode),
-		cmocka_unit_test(accessed_and_dirty), cmocka_unit_test(reserved_stay_zero),
-		cmocka_unit_test(inexpressible),      cmocka_unit_test(hardware_fields),
-		cmocka_unit_test(software_values),    cmocka_unit_test(other_sizes),
+		cmocka_unit_test(permissions),
+		cmocka_unit_test(every_power_of_two),
+		cmocka_unit_test(sizes_of_others),
+		cmocka_unit_test(tables),
+		cmocka_unit_test(upward_is_nothing),
+		cmocka_unit_test(not_present),
+		cmocka_unit_test(decode),
+		cmocka_unit_test(accessed_and_dirty),
+		cmocka_unit_test(reserved_stay_zero),
+		cmocka_unit_test(inexpressible),
+		cmocka_unit_test(hardware_fields),
+		cmocka_unit_test(software_values),
+		cmocka_unit_test(other_sizes),
 		cmocka_unit_test(description),
 	};
 

@@ -32,10 +32,16 @@ struct mapping {
 	uint64_t nr;
 };
 
-/** struct step - a table on the way; @shared: it is another one's, too, or one above it is */
+/**
+ * struct step - a table on the way
+ * @entries: how many it has; 0: there was none yet
+ * @first:   first address that they translate
+ * @shared:  it is another one's, too, or one above it is
+ */
 struct step {
 	uint64_t pa;
 	uint64_t entries;
+	uint64_t first;
 	bool shared;
 };
 
@@ -263,17 +269,34 @@ static int take_leaf(void *ctx, const struct iopt_decode_leaf *leaf)
 
 /* ---- tables -------------------------------------------------------------------------------- */
 
+/* lg2 of the bytes that an entry of a level translates. */
+static unsigned entry_lg2(const struct walk *walk, unsigned level)
+{
+	return walk->format->granule_lg2 + walk->format->index_lg2 * level;
+}
+
+/* Whether a table is on the way to an address, not on an earlier one: levels may be skipped. */
+static bool is_on_way(const struct walk *walk, unsigned level, uint64_t iova)
+{
+	const struct step *step = &walk->steps[level];
+
+	if (!step->entries || !walk->format || level + 1 == check_hw(device_of(walk))->levels)
+		return step->entries;
+	return !((iova ^ step->first) >> entry_lg2(walk, level + 1));
+}
+
 /* Of the entry that leads to a table: decode tells of what is wrong with that alone. */
 static struct check_place place_above(const struct walk *walk, uint64_t iova, unsigned level)
 {
 	struct check_place place = { .iova = iova, .level = level + 1, .has_entry = true };
-	const struct step *above = &walk->steps[level + 1];
-	unsigned lg2;
+	const struct step *above;
 
-	if (level + 1 >= IOPT_MAX_LEVELS || !above->entries || !walk->format)
+	while (walk->format && place.level < IOPT_MAX_LEVELS && !is_on_way(walk, place.level, iova))
+		place.level++;
+	if (!walk->format || place.level >= IOPT_MAX_LEVELS)
 		return (struct check_place){ .level = IOPT_MAX_LEVELS };
-	lg2 = walk->format->granule_lg2 + walk->format->index_lg2 * (level + 1);
-	place.entry_pa = above->pa + (iova >> lg2) % above->entries * 8;
+	above = &walk->steps[place.level];
+	place.entry_pa = above->pa + (iova >> entry_lg2(walk, place.level)) % above->entries * 8;
 	walk->check->source.read(walk->check->source.ctx, place.entry_pa, &place.entry, 8);
 	return place;
 }
@@ -289,7 +312,7 @@ static void found_again(struct walk *walk, uint64_t pa, unsigned level, uint64_t
 	char text[MAPPINGS_DEVICE_BYTES];
 
 	for (unsigned above = level + 1; above < IOPT_MAX_LEVELS; above++) {
-		if (!walk->steps[above].entries || walk->steps[above].pa != pa)
+		if (walk->steps[above].pa != pa || !is_on_way(walk, above, place->iova))
 			continue;
 		check_say(check_found(check, CHECK_LOOP, walk->space, place),
 			  "to the table at 0x%" PRIx64 ", of level %u", pa, above);
@@ -343,18 +366,18 @@ static int take_table(void *ctx, const struct iopt_decode_table *table)
 	struct walk *walk = ctx;
 	struct check *check = walk->check;
 	struct step *step = &walk->steps[table->level];
-	const struct step *above = step + 1;
+	const struct step *above = &walk->steps[table->entry_level];
 	const bool root = table->level + 1 >= check_hw(device_of(walk))->levels;
 	const struct check_place place = {
 		.iova = table->first,
-		.level = root ? IOPT_MAX_LEVELS : table->level + 1,
+		.level = root ? IOPT_MAX_LEVELS : table->entry_level,
 		.entry_pa = root ? device_of(walk)->entry_pa : table->entry_pa,
 		.entry = table->entry,
 		.has_entry = true,
 	};
 	const uint64_t *found = key_map_find(&check->tables, table->pa);
 
-	*step = (struct step){ table->pa, table->bytes / 8, !root && above->shared };
+	*step = (struct step){ table->pa, table->bytes / 8, table->first, !root && above->shared };
 	if (!root)
 		look_at_use(walk, table, &place);
 	if (found) {

@@ -59,7 +59,9 @@ static int raw_table(struct show *show, const struct iopt_decode_table *table)
 {
 	struct raw *raw = show->own;
 
-	raw->path[table->level + 1] = table->entry;
+	raw->path[table->entry_level] = table->entry;
+	for (unsigned skipped = table->level + 1; skipped < table->entry_level; skipped++)
+		raw->path[skipped] = 0;
 	return 0;
 }
 
