@@ -18,6 +18,7 @@
 #include "tools/iopt/key_map.h"
 #include "tools/iopt/dump.h"
 #include "tools/iopt/mappings.h"
+#include "tools/iopt/same.h"
 
 /** enum check_severity - how bad a finding is */
 enum check_severity {
@@ -252,9 +253,6 @@ int check_tables(struct check *check);
 
 /** check_free() - all that was allocated on the way; check::areas is the caller's */
 void check_free(struct check *check);
-
-/** check_is_same_tables() - the same roots, walked in the same way; permissions may differ */
-bool check_is_same_tables(const struct iopt_decode_device *a, const struct iopt_decode_device *b);
 
 /** check_format() - of two stages the first one's tables, else of the only one's */
 static inline const char *check_format(const struct iopt_decode_device *device)

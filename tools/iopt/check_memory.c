@@ -268,7 +268,7 @@ static bool is_same_owner(const struct check *check, const struct claim *a, cons
 
 	return (x->device.id == y->device.id && !x->several && !y->several) ||
 	       (a->space >= check->first_other && b->space >= check->first_other) ||
-	       check_is_same_tables(&x->device, &y->device);
+	       same_tables(&x->device, &y->device);
 }
 
 static void found_two(struct check *check, const struct claim *a, const struct claim *b)

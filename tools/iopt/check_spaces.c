@@ -12,79 +12,13 @@
 
 /* ---- address spaces ------------------------------------------------------------------------ */
 
-static bool is_upper(const struct iopt_decode_device *device)
-{
-	return device->format && !strncmp(check_format(device), "arm", 3) &&
-	       check_hw(device)->arm.upper;
-}
-
-/* Names are the library's own, but not each once. */
-static bool is_same_name(const char *a, const char *b)
-{
-	return a && b ? !strcmp(a, b) : a == b;
-}
-
-bool check_is_same_tables(const struct iopt_decode_device *a, const struct iopt_decode_device *b)
-{
-	return is_same_name(a->format, b->format) &&
-	       is_same_name(a->first_format, b->first_format) && a->hw.root == b->hw.root &&
-	       a->hw.levels == b->hw.levels && check_hw(a)->root == check_hw(b)->root &&
-	       check_hw(a)->levels == check_hw(b)->levels && is_upper(a) == is_upper(b);
-}
-
-/* What of an entry changes what its tables' leaves say. */
-static unsigned prot_of(const struct iopt_decode_device *device)
-{
-	return device->prot & (IOPT_READ | IOPT_WRITE);
-}
-
-static uint64_t mair_of(const struct iopt_decode_device *device)
-{
-	return !strncmp(check_format(device), "arm-s1", 6) ? check_hw(device)->arm.mair : 0;
-}
-
-static unsigned tsz_of(const struct iopt_decode_device *device)
-{
-	return !strncmp(check_format(device), "arm", 3) ? check_hw(device)->arm.tsz : 0;
-}
-
-/* All that pass are one, if they may do the same: they reach the same. */
-static bool is_same(const struct iopt_decode_device *a, const struct iopt_decode_device *b)
-{
-	if (!a->format || !b->format)
-		return !a->format && !b->format && prot_of(a) == prot_of(b);
-	return check_is_same_tables(a, b) && prot_of(a) == prot_of(b) && mair_of(a) == mair_of(b) &&
-	       tsz_of(a) == tsz_of(b);
-}
-
-static uint64_t mix(uint64_t hash, uint64_t value)
-{
-	hash = (hash ^ value) * 0x9e3779b97f4a7c15ull; /* as in check_memory.c */
-	return hash ^ hash >> 32;
-}
-
-/* Of all that is_same() compares, but for names, which roots mostly go with. */
-static uint64_t space_key(const struct iopt_decode_device *device)
-{
-	uint64_t hash = prot_of(device);
-
-	if (device->format) {
-		hash = mix(hash, device->hw.root | device->hw.levels);
-		hash = mix(hash, check_hw(device)->root | check_hw(device)->levels);
-		hash = mix(hash, mair_of(device));
-		hash = mix(hash, (uint64_t)tsz_of(device) << 2 | is_upper(device) << 1 |
-					 !device->first_format);
-	}
-	return hash >> 1; /* less than UINT64_MAX */
-}
-
 /* CHECK_NO_SPACE: there is none yet. */
 static uint32_t find_space(const struct check *check, const struct iopt_decode_device *device)
 {
-	const uint64_t *first = key_map_find(&check->space_of, space_key(device));
+	const uint64_t *first = key_map_find(&check->space_of, same_key(device));
 	uint32_t number = first ? (uint32_t)*first : CHECK_NO_SPACE;
 
-	while (number != CHECK_NO_SPACE && !is_same(&check->spaces[number].device, device))
+	while (number != CHECK_NO_SPACE && !same_leaves(&check->spaces[number].device, device))
 		number = check->spaces[number].next;
 	return number;
 }
@@ -123,7 +57,7 @@ static int look_at_domain_id(struct check *check, const struct iopt_decode_devic
 		return key_map_add(&check->tag_of, tag_key(device), number);
 	other = &check->spaces[*found].device;
 	/* Who passes through is like nobody but who does so, too. */
-	differs = check->spaces[number].device.format ? !check_is_same_tables(other, device)
+	differs = check->spaces[number].device.format ? !same_tables(other, device)
 						      : other->format != NULL;
 	if (differs)
 		check_say(check_found_between(check, CHECK_DOMAIN_ID_SHARED, number,
@@ -174,7 +108,7 @@ static int add_user(struct check_space *space, const struct iopt_decode_device *
 
 static int add_space(struct check *check, const struct iopt_decode_device *device)
 {
-	const uint64_t key = space_key(device);
+	const uint64_t key = same_key(device);
 	const uint64_t *alike = key_map_find(&check->space_of, key);
 	struct check_space *space;
 

@@ -358,7 +358,7 @@ static void look_at_use(struct walk *walk, const struct iopt_decode_table *table
 static bool is_root_of(const struct walk *walk, unsigned level, uint64_t found)
 {
 	return (found & 7) == level && found >> 3 != walk->space &&
-	       check_is_same_tables(&walk->check->spaces[found >> 3].device, device_of(walk));
+	       same_tables(&walk->check->spaces[found >> 3].device, device_of(walk));
 }
 
 static int take_table(void *ctx, const struct iopt_decode_table *table)

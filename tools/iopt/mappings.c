@@ -9,6 +9,7 @@
 
 #include "tools/iopt/command.h"
 #include "tools/iopt/form.h"
+#include "tools/iopt/same.h"
 
 bool form_is_filtered(const struct mappings_wish *wish)
 {
@@ -185,57 +186,6 @@ static void take_trouble(void *ctx, const struct iopt_decode_device *device,
 
 /* ---- devices ------------------------------------------------------------------------------- */
 
-#define STAGE_WORDS 7u
-#define NAME_WORDS  3u
-#define SAME_WORDS  (2 * STAGE_WORDS + 1)
-
-/* What makes tables the same: all that changes leaves, or whether there are any. */
-static void put_stage(uint64_t *words, const char *format, const struct iopt_hw *hw)
-{
-	const struct iopt_hw_arm *arm;
-
-	if (!format)
-		return;
-	snprintf((char *)words, NAME_WORDS * sizeof(*words), "%s", format);
-	words += NAME_WORDS;
-	*words++ = hw->root;
-	*words++ = hw->levels;
-	if (strncmp(format, "arm", 3) != 0)
-		return;
-	arm = &hw->arm;
-	*words++ = arm->mair;
-	*words++ = (uint64_t)arm->upper << 32 | arm->ds << 24 | arm->ha << 23 | arm->hd << 22 |
-		   arm->tsz << 8 | arm->ps;
-}
-
-static void put_device(uint64_t words[SAME_WORDS], const struct iopt_decode_device *device)
-{
-	memset(words, 0, SAME_WORDS * sizeof(*words));
-	put_stage(words, device->format, &device->hw);
-	put_stage(words + STAGE_WORDS, device->first_format, &device->first_hw);
-	words[2 * STAGE_WORDS] = device->prot;
-}
-
-static bool is_same(const uint64_t words[SAME_WORDS], const struct iopt_decode_device *device)
-{
-	uint64_t others[SAME_WORDS];
-
-	put_device(others, device);
-	return !memcmp(words, others, sizeof(others));
-}
-
-/* The multiplier is Fibonacci hashing's, Knuth: The Art of Computer Programming 3, 6.4. */
-static uint64_t key_of(const uint64_t words[SAME_WORDS])
-{
-	uint64_t key = 0;
-
-	for (unsigned i = 0; i < SAME_WORDS; i++) {
-		key = (key ^ words[i]) * 0x9e3779b97f4a7c15ull;
-		key ^= key >> 32;
-	}
-	return key >> 1;
-}
-
 /* There is room for a power of two. */
 static bool make_room(struct show *show)
 {
@@ -257,13 +207,9 @@ static bool make_room(struct show *show)
  */
 static int find_shown(struct show *show, const struct iopt_decode_device *device)
 {
-	uint64_t words[SAME_WORDS], key;
-	const uint64_t *found;
+	const uint64_t key = same_key(device), *found = key_map_find(&show->shown_of, key);
 
-	put_device(words, device);
-	key = key_of(words);
-	found = key_map_find(&show->shown_of, key);
-	if (found && is_same(words, &show->shown[*found].device)) {
+	if (found && same_leaves(device, &show->shown[*found].device)) {
 		show->same = &show->shown[*found];
 		return 0;
 	}
