@@ -111,6 +111,7 @@ def is_rsdp(table):
 
 
 def run_signal(name, when, log, *command):
+    signal.signal(getattr(signal, name), signal.SIG_DFL)  # that it was ignored, by nohup for one, a program would inherit
     program = subprocess.Popen(command)
     if when[0].isdigit():
         time.sleep(float(when))

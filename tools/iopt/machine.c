@@ -152,6 +152,20 @@ static void find_signals(sigset_t *set)
 			sigaddset(set, numbers[i]);
 }
 
+/*
+ * With the lock. A command whose answer nobody waited for is under way, and may be the one that
+ * writes the file: QEMU does one after the other, so that the answer to the next comes after it.
+ */
+static void settle(struct machine *machine)
+{
+	const bool under_way = qmp_woken(machine->qmp);
+	char error[DUMP_ERROR_BYTES];
+
+	qmp_sleep_well(machine->qmp);
+	if (under_way && !machine->owes)
+		json_object_put(qmp_command(machine->qmp, "query-status", NULL, error));
+}
+
 static void *wait_for_signal(void *context)
 {
 	const sigset_t *set = context;
@@ -165,7 +179,7 @@ static void *wait_for_signal(void *context)
 		;
 	pthread_mutex_lock(&lock);
 	if (opened) {
-		qmp_sleep_well(opened->qmp);
+		settle(opened);
 		let_go(opened);
 	}
 	sigemptyset(&one);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,6 +23,23 @@ static bool is_special(const char *path)
 	return !stat(path, &stat_of) && !S_ISREG(stat_of.st_mode) && !S_ISDIR(stat_of.st_mode);
 }
 
+/* Its name is gone before a signal may end the program. */
+static int open_nameless(char *path)
+{
+	sigset_t all, before;
+	int fd, error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	fd = mkostemp(path, O_CLOEXEC);
+	error = errno;
+	if (fd >= 0)
+		unlink(path);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = error;
+	return fd;
+}
+
 FILE *temporary_file(void)
 {
 	const char *folder = getenv("TMPDIR");
@@ -31,11 +49,9 @@ FILE *temporary_file(void)
 
 	if (asprintf(&path, "%s/iopt.XXXXXX", folder && *folder ? folder : "/tmp") < 0)
 		return NULL;
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd >= 0) {
-		unlink(path);
+	fd = open_nameless(path);
+	if (fd >= 0)
 		file = fdopen(fd, "w+");
-	}
 	error = errno;
 	if (fd >= 0 && !file)
 		close(fd);
