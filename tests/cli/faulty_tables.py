@@ -431,6 +431,17 @@ def mark_clear(m):
     m.expect('warning', 'mark-clear', iova=0x105000, level=0, at=slot)
 
 
+@case(Riscv)
+def mark_clear_of_other(m):
+    """The same tables, of two devices of which the unit sets accessed and dirty bits for the first (tc.SADE)."""
+    root = m.start()
+    slot = m.map(root, 0x105000, BUFFER + PAGE, bits=0x57)
+    at = m.device(DEVICE, root)
+    m.store(at, m.load(at) | 1 << 8)
+    m.device(OTHER, root)
+    m.expect('warning', 'mark-clear', OTHER, 0x105000, 0, slot)
+
+
 @case(Arm)
 def mark_clear_arm(m):
     slot = m.map(m.start(), 0x105000, BUFFER + PAGE, bits=Arm.READ_WRITE & ~(1 << 10))

@@ -30,18 +30,36 @@ bool same_tables(const struct iopt_decode_device *a, const struct iopt_decode_de
 	       stage_has_same_tables(a->first_format, &a->first_hw, b->first_format, &b->first_hw);
 }
 
-/* What Arm's leaves mean besides: sizes of addresses, and what hardware does to marks. */
-static uint64_t arm_sizes(const struct iopt_hw_arm *arm)
+static unsigned arm_sizes(const struct iopt_hw_arm *arm)
 {
-	return (uint64_t)arm->tsz << 8 | (uint64_t)arm->ps << 4 | arm->ds << 2 | arm->ha << 1 |
-	       arm->hd;
+	return arm->tsz << 8 | arm->ps << 1 | arm->ds;
+}
+
+/* Whether hardware sets accessed and dirty bits: where it does not clear ones may fault. */
+static unsigned marks(const char *format, const struct iopt_hw *hw)
+{
+	if (is_arm(format))
+		return hw->arm.ha << 1 | hw->arm.hd;
+	if (!strcmp(format, "vtd-ss"))
+		return hw->vtd_ss.ssade;
+	if (!strcmp(format, "amd-v1"))
+		return hw->amd_v1.had;
+	if (!strcmp(format, "riscv-s1"))
+		return hw->riscv_s1.sade;
+	if (!strcmp(format, "riscv-g"))
+		return hw->riscv_g.gade;
+	return 0; /* x86-64 always does */
 }
 
 /* Of the same format. */
 static bool stage_says_same(const char *format, const struct iopt_hw *a, const struct iopt_hw *b)
 {
-	return !format || !is_arm(format) ||
-	       (a->arm.mair == b->arm.mair && arm_sizes(&a->arm) == arm_sizes(&b->arm));
+	if (!format)
+		return true;
+	if (is_arm(format) &&
+	    (a->arm.mair != b->arm.mair || arm_sizes(&a->arm) != arm_sizes(&b->arm)))
+		return false;
+	return marks(format, a) == marks(format, b);
 }
 
 bool same_leaves(const struct iopt_decode_device *a, const struct iopt_decode_device *b)
@@ -65,6 +83,7 @@ static uint64_t mix_stage(uint64_t hash, const char *format, const struct iopt_h
 		return mix(hash, 0);
 	hash = mix(hash, hw->root);
 	hash = mix(hash, (uint64_t)hw->levels << 1 | is_upper(format, hw));
+	hash = mix(hash, marks(format, hw));
 	return is_arm(format) ? mix(mix(hash, arm_sizes(&hw->arm)), hw->arm.mair) : hash;
 }
 
