@@ -90,19 +90,24 @@ static int wake[2] = { -1, -1 };
 
 /* ---- the end ------------------------------------------------------------------------------- */
 
-/* With the lock. Told if it does not work; interrupted, it has yet to be done. */
+/*
+ * With the lock. Told if it does not work; interrupted, it has yet to be done. What QEMU was asked
+ * before and did not answer may be to write the file: it does one command after the other, so that
+ * it has when the next one is answered.
+ */
 static bool let_go(struct machine *machine)
 {
+	const bool owed = machine->owes;
 	char error[DUMP_ERROR_BYTES];
 	struct json_object *done;
 
-	if (machine->owes) {
-		done = qmp_command(machine->qmp, "cont", NULL, error);
+	if (owed || qmp_unanswered(machine->qmp)) {
+		done = qmp_command(machine->qmp, owed ? "cont" : "query-status", NULL, error);
 		if (!done && qmp_woken(machine->qmp))
 			return false;
-		if (!done)
+		if (!done && owed)
 			content_error("%s: the machine stays paused", error);
-		machine->owes = !done;
+		machine->owes = owed && !done;
 		json_object_put(done);
 	}
 	if (machine->file)
@@ -152,20 +157,6 @@ static void find_signals(sigset_t *set)
 			sigaddset(set, numbers[i]);
 }
 
-/*
- * With the lock. A command whose answer nobody waited for is under way, and may be the one that
- * writes the file: QEMU does one after the other, so that the answer to the next comes after it.
- */
-static void settle(struct machine *machine)
-{
-	const bool under_way = qmp_woken(machine->qmp);
-	char error[DUMP_ERROR_BYTES];
-
-	qmp_sleep_well(machine->qmp);
-	if (under_way && !machine->owes)
-		json_object_put(qmp_command(machine->qmp, "query-status", NULL, error));
-}
-
 static void *wait_for_signal(void *context)
 {
 	const sigset_t *set = context;
@@ -179,7 +170,7 @@ static void *wait_for_signal(void *context)
 		;
 	pthread_mutex_lock(&lock);
 	if (opened) {
-		settle(opened);
+		qmp_sleep_well(opened->qmp);
 		let_go(opened);
 	}
 	sigemptyset(&one);

@@ -27,6 +27,7 @@
  * @last:    number of the last command
  * @deadline: when its answer must be there, milliseconds of CLOCK_MONOTONIC
  * @in:      what was read and not used, @nr bytes, room for @room
+ * @unanswered: the last command has no answer yet
  * @refused: the last error was QEMU's
  * @woken:   waiting was ended
  */
@@ -38,6 +39,7 @@ struct qmp {
 	char *in;
 	size_t nr;
 	size_t room;
+	bool unanswered;
 	bool refused;
 	bool woken;
 };
@@ -196,6 +198,7 @@ static struct json_object *do_command(struct qmp *qmp, struct json_object *comma
 	struct json_object *answer, *found;
 
 	qmp->deadline = now_ms() + ANSWER_MS;
+	qmp->unanswered = true;
 	if (!send_line(qmp, json_object_to_json_string_ext(command, JSON_C_TO_STRING_PLAIN),
 		       error) ||
 	    !send_line(qmp, "\n", error))
@@ -204,6 +207,7 @@ static struct json_object *do_command(struct qmp *qmp, struct json_object *comma
 		json_object_put(answer);
 	if (!answer)
 		return NULL;
+	qmp->unanswered = false;
 	found = take_answer(qmp, answer, error);
 	json_object_put(answer);
 	return found;
@@ -230,6 +234,11 @@ struct json_object *qmp_command(struct qmp *qmp, const char *name, struct json_o
 bool qmp_refused(const struct qmp *qmp)
 {
 	return qmp->refused;
+}
+
+bool qmp_unanswered(const struct qmp *qmp)
+{
+	return qmp->unanswered;
 }
 
 bool qmp_woken(const struct qmp *qmp)

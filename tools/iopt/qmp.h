@@ -42,6 +42,9 @@ struct json_object *qmp_command(struct qmp *qmp, const char *name, struct json_o
 /** qmp_refused() - whether QEMU itself said no to the last command, which failed */
 bool qmp_refused(const struct qmp *qmp);
 
+/** qmp_unanswered() - whether the last command was sent, perhaps in part, and not answered */
+bool qmp_unanswered(const struct qmp *qmp);
+
 /** qmp_woken() - whether waiting was ended by what can be read */
 bool qmp_woken(const struct qmp *qmp);
 
