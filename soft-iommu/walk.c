@@ -287,6 +287,10 @@ static bool use_table(struct soft_walk *walk, const struct soft_root *root, void
 	const struct soft_format *format = walk->domain->format;
 	uint64_t bits = walk->device && root->accessed ? format->accessed_table : 0;
 
+	if (found->skips) {
+		*reason = SOFT_IOMMU_SKIPPED_LEVEL;
+		return true;
+	}
 	if (!snoops(walk) && (walk->entry & bits) != bits) {
 		*reason = SOFT_IOMMU_NOT_MARKED;
 		return true;
@@ -324,9 +328,7 @@ static bool step(struct soft_walk *walk, const struct soft_root *root, struct po
 	walk->leaf = found;
 	switch (found.kind) {
 	case SOFT_EMPTY: *reason = SOFT_IOMMU_NOT_PRESENT; return true;
-	case SOFT_TABLE:
-		*reason = SOFT_IOMMU_SKIPPED_LEVEL;
-		return found.skips || use_table(walk, root, slot, at, &found, reason);
+	case SOFT_TABLE: return use_table(walk, root, slot, at, &found, reason);
 	case SOFT_LEAF:
 		walk->leaf.prot = (uint8_t)soft_combine(at->prot, found.prot);
 		*reason = SOFT_IOMMU_REPLICAS_DIFFER;

@@ -151,17 +151,23 @@ static void within_a_block(void **state)
 	assert_int_equal(told.leaves[0].lg2, 12);
 }
 
+/* A second stage of AMD's in page 40, a first one in page 1. */
+static struct iopt_decode_device amd_nested(uint8_t mode)
+{
+	return (struct iopt_decode_device){
+		.format = "amd-v1",
+		.prot = IOPT_READ | IOPT_WRITE,
+		.hw.amd_v1 = { .root_ptr = 40 * PAGE, .mode = mode },
+		.first_format = "x86-64",
+		.first_hw.x86_64.fsptptr = 1 * PAGE,
+	};
+}
+
 /* Four entries of a run of AMD's, then with one that says otherwise. */
 static void runs_of_a_second_stage(void **state)
 {
 	const uint64_t leaf = 1 | 7ull << 9 | 0x100000 | 1 << 12 | 3ull << 61;
-	struct iopt_decode_device device = {
-		.format = "amd-v1",
-		.prot = IOPT_READ | IOPT_WRITE,
-		.hw.amd_v1 = { .root_ptr = 40 * PAGE, .mode = 1 },
-		.first_format = "x86-64",
-		.first_hw.x86_64.fsptptr = 1 * PAGE,
-	};
+	const struct iopt_decode_device device = amd_nested(1);
 
 	(void)state;
 	for (unsigned page = 1; page < 5; page++)
@@ -185,13 +191,7 @@ static void runs_of_a_second_stage(void **state)
 /* Beyond the first 2 MiB of an entry that skips a level nothing is translated. */
 static void skipped_levels_of_a_second_stage(void **state)
 {
-	struct iopt_decode_device device = {
-		.format = "amd-v1",
-		.prot = IOPT_READ | IOPT_WRITE,
-		.hw.amd_v1 = { .root_ptr = 40 * PAGE, .mode = 3 },
-		.first_format = "x86-64",
-		.first_hw.x86_64.fsptptr = 1 * PAGE,
-	};
+	const struct iopt_decode_device device = amd_nested(3);
 
 	(void)state;
 	memory[40][0] = 1 | 1 << 9 | 41 * PAGE | 3ull << 61;
@@ -213,13 +213,7 @@ static void skipped_levels_of_a_second_stage(void **state)
 /* 2 MiB of the first stage over it: the piece that is mapped, and what is behind it to the end. */
 static void block_over_skipped_levels(void **state)
 {
-	struct iopt_decode_device device = {
-		.format = "amd-v1",
-		.prot = IOPT_READ | IOPT_WRITE,
-		.hw.amd_v1 = { .root_ptr = 40 * PAGE, .mode = 3 },
-		.first_format = "x86-64",
-		.first_hw.x86_64.fsptptr = 1 * PAGE,
-	};
+	const struct iopt_decode_device device = amd_nested(3);
 
 	(void)state;
 	memory[40][0] = 1 | 1 << 9 | 41 * PAGE | 3ull << 61;

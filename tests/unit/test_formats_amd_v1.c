@@ -122,6 +122,24 @@ static void tables(void **state)
 	assert_int_equal(F->table_hw, 0x20);
 }
 
+/* Pointers past one level and more, as others may write them, are tables, too. */
+static void skipped_levels(void **state)
+{
+	static const struct {
+		unsigned level;
+		uint64_t entry;
+	} skips[] = {
+		{ 2, 0x6000000abcdef201 }, { 3, 0x6000000abcdef401 }, { 3, 0x6000000abcdef201 },
+		{ 5, 0x6000000abcdef801 }, { 5, 0x6000000abcdef201 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(skips) / sizeof(skips[0]); i++) {
+		assert_int_equal(F->kind(skips[i].entry, skips[i].level), IOPT_TABLE);
+		assert_int_equal(F->table_pa(skips[i].entry), 0xabcdef000);
+	}
+}
+
 /*
  * A pointer to its own level or up leads nowhere: 4 to 6 at level 3. Level 0 has no pointers: what
  * is present there is taken for a leaf, as Linux's amdv1.h takes it (amdv1pt_load_entry_raw()).
@@ -274,19 +292,13 @@ static void description(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(permissions),
-		cmocka_unit_test(every_power_of_two),
-		cmocka_unit_test(sizes_of_others),
-		cmocka_unit_test(tables),
-		cmocka_unit_test(upward_is_nothing),
-		cmocka_unit_test(not_present),
-		cmocka_unit_test(decode),
-		cmocka_unit_test(accessed_and_dirty),
-		cmocka_unit_test(reserved_stay_zero),
-		cmocka_unit_test(inexpressible),
-		cmocka_unit_test(hardware_fields),
-		cmocka_unit_test(software_values),
-		cmocka_unit_test(other_sizes),
+		cmocka_unit_test(permissions),	      cmocka_unit_test(every_power_of_two),
+		cmocka_unit_test(sizes_of_others),    cmocka_unit_test(tables),
+		cmocka_unit_test(skipped_levels),     cmocka_unit_test(upward_is_nothing),
+		cmocka_unit_test(not_present),	      cmocka_unit_test(decode),
+		cmocka_unit_test(accessed_and_dirty), cmocka_unit_test(reserved_stay_zero),
+		cmocka_unit_test(inexpressible),      cmocka_unit_test(hardware_fields),
+		cmocka_unit_test(software_values),    cmocka_unit_test(other_sizes),
 		cmocka_unit_test(description),
 	};
 
