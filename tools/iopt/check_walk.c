@@ -50,6 +50,7 @@ struct step {
  * @space:   its number
  * @format:  of its tables; NULL: this build's library has it not
  * @steps:   by level
+ * @set, @demanded: marks that the unit sets, and that entries need: MARK_ACCESSED, MARK_DIRTY
  * @pending: not looked at yet: it may grow
  * @leaves, @needed: how many there are and as many as it would take
  */
@@ -58,6 +59,8 @@ struct walk {
 	uint32_t space;
 	const struct iopt_format_info *format;
 	struct step steps[IOPT_MAX_LEVELS];
+	unsigned set;
+	unsigned demanded;
 	struct mapping pending;
 	uint64_t leaves;
 	uint64_t needed;
@@ -199,43 +202,32 @@ static int end_mapping(struct walk *walk)
 
 /* ---- leaves -------------------------------------------------------------------------------- */
 
-/* Whether the unit sets accessed and dirty bits in these tables, and whether entries need them. */
-static bool sets_dirty(const struct iopt_decode_device *device)
+/* Whether the dirty bit is one: of VT-d's and AMD's only where the unit sets it. */
+static bool means_dirty(const struct iopt_decode_device *device, unsigned set)
 {
-	if (!strcmp(device->format, "vtd-ss"))
-		return device->hw.vtd_ss.ssade;
-	if (!strcmp(device->format, "amd-v1"))
-		return device->hw.amd_v1.had & 2;
-	return true;
+	return set & MARK_DIRTY ||
+	       (strcmp(device->format, "vtd-ss") && strcmp(device->format, "amd-v1"));
 }
 
-static bool demands_marks(const struct iopt_decode_device *device, bool *accessed, bool *dirty)
+/* Which marks entries need: what the unit does not set, where it faults instead. */
+static unsigned marks_demanded(const struct iopt_decode_device *device, unsigned set)
 {
-	if (!strcmp(device->format, "riscv-s1"))
-		*accessed = *dirty = !device->hw.riscv_s1.sade;
-	else if (!strcmp(device->format, "riscv-g"))
-		*accessed = *dirty = !device->hw.riscv_g.gade;
-	else if (!strncmp(device->format, "arm-s1", 6))
-		*accessed = !device->hw.arm.ha, *dirty = !device->hw.arm.hd;
-	else
-		*accessed = *dirty = false;
-	return *accessed || *dirty;
+	if (strncmp(device->format, "riscv", 5) && strncmp(device->format, "arm-s1", 6))
+		return 0;
+	return (MARK_ACCESSED | MARK_DIRTY) & ~set;
 }
 
 static void look_at_marks(struct walk *walk, const struct iopt_decode_leaf *leaf,
 			  const struct check_place *place)
 {
 	const struct iopt_decode_device *device = device_of(walk);
-	bool accessed, dirty;
 
-	if (leaf->dirty && !(leaf->prot & IOPT_WRITE) && sets_dirty(device))
+	if (leaf->dirty && !(leaf->prot & IOPT_WRITE) && means_dirty(device, walk->set))
 		check_found(walk->check, CHECK_DIRTY_NOT_WRITABLE, walk->space, place);
-	if (!demands_marks(device, &accessed, &dirty))
-		return;
-	if (accessed && !leaf->accessed)
+	if (walk->demanded & MARK_ACCESSED && !leaf->accessed)
 		check_say(check_found(walk->check, CHECK_MARK_CLEAR, walk->space, place),
 			  "not accessed: any request faults");
-	else if (dirty && !leaf->dirty && leaf->prot & IOPT_WRITE)
+	else if (walk->demanded & MARK_DIRTY && !leaf->dirty && leaf->prot & IOPT_WRITE)
 		check_say(check_found(walk->check, CHECK_MARK_CLEAR, walk->space, place),
 			  "not dirty: writes fault");
 }
@@ -464,6 +456,8 @@ int check_walk_space(struct check *check, uint32_t number)
 	};
 	int error;
 
+	walk.set = marks_set(device.format, &device.hw);
+	walk.demanded = marks_demanded(&device, walk.set);
 	error = iopt_decode_tables(&check->source, &device, 0, UINT64_MAX, &visitor);
 	if (!error)
 		error = end_mapping(&walk);

@@ -35,20 +35,21 @@ static unsigned arm_sizes(const struct iopt_hw_arm *arm)
 	return arm->tsz << 8 | arm->ps << 1 | arm->ds;
 }
 
-/* Whether hardware sets accessed and dirty bits: where it does not clear ones may fault. */
-static unsigned marks(const char *format, const struct iopt_hw *hw)
+unsigned marks_set(const char *format, const struct iopt_hw *hw)
 {
+	const unsigned both = MARK_ACCESSED | MARK_DIRTY;
+
 	if (is_arm(format))
-		return hw->arm.ha << 1 | hw->arm.hd;
+		return (hw->arm.ha ? MARK_ACCESSED : 0) | (hw->arm.hd ? MARK_DIRTY : 0);
+	if (!strcmp(format, "amd-v1")) /* HAD: as in soft-iommu/walk_amd_v1.c, read_root() */
+		return hw->amd_v1.had & both;
 	if (!strcmp(format, "vtd-ss"))
-		return hw->vtd_ss.ssade;
-	if (!strcmp(format, "amd-v1"))
-		return hw->amd_v1.had;
+		return hw->vtd_ss.ssade ? both : 0;
 	if (!strcmp(format, "riscv-s1"))
-		return hw->riscv_s1.sade;
+		return hw->riscv_s1.sade ? both : 0;
 	if (!strcmp(format, "riscv-g"))
-		return hw->riscv_g.gade;
-	return 0; /* x86-64 always does */
+		return hw->riscv_g.gade ? both : 0;
+	return both; /* x86-64 */
 }
 
 /* Of the same format. */
@@ -59,7 +60,7 @@ static bool stage_says_same(const char *format, const struct iopt_hw *a, const s
 	if (is_arm(format) &&
 	    (a->arm.mair != b->arm.mair || arm_sizes(&a->arm) != arm_sizes(&b->arm)))
 		return false;
-	return marks(format, a) == marks(format, b);
+	return marks_set(format, a) == marks_set(format, b);
 }
 
 bool same_leaves(const struct iopt_decode_device *a, const struct iopt_decode_device *b)
@@ -83,7 +84,7 @@ static uint64_t mix_stage(uint64_t hash, const char *format, const struct iopt_h
 		return mix(hash, 0);
 	hash = mix(hash, hw->root);
 	hash = mix(hash, (uint64_t)hw->levels << 1 | is_upper(format, hw));
-	hash = mix(hash, marks(format, hw));
+	hash = mix(hash, marks_set(format, hw));
 	return is_arm(format) ? mix(mix(hash, arm_sizes(&hw->arm)), hw->arm.mair) : hash;
 }
 

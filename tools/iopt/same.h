@@ -21,6 +21,13 @@ bool same_tables(const struct iopt_decode_device *a, const struct iopt_decode_de
 /** same_leaves() - the same, and the leaves say the same: all is equal that a walk asks for */
 bool same_leaves(const struct iopt_decode_device *a, const struct iopt_decode_device *b);
 
+/* Of an entry, that hardware sets them: marks_set(). */
+#define MARK_ACCESSED 1u
+#define MARK_DIRTY    2u
+
+/** marks_set() - which marks hardware sets in the entries of tables that were told to it so */
+unsigned marks_set(const char *format, const struct iopt_hw *hw);
+
 /** same_key() - a hash, less than UINT64_MAX; that of devices with the same leaves is the same */
 uint64_t same_key(const struct iopt_decode_device *device);
 
