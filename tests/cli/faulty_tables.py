@@ -513,6 +513,19 @@ def table_shared_by_two(m):
     m.expect('warning', 'writable-by-two', OTHER, 0x100000, 0, m.slot(root, 0x100000))
 
 
+@case(Amd)
+def skipped_level_below_shared(m):
+    """What lies below a table that is told to be shared is not told, neither where a level is skipped on the way."""
+    root, low, other = m.table(), m.table(), m.table()
+    m.device(DEVICE, root, mode=4)
+    m.device(OTHER, other, 2, mode=4)
+    m.store(m.slot(root, 0x40000000, 2), m.to_table(low, 1))
+    m.store(low + 8, m.leaf(BUFFER + 4 * PAGE, 0, READ | WRITE))
+    m.store(m.slot(other, 0, 3), m.load(m.slot(root, 0, 3)))
+    m.expect('warning', 'table-shared', OTHER, 0, 3, m.slot(other, 0, 3))
+    m.expect('warning', 'writable-by-two', OTHER, 0x40001000, 0, low + 8)
+
+
 @case(Memory)
 def doorbell_of_two(m):
     """What is no memory, as where devices ring for an interrupt, is nobody's own."""
